@@ -1,0 +1,194 @@
+"""Sphinx extension: the book's notebooks are run before Sphinx looks for pages.
+
+    notebooks/runs.yaml, notebooks/*.ipynb, ilwp/, data/   ->   book/notebooks/<name>.ipynb
+
+A run carries a hash of all it depends on and is made anew only where that has changed. Jupyter Book's own
+execution is off: its cache does not know of the package and the data, and it forgives a failing cell.
+
+The run list maps a name to `notebook` (default `<name>.ipynb`) and `parameters` (default none).
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+from ilwp.errors import IlwpError, first_problem
+from ilwp.files import atomic_write
+
+PARALLEL = 2
+MATHJAX = "tex-svg-full.js"  # the smallest file of MathJax that never loads another
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, config={"extra": "forbid"})
+class Run:
+    """One notebook with one set of parameters."""
+
+    notebook: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+def load_runs(path: Path) -> dict[str, Run]:
+    """The run list, name -> run; raises IlwpError where it does not make sense."""
+    try:
+        listed = yaml.safe_load(path.read_text()) or {}
+        written = TypeAdapter(dict[str, dict[str, Any] | None]).validate_python(listed)
+        runs = {
+            name: TypeAdapter(Run).validate_python({"notebook": f"{name}.ipynb"} | (run or {}))
+            for name, run in written.items()
+        }
+    except ValidationError as error:
+        raise IlwpError(f"{path} is not a run list: {first_problem(error)}") from error
+    except (OSError, yaml.YAMLError) as error:
+        raise IlwpError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    for name, run in runs.items():
+        if not re.fullmatch(r"[\w.-]+", name) or not (path.parent / run.notebook).is_file():
+            raise IlwpError(f"{path}: {name} is not a file's name, or there is no notebook {run.notebook}")
+    return runs
+
+
+def run_notebooks(root: Path) -> None:
+    """Bring `root`/book/notebooks up to date with the run list.
+
+    Raises IlwpError with a line for each run that failed; the others' results are kept.
+    """
+    folder = root / "book" / "notebooks"
+    runs = load_runs(root / "notebooks" / "runs.yaml")
+    for path in folder.glob("*"):
+        if path.is_file() and not (path.suffix == ".ipynb" and path.stem in runs):
+            path.unlink()
+    shared = _hash(_files(root))
+    due = {}
+    for name, run in runs.items():
+        key = _hash([("notebook", (root / "notebooks" / run.notebook).read_bytes()), ("run", repr(run).encode()), ("", shared)])
+        if _key_of(folder / f"{name}.ipynb") != key.hex():
+            due[name] = key.hex()
+    logger.info("notebooks: %d to run, %d unchanged", len(due), len(runs) - len(due))
+    problems = []
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        futures = [pool.submit(_run, root, runs[name], folder / f"{name}.ipynb", key) for name, key in due.items()]
+        for future in as_completed(futures):
+            if not future.cancelled() and (error := future.exception()):
+                if not isinstance(error, IlwpError):
+                    raise error
+                problems.append(str(error))
+                pool.shutdown(wait=False, cancel_futures=True)
+    if problems:
+        raise IlwpError("\n".join(problems))
+
+
+def _run(root: Path, run: Run, output: Path, key: str) -> None:
+    """Run one notebook in a process of its own and put the result at `output`, whole or not at all."""
+    source = Path("notebooks", run.notebook)
+    logger.info("notebooks: running %s as %s", source, output.name)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as temporary:
+        result = Path(temporary, "result.ipynb")
+        process = subprocess.run(
+            [sys.executable, "-m", "papermill", str(source), str(result), "--no-progress-bar", "--log-level", "ERROR",
+             "-y", yaml.safe_dump(run.parameters)],
+            cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+        notebook = json.loads(result.read_text()) if result.is_file() else {"cells": []}
+        if process.returncode:
+            error = _cell_error(notebook) or (process.stderr.strip() or "it was ended").splitlines()[-1]
+            raise IlwpError(f"{source} failed, run as {output.name}: {' '.join(error.split())}")
+    _make_reproducible(notebook)
+    notebook["metadata"]["inputs"] = key
+    if output.stem != source.stem:
+        _rename_figures(notebook, output.stem.removeprefix(f"{source.stem}-"))
+    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    atomic_write(output, text.encode())
+    logger.info("notebooks: %s took %.1f s", output.name, time.monotonic() - started)
+
+
+def _cell_error(notebook: dict[str, Any]) -> str | None:
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return next((f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"), None)
+
+
+def _make_reproducible(notebook: dict[str, Any]) -> None:
+    """Drop times, paths of this machine and random ids."""
+    del notebook["metadata"]["papermill"]
+    for index, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"cell-{index}"
+        for name in ("papermill", "execution"):
+            cell["metadata"].pop(name, None)
+
+
+def _rename_figures(notebook: dict[str, Any], suffix: str) -> None:
+    """End the names of a notebook's figures in `-suffix`: the book can show it a second time, but a name only once."""
+    for cell in notebook["cells"]:
+        figure = cell["metadata"].get("mystnb", {}).get("figure", {})
+        if "name" in figure:
+            figure["name"] += f"-{suffix}"
+
+
+def _key_of(path: Path) -> str | None:
+    """The key of what a run in the book was made from."""
+    try:
+        key: str | None = json.loads(path.read_text())["metadata"]["inputs"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return key
+
+
+def _files(root: Path) -> Iterable[tuple[str, bytes]]:
+    """Name and content of everything that any notebook may depend on."""
+    paths = [Path(__file__), *sorted((root / "ilwp").rglob("*.py")), *sorted((root / "data").rglob("*"))]
+    return ((path.relative_to(root).as_posix(), path.read_bytes()) for path in paths if path.is_file())
+
+
+def _hash(parts: Iterable[tuple[str, bytes]]) -> bytes:
+    digest = hashlib.sha256()
+    for name, content in parts:
+        digest.update(f"{len(name)} {len(content)} {name}".encode() + content)
+    return digest.digest()
+
+
+def prepare(app: Sphinx, config: Config) -> None:
+    """Run the notebooks, and take MathJax from its package into the site."""
+    try:
+        run_notebooks(Path(app.srcdir).parent)
+    except IlwpError as error:
+        # Jupyter Book would bury any other exception under a traceback
+        raise SystemExit(f"{error}\nThe book was not built.") from None
+    package = importlib.metadata.distribution("sphinx-mathjax-offline")
+    script = Path(str(package.locate_file(f"sphinx-mathjax-offline/static/mathjax/{MATHJAX}")))
+    config.html_static_path.append(str(script))
+    config.mathjax_path = MATHJAX
+
+
+def gluing_pages(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:  # fmt: skip
+    """The pages that show a result of a changed notebook: Sphinx does not know that they depend on it."""
+    sources = [f"{name}.ipynb::" for name in added | changed | removed]
+    pages = {name: Path(env.doc2path(name)).read_text() for name in env.found_docs}
+    return sorted(name for name, text in pages.items() if any(source in text for source in sources))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """What Sphinx calls."""
+    app.connect("config-inited", prepare)
+    app.connect("env-get-outdated", gluing_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

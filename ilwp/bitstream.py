@@ -1,0 +1,189 @@
+"""The `.ilwp` file, byte by byte. Numbers are little-endian, bits run from the highest in a byte.
+
+    bytes             what
+    4                 "ILWP"
+    1                 format version, 1
+    1                 method: 0 baseline, 1 fss, 2 lss, 3 ill
+    1                 bits a weight, 2 to 8
+    1                 flags: 1 open loop, 2 affine quantizer, 4 one range, 8 one code table for the network
+    1 + 1             kernel height and width
+    2                 number of layers N
+    4                 length of the coded section in bytes
+    per layer         its name: bytes shared with the start of the name before (1) and with its end (1),
+                      length of what lies between (1), and that in UTF-8; then its channels (4)
+    4 a weight        the first layer, float32
+    4 or 8 a layer    from the second layer on (or once): step and, if affine, offset, float32
+    coded section     from the second layer on: code table (or once, in front), indices, code words
+    until the end     the other tensors as a safetensors file; nothing if there are none
+    4                 CRC-32 of everything before
+
+A layer's indices are the digits, the first kernel's lowest, of one number whose base is the number of
+candidates. Bits that fill the coded section up to whole bytes are zero.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass, replace
+from itertools import pairwise, takewhile
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from bitarray import bitarray
+
+from ilwp.codec import Coded, Rate, Settings
+from ilwp.coded_section import read_section, write_section
+from ilwp.errors import IlwpError
+from ilwp.prediction import METHODS
+from ilwp.quantization import BITS, Quantizer, fit
+
+MAGIC = b"ILWP"
+VERSION = 1
+HEAD = struct.Struct("<4sBBBBBBHI")
+# setting, its value where the flag is not set, and where it is
+FLAGS = (
+    ("loop", "closed", "open"),
+    ("quantizer", "symmetric", "affine"),
+    ("range", "layer", "network"),
+    ("table", "layer", "network"),
+)
+MOST_WEIGHTS = 1 << 24
+LONGEST_NAME = 255
+
+Tensors = dict[str, np.ndarray]
+
+
+def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
+    """The file's bytes, and where its bits go; the same input gives the same bytes.
+
+    Raises IlwpError where a name is too long or the network too large for the format.
+    """
+    settings = coded.settings
+    channels = [len(coded.first), *map(len, coded.levels)]
+    height, width = coded.first.shape[1:]
+    if sum(channels) * height * width > MOST_WEIGHTS or max(height, width) > 255 or len(channels) > 65_535:
+        raise IlwpError(f"this network is too large for the format: at most {MOST_WEIGHTS:,} depthwise weights")
+    section, index_bits, texture_bits = write_section(coded, channels)
+    flags = sum(1 << i for i, (name, _, value) in enumerate(FLAGS) if getattr(settings, name) == value)
+    stored = coded.quantizers[:1] if settings.range == "network" else coded.quantizers
+    values = [(q.step, q.offset) if settings.quantizer == "affine" else (q.step,) for q in stored]
+    method = METHODS.index(settings.method)
+    content = HEAD.pack(MAGIC, VERSION, method, settings.bits, flags, height, width, len(channels), len(section))
+    for (before, name), count in zip(pairwise(["", *coded.names]), channels, strict=True):
+        content += _pack_name(before, name) + struct.pack("<I", count)
+    content += coded.first.astype("<f4").tobytes() + np.asarray(values, "<f4").tobytes() + section
+    tail = safetensors.numpy.save(other) if other else b""
+    file = content + tail
+    file += struct.pack("<I", zlib.crc32(file))
+    raw_bits, other_bits = 32 * coded.first.size, 8 * len(tail)
+    side_bits = 8 * len(file) - texture_bits - index_bits - raw_bits - other_bits
+    return file, Rate(texture_bits, index_bits, raw_bits, side_bits, other_bits)
+
+
+def read(file: bytes) -> tuple[Coded, Tensors]:
+    """What `write` was given. Raises IlwpError for anything that is not a whole, sound file of version 1."""
+    reader = _open(file)
+    _, _, method, bits, flags, height, width, layers, section_bytes = HEAD.unpack(reader.take(HEAD.size))
+    if method >= len(METHODS) or bits not in BITS or flags >> len(FLAGS) or not (height and width and layers):
+        raise IlwpError("this file's header makes no sense")
+    chosen = {name: values[flags >> i & 1] for i, (name, *values) in enumerate(FLAGS)}
+    settings = Settings(method=METHODS[method], bits=bits, **chosen)
+    names, channels = _names_and_channels(reader, layers)
+    if sum(channels) * height * width > MOST_WEIGHTS or 0 in channels:
+        raise IlwpError(f"this file claims an impossible number of weights (at most {MOST_WEIGHTS:,} are allowed)")
+    first = np.frombuffer(reader.take(4 * channels[0] * height * width), "<f4").reshape(-1, height, width)
+    quantizers = _quantizers(reader, settings, layers - 1)
+    section = bitarray(endian="big")
+    section.frombytes(reader.take(section_bytes))
+    levels, indices = read_section(section, settings, channels, height * width)
+    shaped = tuple(k.reshape(-1, height, width) for k in levels)
+    coded = Coded(settings, tuple(names), first.astype(np.float32), shaped, tuple(indices), quantizers)
+    return coded, _other_tensors(reader.rest(), names)
+
+
+def _pack_name(before: str, name: str) -> bytes:
+    """Front-coded against the name before; the shared start and end of `before` must not overlap."""
+    old, new = before.encode(), name.encode()
+    if len(new) > LONGEST_NAME:
+        raise IlwpError(f"the layer name {name[:20]}... is longer than {LONGEST_NAME} bytes")
+    start = _shared(old, new)
+    end = _shared(old[start:][::-1], new[start:][::-1])
+    middle = new[start : len(new) - end]
+    return bytes([start, end, len(middle)]) + middle
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _names_and_channels(reader: "_Reader", layers: int) -> tuple[list[str], list[int]]:
+    names: list[bytes] = []
+    channels: list[int] = []
+    for _ in range(layers):
+        start, end, middle = reader.take(3)
+        before = names[-1] if names else b""
+        if start + end > len(before):
+            raise IlwpError("this file's layer names make no sense")
+        names.append(before[:start] + reader.take(middle) + before[len(before) - end :])
+        channels.append(*struct.unpack("<I", reader.take(4)))
+    try:
+        decoded = [name.decode() for name in names]
+    except UnicodeDecodeError as error:
+        raise IlwpError("this file's layer names are not UTF-8") from error
+    if len(set(decoded)) < layers or any(len(name) > LONGEST_NAME for name in names):
+        raise IlwpError("this file's layer names make no sense")
+    return decoded, channels
+
+
+def _quantizers(reader: "_Reader", settings: Settings, layers: int) -> tuple[Quantizer, ...]:
+    stored = min(layers, 1) if settings.range == "network" else layers
+    fields = 2 if settings.quantizer == "affine" else 1
+    values = np.frombuffer(reader.take(4 * stored * fields), "<f4").reshape(stored, fields).astype(np.float64)
+    if not np.isfinite(values).all() or (values[:, 0] <= 0).any():
+        raise IlwpError("this file's quantization steps make no sense")
+    shape = fit(0.0, 0.0, settings.bits, settings.quantizer == "symmetric")
+    offsets = values[:, 1] if fields == 2 else np.zeros(stored)
+    found = [replace(shape, step=float(s), offset=float(o)) for s, o in zip(values[:, 0], offsets, strict=True)]
+    return tuple(found * layers if settings.range == "network" else found)
+
+
+def _other_tensors(content: bytes, names: list[str]) -> Tensors:
+    if not content:
+        return {}
+    try:
+        tensors: Tensors = safetensors.numpy.load(content)
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise IlwpError(f"this file's other tensors do not read ({error})") from error
+    if not tensors.keys().isdisjoint(names):
+        raise IlwpError("this file holds a tensor twice")
+    return tensors
+
+
+def _open(file: bytes) -> "_Reader":
+    """A reader of everything between magic number and checksum, both found to be right."""
+    if not file.startswith(MAGIC):
+        raise IlwpError("this is no .ilwp file" if file else "this file is empty")
+    if len(file) > 4 and file[4] != VERSION:
+        raise IlwpError(f"this file has format version {file[4]}, but this ilwp reads version {VERSION}: update it")
+    if len(file) < HEAD.size + 4 or zlib.crc32(file[:-4]) != struct.unpack("<I", file[-4:])[0]:
+        raise IlwpError("this .ilwp file is damaged or cut short: its checksum is wrong")
+    return _Reader(file[:-4])
+
+
+@dataclass
+class _Reader:
+    content: bytes
+    position: int = 0
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        part = self.content[self.position : self.position + count]
+        if len(part) < count:
+            raise IlwpError("this .ilwp file ends before what its header promises")
+        self.position += count
+        return part
+
+    def rest(self) -> bytes:
+        """Everything that was not taken."""
+        return self.content[self.position :]

@@ -1,0 +1,259 @@
+"""The command line: ilwp train | compress | decompress | inspect | evaluate | svwh."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from ilwp import bitstream, codec
+from ilwp.bitstream import Tensors
+from ilwp.codec import Rate, Settings
+from ilwp.errors import IlwpError, about
+from ilwp.files import atomic_write
+from ilwp.kernels import Kernels, depthwise_kernels
+from ilwp.prediction import METHODS
+from ilwp.quantization import BITS
+from ilwp.state_dicts import decoded, read_bytes, read_state_dict, write_state_dict
+
+DATASETS = ("cifar10", "cifar100", "digits")
+NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
+METHOD_HELP = """\b
+How a kernel is predicted:
+  baseline  not at all
+  fss       from the nearest kernel of any layer before (full search)
+  lss       from the nearest kernel of the previous layer (local search)
+  ill       from the kernel beside it in the previous layer; made for
+            networks trained with the inter-layer loss"""
+
+FilePath = click.Path(path_type=Path)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one line on standard error and a non-zero exit."""
+    try:
+        cli.main(standalone_mode=False)
+    except IlwpError as error:
+        _fail(str(error), 1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.UsageError as error:
+        _fail(f"{error.format_message()} (see {error.ctx.command_path if error.ctx else 'ilwp'} --help)", 2)
+    except click.Abort:
+        _fail("interrupted; run the same command again to go on", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ilwp")
+def cli() -> None:
+    """Inter-layer weight prediction: compress the depthwise kernels of a network from layer to layer."""
+
+
+@cli.command()
+@click.option("--profile", default="cpu", show_default=True, help="Experiment profile: a file's stem in config/.")
+@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
+@click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
+@click.option(
+    "--lambda", "inter_layer", type=float, default=1.0, show_default=True,
+    help="Weight of the inter-layer loss in the paper's schedule (Eq. 3); 0 trains the baseline, inf ties all layers.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-o", "--output", type=FilePath, help="The record to write.  [default: data/runs/PROFILE/CELL.json]")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+def train(
+    profile: str, dataset: str, network: str, inter_layer: float, seed: int, output: Path | None, quiet: bool
+) -> None:
+    """Train a network, compress it every way, and record the result.
+
+    Interrupted, the same command goes on from the last epoch; finished, it does nothing. CIFAR is read from the
+    folder that ILWP_DATA names, and downloaded there if it is missing; the digits come with scikit-learn.
+    """
+    from ilwp import runs
+    from ilwp.profiles import load_profile
+
+    chosen = load_profile(profile)
+    config = chosen.config(dataset, network, inter_layer, seed)
+    path = output or runs.record_path(profile, config)
+    if runs.finished(path, chosen, config):
+        click.echo(f"{path} is finished already")
+        return
+    record = runs.run(profile, chosen, config, path, progress=not quiet)
+    click.echo(f"{path}: {record.accuracy:.2f} % on the test set after {config.epochs} epochs")
+    click.echo(f"the whole network: {runs.network_path(profile, config)}")
+
+
+@cli.command(
+    help=f"""Compress the depthwise kernels of a state dict (.safetensors, .pt, .pth) into an .ilwp file.
+
+all other tensors go into the file as they are, so that a whole network comes back.
+
+{METHOD_HELP}"""
+)
+@click.argument("network", type=FilePath)
+@click.option("-o", "--output", type=FilePath, help="The file to write.  [default: NETWORK with suffix .ilwp]")
+@click.option("--method", type=click.Choice(METHODS), default="ill", show_default=True)
+@click.option("--bits", type=click.IntRange(BITS[0], BITS[-1]), default=8, show_default=True, help="Bits of a level.")
+@click.option(
+    "--loop", type=click.Choice(["closed", "open"]), default="closed", show_default=True,
+    help="Predict from reconstructed kernels, or from the originals as in the paper's section 3.1 (errors add up).",
+)  # fmt: skip
+@click.option("--quantizer", type=click.Choice(["symmetric", "affine"]), default="symmetric", show_default=True)
+@click.option(
+    "--range", "range_", type=click.Choice(["layer", "network"]), default="layer", show_default=True,
+    help="One quantization step a layer, or one for all.",
+)  # fmt: skip
+@click.option(
+    "--table", type=click.Choice(["layer", "network"]), default="network", show_default=True,
+    help="One Huffman table a layer, or one for all.",
+)  # fmt: skip
+def compress(network: Path, output: Path | None, range_: Any, **chosen: Any) -> None:
+    """Command `compress`."""
+    tensors = read_state_dict(network)
+    kernels = _kernels_in(network, tensors)
+    with about(network):
+        coded = codec.encode(kernels, Settings(range=range_, **chosen))
+        content, rate = bitstream.write(coded, {name: t for name, t in tensors.items() if name not in kernels})
+    path = output or network.with_suffix(".ilwp")
+    atomic_write(path, content)
+    click.echo(f"found {_described(kernels)} in {network}")
+    click.echo(_rate_table(rate, sum(k.size for k in kernels.values())))
+    click.echo(f"wrote {path}")
+
+
+@cli.command()
+@click.argument("file", type=FilePath)
+@click.option("-o", "--output", type=FilePath, help="The file to write.  [default: FILE with suffix .safetensors]")
+def decompress(file: Path, output: Path | None) -> None:
+    """Decode an .ilwp file into a .safetensors file.
+
+    It holds a state dict that loads into the same network.
+    """
+    with about(file):
+        tensors = decoded(read_bytes(file))
+    path = output or file.with_suffix(".safetensors")
+    write_state_dict(path, tensors)
+    click.echo(f"wrote {len(tensors)} tensors to {path}")
+
+
+@cli.command()
+@click.argument("file", type=FilePath)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+def inspect(file: Path, as_json: bool) -> None:
+    """Say what is in a file.
+
+    For an .ilwp file: how it was coded and where its bits go. For a state dict: its depthwise kernels.
+    """
+    if file.suffix == ".ilwp":
+        with about(file):
+            coded, other = bitstream.read(read_bytes(file))
+        kernels = codec.decode(coded)
+        _, rate = bitstream.write(coded, other)
+        summary = {"settings": asdict(coded.settings), "rate_bits": asdict(rate), "other_tensors": len(other)}
+    else:
+        coded, tensors = None, read_state_dict(file)
+        kernels = _kernels_in(file, tensors)
+        summary = {"other_tensors": len(tensors) - len(kernels)}
+    steps = [None, *(q.step for q in coded.quantizers)] if coded else [None] * len(kernels)
+    layers = [
+        {"layer": name, "kernels": len(layer), "step": step}
+        for (name, layer), step in zip(kernels.items(), steps, strict=True)
+    ]
+    if as_json:
+        click.echo(json.dumps({"file": str(file), **summary, "layers": layers}))
+        return
+    click.echo(f"{_described(kernels)} and {summary['other_tensors']} other tensors")
+    if coded:
+        click.echo(", ".join(f"{key} {value}" for key, value in asdict(coded.settings).items()))
+    click.echo(pd.DataFrame(layers).to_string(index=False, na_rep="-"))
+    if coded:
+        click.echo(_rate_table(rate, sum(k.size for k in kernels.values())))
+
+
+@cli.command()
+@click.argument("file", type=FilePath)
+@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
+@click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
+@click.option("--width", type=float, default=1.0, show_default=True, help="The network's width multiplier.")
+def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
+    """Print a network's top-1 accuracy in percent.
+
+    FILE is a state dict of one of the four networks, or an .ilwp file of one.
+    """
+    from ilwp import datasets, training
+    from ilwp.networks import build
+    from ilwp.networks.tensors import load_tensors
+
+    tensors = read_state_dict(file)
+    module = build(network, datasets.CLASSES[dataset], width).to(training.device())
+    with about(file):
+        load_tensors(module, tensors)
+    click.echo(f"{training.evaluate(module, datasets.load(dataset)):.2f}")
+
+
+@cli.command()
+@click.argument("file", type=FilePath)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+def svwh(file: Path, as_json: bool) -> None:
+    """Test the smoothly varying weight hypothesis on a network.
+
+    It is Eq. 1 of the paper. For each layer: the share of its kernels whose nearest kernel in L1, of all layers before,
+    lies in the previous one; the share that chance alone gives; and their ratio, the lift.
+    """
+    from ilwp.analysis import best_sources, unit_length
+
+    kernels = _kernels_in(file, read_state_dict(file))
+    if len(kernels) < 3:
+        raise IlwpError(f"{file} has {len(kernels)} depthwise layers: the hypothesis needs at least three")
+    sources, scaled = best_sources(kernels), best_sources(unit_length(kernels))
+    layers = [
+        {"layer": name, "previous_share": s.share[i, i - 1], "chance": s.chance[i, i - 1]}
+        for s in (sources,) for i, name in enumerate(kernels) if i > 1
+    ]  # fmt: skip
+    low, high = sources.lift_interval()
+    summary = {"previous_share": sources.previous_share, "lift": sources.lift, "lift_interval": [low, high]}
+    summary["lift_of_unit_kernels"] = scaled.lift
+    if as_json:
+        click.echo(json.dumps({"file": str(file), **summary, "layers": layers}))
+        return
+    table = pd.DataFrame(layers)
+    table["lift"] = table["previous_share"] / table["chance"]
+    click.echo(table.to_string(index=False, float_format="{:.3f}".format))
+    click.echo(
+        f"all layers: share {sources.previous_share:.3f}, "
+        f"lift {sources.lift:.2f} (95 % interval {low:.2f} to {high:.2f}), "
+        f"{scaled.lift:.2f} with every kernel scaled to unit length"
+    )
+
+
+def _kernels_in(file: Path, tensors: Tensors) -> Kernels:
+    with about(file):
+        return depthwise_kernels(tensors)
+
+
+def _described(kernels: Kernels) -> str:
+    height, width = next(iter(kernels.values())).shape[1:]
+    count = sum(len(k) for k in kernels.values())
+    return f"{count:,} depthwise kernels of {height}x{width} in {len(kernels)} layers"
+
+
+def _rate_table(rate: Rate, weights: int) -> str:
+    parts = {name: bits for name, bits in asdict(rate).items() if bits} | {"total": rate.total}
+    depthwise = rate.total - rate.other
+    table = pd.DataFrame({"part": list(parts), "bytes": [bits / 8 for bits in parts.values()]})
+    return (
+        f"{table.to_string(index=False, na_rep='', float_format='{:,.2f}'.format)}\n"
+        f"depthwise kernels: {depthwise / 8:,.0f} bytes, {depthwise / weights:.2f} bits a weight, "
+        f"{32 * weights / depthwise:.1f} times smaller than float32"
+    )
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"ilwp: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,26 @@
+"""The one exception a user's mistake raises; the command line prints its message as a single line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+
+class IlwpError(Exception):
+    """Says in one line what is wrong and what to do about it."""
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first of a validation's complaints as `where: what`."""
+    problem = error.errors()[0]
+    return f"{'.'.join(str(part) for part in problem['loc']) or 'value'}: {problem['msg'].lower()}"
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Let an error that is raised inside say which file it is about."""
+    try:
+        yield
+    except IlwpError as error:
+        raise IlwpError(f"{path}: {error}") from error

@@ -1,0 +1,17 @@
+"""Where things are; no other module spells a path out."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / "config"
+EVIDENCE = ROOT / "data"
+RUNS = EVIDENCE / "runs"
+CHECKPOINTS = ROOT / "checkpoints"
+
+
+def images_folder() -> Path:
+    """The folder of the data sets' NPZ files: `$ILWP_DATA`, by default the user's cache."""
+    return Path(os.environ.get("ILWP_DATA") or user_cache_path("ilwp"))

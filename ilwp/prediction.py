@@ -1,0 +1,48 @@
+"""Where a layer's prediction comes from: full search (3.1), local search (3.2), collocated (3.3).
+
+Layers are arrays (c, d) of flattened kernels. `before` holds the layers ahead of the one to predict, in
+network order; what a decoder has of them, or the originals, is the caller's choice. An index counts
+candidates from 0 in network order.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+Method = Literal["baseline", "fss", "lss", "ill"]
+METHODS: tuple[Method, ...] = get_args(Method)
+SEARCHES = ("fss", "lss")  # the methods that must store an index a kernel: the paper's non-texture bits
+
+CHUNK = 1 << 23  # distances held at a time, 64 MB
+
+
+def nearest(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Index (n,) int64 of the candidate (m, d) nearest in L1 to each target (n, d); ties go to the first.
+
+    >>> nearest(np.array([[1.0, 1.0], [5.0, 5.0]]), np.array([[0.0, 0.0], [2.0, 2.0], [4.0, 6.0]]))
+    array([0, 2])
+    """
+    rows = max(1, CHUNK // len(candidates))
+    chunks = [targets[start : start + rows] for start in range(0, len(targets), rows)]
+    return np.concatenate([cdist(chunk, candidates, "cityblock").argmin(axis=1) for chunk in chunks])
+
+
+def candidates(method: Method, before: Sequence[np.ndarray]) -> np.ndarray:
+    """The kernels (m, d) a search may refer to: all layers before for FSS, the previous one for LSS and ILL."""
+    return np.concatenate(before) if method == "fss" else before[-1]
+
+
+def references(method: Method, layer: np.ndarray, before: Sequence[np.ndarray]) -> np.ndarray:
+    """Index (c,) int64 into `candidates` of each kernel's prediction; for ILL it is j mod c[i-1] (Eq. 2)."""
+    pool = candidates(method, before)
+    return nearest(layer, pool) if method in SEARCHES else np.arange(len(layer)) % len(pool)
+
+
+def predict(method: Method, indices: np.ndarray, before: Sequence[np.ndarray]) -> np.ndarray:
+    """The prediction (c, d) float64 that `indices` point to; zeros without prediction."""
+    if method == "baseline":
+        return np.zeros((len(indices), before[-1].shape[1]))
+    prediction: np.ndarray = candidates(method, before)[indices].astype(np.float64)
+    return prediction

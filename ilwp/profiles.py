@@ -1,0 +1,72 @@
+"""Profiles of experiments: one file each under config/, read into training configurations.
+
+A cell is one run of a profile's grid; its name is the stem of its record's file.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ilwp.errors import IlwpError, first_problem
+from ilwp.paths import CONFIG
+from ilwp.training import TrainConfig
+
+
+@dataclass(frozen=True, config={"extra": "forbid"})
+class Block:
+    """A rectangular part of a grid: all networks x lambdas x seeds on one data set."""
+
+    dataset: str
+    networks: list[str]
+    inter_layer: list[float]
+    seeds: list[int]
+
+
+@dataclass(frozen=True, config={"extra": "forbid"})
+class Profile:
+    """Settings of `TrainConfig` for all networks, those that differ for one, and the grid to run.
+
+    Raising `recipe` says that runs made before are no longer wanted.
+    """
+
+    recipe: int
+    settings: dict[str, Any]
+    grid: list[Block]
+    networks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def config(self, dataset: str, network: str, inter_layer: float, seed: int) -> TrainConfig:
+        """One cell's configuration; raises IlwpError where a value is unknown or out of range."""
+        chosen = self.settings | self.networks.get(network, {})
+        try:
+            return TrainConfig(dataset=dataset, network=network, inter_layer=inter_layer, seed=seed, **chosen)  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise IlwpError(f"these settings cannot be trained: {first_problem(error)}") from error
+
+    def cells(self) -> Iterator[TrainConfig]:
+        """Every run of the grid, in the order of the file."""
+        for block in self.grid:
+            for network, inter_layer, seed in itertools.product(block.networks, block.inter_layer, block.seeds):
+                yield self.config(block.dataset, network, inter_layer, seed)
+
+
+def load_profile(name: str) -> Profile:
+    """The profile in config/<name>.yaml; raises IlwpError where there is none or it does not make sense."""
+    path = CONFIG / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIG.glob("*.yaml")))
+        raise IlwpError(f"no profile is called {name!r}: choose one of {known}")
+    try:
+        return TypeAdapter(Profile).validate_python(yaml.safe_load(path.read_text()))
+    except yaml.YAMLError as error:
+        raise IlwpError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise IlwpError(f"{path} is not a profile: {first_problem(error)}") from error
+
+
+def cell_name(config: TrainConfig) -> str:
+    """What a run is called within its profile, such as `cifar10-mobilenet-lambda1-seed0`."""
+    return f"{config.dataset}-{config.network}-lambda{config.inter_layer:g}-seed{config.seed}"

@@ -1,0 +1,99 @@
+"""One cell of a profile from its configuration to its record: train, compress every way, evaluate."""
+
+import importlib.metadata
+import platform
+from itertools import product
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch import nn
+
+from ilwp import __version__, bitstream, codec, datasets
+from ilwp.codec import Loop, Settings
+from ilwp.errors import IlwpError
+from ilwp.networks.tensors import arrays, kernels_of, load_kernels
+from ilwp.paths import CHECKPOINTS, RUNS
+from ilwp.prediction import METHODS
+from ilwp.profiles import Profile, cell_name
+from ilwp.progress import progress_bar
+from ilwp.quantization import BITS
+from ilwp.records import Measurement, RunRecord, read_record, write_kernels, write_record
+from ilwp.state_dicts import write_state_dict
+from ilwp.training import TrainConfig, evaluate, inter_layer_weight, train
+
+# without prediction there is no loop to close
+SWEEP = [
+    Settings(method, bits, loop)
+    for loop, method, bits in product(get_args(Loop), METHODS, BITS)
+    if loop == "closed" or method != "baseline"
+]
+
+
+def record_path(profile: str, config: TrainConfig) -> Path:
+    """Where a cell's record belongs."""
+    return RUNS / profile / f"{cell_name(config)}.json"
+
+
+def network_path(profile: str, config: TrainConfig) -> Path:
+    """Where a cell's whole trained network is left, with its checkpoints."""
+    return CHECKPOINTS / profile / cell_name(config) / "network.safetensors"
+
+
+def finished(path: Path, profile: Profile, config: TrainConfig) -> bool:
+    """Whether the record at `path` is there, sound and made by this recipe and configuration."""
+    try:
+        record = read_record(path)
+    except IlwpError:
+        return False
+    return record.recipe == profile.recipe and record.config == config
+
+
+def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress: bool = True) -> RunRecord:
+    """Train (or go on training) a cell and write its record to `output`."""
+    images = datasets.load(config.dataset)
+    network_file = network_path(name, config)
+    network, history = train(config, images, network_file.parent, progress)
+    write_state_dict(network_file, arrays(network))
+    kernels = kernels_of(network)
+    measurements = measure(network, images, progress)
+    record = RunRecord(
+        profile=name,
+        recipe=profile.recipe,
+        config=config,
+        inter_layer_weight=inter_layer_weight(config, len(images.train)),
+        software={"ilwp": __version__, "python": platform.python_version()}
+        | {package: importlib.metadata.version(package) for package in ("torch", "numpy", "scipy")},
+        hardware=_hardware(),
+        history=history,
+        accuracy=history[-1].accuracy,
+        seconds=sum(epoch.seconds for epoch in history),
+        parameters=sum(p.numel() for p in network.parameters()),
+        depthwise_weights=sum(k.size for k in kernels.values()),
+        kernels_sha256=write_kernels(output, kernels),
+        measurements=measurements,
+    )
+    write_record(output, record)
+    return record
+
+
+def measure(network: nn.Module, images: datasets.Images, progress: bool = True) -> list[Measurement]:
+    """Size and accuracy of the network's depthwise kernels in every setting of the sweep."""
+    trained = kernels_of(network)
+    measurements = []
+    with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
+        for settings in SWEEP:
+            coded = codec.encode(trained, settings)
+            _, rate = bitstream.write(coded)
+            load_kernels(network, codec.decode(coded))
+            accuracy = evaluate(network, images)
+            measurements.append(Measurement(settings.method, settings.bits, settings.loop, rate, accuracy))
+            bar.update()
+    load_kernels(network, trained)
+    return measurements
+
+
+def _hardware() -> dict[str, str]:
+    if torch.cuda.is_available():
+        return {"device": torch.cuda.get_device_name(), "precision": "bfloat16 autocast", "compiled": "no"}
+    return {"device": f"CPU, {platform.machine()}, one thread", "precision": "float32", "compiled": "no"}

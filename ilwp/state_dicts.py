@@ -1,0 +1,89 @@
+"""State dicts in files: `.safetensors`, `.pt` or `.pth` read without unpickling, and `.ilwp` decoded.
+
+Tensors come in network order: as registered from a `.pt`, by name with numbers counted (features.2
+before features.10) from a `.safetensors`, which keeps no order of its own.
+"""
+
+import io
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from ilwp import bitstream, codec
+from ilwp.bitstream import Tensors
+from ilwp.errors import IlwpError, about
+from ilwp.files import atomic_write
+from ilwp.kernels import with_kernels
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content; raises IlwpError where it cannot be read or is empty."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise IlwpError(f"{path} could not be read: {error.strerror}") from error
+    if not content:
+        raise IlwpError(f"{path} is empty")
+    return content
+
+
+def read_state_dict(path: Path) -> Tensors:
+    """The tensors in a file, in network order; raises IlwpError where it does not hold a state dict."""
+    readers = {".safetensors": _read_safetensors, ".pt": _read_torch, ".pth": _read_torch, ".ilwp": decoded}
+    content = read_bytes(path)
+    with about(path):
+        if path.suffix not in readers:
+            raise IlwpError(f"what is in it? Its name ends in none of {', '.join(readers)}")
+        return readers[path.suffix](content)
+
+
+def write_state_dict(path: Path, tensors: Tensors) -> None:
+    """Write a `.safetensors` file, whole or not at all; the same tensors give the same bytes."""
+    atomic_write(path, safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in tensors.items()}))
+
+
+def decoded(content: bytes) -> Tensors:
+    """The state dict that an `.ilwp` file stands for."""
+    coded, other = bitstream.read(content)
+    kernels = codec.decode(coded)
+    return in_network_order(other | with_kernels(kernels, kernels))
+
+
+def in_network_order(tensors: Tensors) -> Tensors:
+    """Sorted by name, runs of digits as numbers."""
+    return dict(sorted(tensors.items(), key=lambda item: _natural(item[0])))
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _read_safetensors(content: bytes) -> Tensors:
+    try:
+        return in_network_order(safetensors.numpy.load(content))
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise IlwpError(f"not a whole safetensors file of NumPy's types ({_one_line(error)})") from error
+
+
+def _read_torch(content: bytes) -> Tensors:
+    import torch
+
+    try:
+        tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        reason = "more than tensors in it" if "weights_only" in str(error).lower() else _one_line(error)
+        raise IlwpError(f"not a whole state dict ({reason}): save network.state_dict()") from error
+    if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):
+        raise IlwpError("not a mapping from names to tensors: save network.state_dict()")
+    try:
+        return {str(name): t.detach().numpy() for name, t in tensors.items()}
+    except TypeError as error:
+        raise IlwpError(f"not of NumPy's types ({_one_line(error)}): convert it to float32 first") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

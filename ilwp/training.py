@@ -1,0 +1,219 @@
+"""Training with or without the inter-layer loss, resumable at every epoch; section 4's recipe.
+
+    TrainConfig -> train(...) -> network, history -> evaluate(...)
+
+On a CPU a run is single-threaded, and nothing in it depends on the clock, on the process or on how
+often it was interrupted: the same configuration ends in the same bits.
+"""
+
+import hashlib
+import io
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, cast
+
+import torch
+from filelock import FileLock, Timeout
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import nn
+from torch.nn.utils import parametrize
+from tqdm import tqdm
+
+from ilwp import datasets
+from ilwp.errors import IlwpError
+from ilwp.files import atomic_write
+from ilwp.kernels import depthwise_names
+from ilwp.losses import inter_layer_loss, tie, total_loss
+from ilwp.networks import NETWORKS, build
+from ilwp.progress import progress_bar
+
+PAPER_EPOCHS = 200
+PAPER_STEPS = math.ceil(50_000 / 256)  # an epoch
+PAPER_RATE, PAPER_DECAY, PAPER_MOMENTUM = 0.1, 0.98, 0.9
+
+
+# infinity has no place in JSON but as a string
+@dataclass(frozen=True, config={"extra": "forbid", "ser_json_inf_nan": "strings"})
+class TrainConfig:
+    """Everything a run depends on. The defaults are the paper's; what it leaves open is marked so."""
+
+    dataset: Literal["cifar10", "cifar100", "digits"]
+    network: Literal["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"]
+    inter_layer: Annotated[float, Field(ge=0)] = 0.0  # lambda of Eq. 3 in the paper's schedule; inf ties the layers
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = PAPER_EPOCHS
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = PAPER_RATE
+    momentum: Annotated[float, Field(ge=0, lt=1)] = PAPER_MOMENTUM
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 5e-4  # left open
+    calibration: Annotated[float, Field(gt=0)] = 1.0  # see `inter_layer_weight`
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate in an epoch counted from 0: x 0.98 an epoch of 200, so a shorter run decays as far."""
+        return self.learning_rate * float(PAPER_DECAY ** (epoch * PAPER_EPOCHS / self.epochs))
+
+
+@dataclass(frozen=True, config={"extra": "forbid"})
+class Epoch:
+    """What one epoch did: rates and losses are the training's, accuracy is on the test set in percent."""
+
+    learning_rate: float
+    loss: float
+    inter_layer_loss: float
+    accuracy: float
+    seconds: float
+
+
+def inter_layer_weight(config: TrainConfig, images: int) -> float:
+    """The factor of Eq. 2 in a run over `images` images that stands for the paper's lambda.
+
+    The loss pulls a weight by at most lambda / Z x sum(learning rates) / (1 - momentum) over a run. A
+    shorter or narrower run multiplies lambda so that this bound is the paper's, and then by
+    `calibration`, since the bound is not the whole truth (weight decay also forgets less in a short run).
+    """
+    paper_sum = PAPER_STEPS * sum(PAPER_RATE * PAPER_DECAY**epoch for epoch in range(PAPER_EPOCHS))
+    own_sum = math.ceil(images / config.batch_size) * sum(config.rate(epoch) for epoch in range(config.epochs))
+    paper_pull = paper_sum / (1 - PAPER_MOMENTUM) / _predicted_weights(config.network, 1.0)
+    own_pull = own_sum / (1 - config.momentum) / _predicted_weights(config.network, config.width)
+    return config.inter_layer * config.calibration * paper_pull / own_pull
+
+
+def train(
+    config: TrainConfig, images: datasets.Images, folder: Path, progress: bool = True
+) -> tuple[nn.Module, list[Epoch]]:
+    """Train to the last epoch, from the newest whole checkpoint in `folder` if there is one.
+
+    Returns the network (on its device, in evaluation mode) and one `Epoch` an epoch. Raises IlwpError if
+    another process trains there, the folder belongs to another configuration, or the loss stops being finite.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            return _train(config, images, folder, progress)
+    except Timeout:
+        raise IlwpError(f"another process is training in {folder}: wait for it to end") from None
+
+
+def evaluate(network: nn.Module, images: datasets.Images) -> float:
+    """Top-1 accuracy on the test set in percent."""
+    device = next(network.parameters()).device
+    network.eval()
+    correct = 0
+    with torch.inference_mode():
+        for x, y in zip(torch.split(images.test, 500), torch.split(images.test_labels, 500), strict=True):
+            correct += int((network(images.normalise(x).to(device)).argmax(1) == y.to(device)).sum())
+    return 100 * correct / len(images.test)
+
+
+def device() -> torch.device:
+    """A GPU where there is one, else one thread of the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    torch.set_num_threads(1)
+    # tied or decayed weights end as denormals, which are many times slower
+    torch.set_flush_denormal(True)
+    return torch.device("cpu")
+
+
+def _train(config: TrainConfig, images: datasets.Images, folder: Path, progress: bool) -> tuple[nn.Module, list[Epoch]]:
+    where = device()
+    network = build(config.network, datasets.CLASSES[config.dataset], config.width, config.seed)
+    network = network.to(where).to(memory_format=torch.channels_last)
+    layers = [cast(nn.Conv2d, network.get_submodule(name.removesuffix(".weight"))) for name in depthwise_names(network)]
+    tied = math.isinf(config.inter_layer)
+    if tied:
+        tie(layers)
+    weight = 0.0 if tied else inter_layer_weight(config, len(images.train))
+    optimizer = torch.optim.SGD(
+        [p for p in network.parameters() if p.requires_grad],
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.momentum > 0,
+    )
+    history = _resume(folder, config, network, optimizer)
+    steps = math.ceil(len(images.train) / config.batch_size)
+    with progress_bar("training", config.epochs * steps, "batches", len(history) * steps, progress) as bar:
+        for epoch in range(len(history), config.epochs):
+            for group in optimizer.param_groups:
+                group["lr"] = config.rate(epoch)
+            started = time.monotonic()
+            bar.set_description(f"epoch {epoch + 1}/{config.epochs}")
+            seed = config.seed * 100_003 + epoch
+            loss, inter_layer = _epoch(network, layers, optimizer, images, config.batch_size, seed, weight, bar)
+            accuracy = evaluate(network, images)
+            history.append(Epoch(config.rate(epoch), loss, inter_layer, accuracy, time.monotonic() - started))
+            bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.2f} %")
+            _save(folder, len(history), {
+                "config": asdict(config), "history": [asdict(e) for e in history],
+                "network": network.state_dict(), "optimizer": optimizer.state_dict(),
+            })  # fmt: skip
+    if tied:
+        for layer in layers[1:]:
+            parametrize.remove_parametrizations(layer, "weight")
+    return network.eval(), history
+
+
+def _epoch(
+    network: nn.Module, layers: Sequence[nn.Conv2d], optimizer: torch.optim.Optimizer, images: datasets.Images,
+    batch_size: int, seed: int, weight: float, bar: "tqdm[NoReturn]",
+) -> tuple[float, float]:  # fmt: skip
+    """Mean total loss and mean inter-layer loss over one epoch of training."""
+    where = next(network.parameters()).device
+    network.train()
+    loss_sum = inter_layer_sum = 0.0
+    for x, y in datasets.batches(images, batch_size, seed):
+        x, y = images.normalise(x).to(where, non_blocking=True), y.to(where, non_blocking=True)
+        kernels = [layer.weight for layer in layers]
+        with torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda"):
+            logits = network(x)
+        loss = total_loss(logits.float(), y, kernels, weight)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if not math.isfinite(loss.item()):
+            raise IlwpError(f"the loss became {loss.item()}: lower the learning rate or lambda")
+        loss_sum += loss.item() * len(y)
+        inter_layer_sum += inter_layer_loss([k.detach() for k in kernels]).item() * len(y)
+        bar.update()
+    return loss_sum / len(images.train), inter_layer_sum / len(images.train)
+
+
+def _save(folder: Path, epoch: int, state: dict[str, Any]) -> None:
+    """Write a checkpoint beside the last one, whole or not at all, then drop the one before that."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path = folder / f"epoch-{epoch:05}.pt"
+    atomic_write(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    for old in sorted(folder.glob("epoch-*.pt"))[:-2]:
+        old.unlink()
+
+
+def _resume(folder: Path, config: TrainConfig, network: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
+    """Load the newest whole checkpoint into network and optimizer; its history, or an empty one."""
+    for path in sorted(folder.glob("epoch-*.pt"), reverse=True):
+        content = path.read_bytes()
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            warnings.warn(f"{path} is damaged: going back to the checkpoint before it", stacklevel=2)
+            continue
+        state = torch.load(io.BytesIO(content[32:]), weights_only=True, map_location=next(network.parameters()).device)
+        if state["config"] != asdict(config):
+            raise IlwpError(f"{folder} holds a run with other settings: delete it or train in another folder")
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        return [Epoch(**epoch) for epoch in state["history"]]
+    return []
+
+
+def _predicted_weights(network: str, width: float) -> int:
+    """Z of Eq. 2: the weights of all depthwise layers but the first."""
+    with torch.device("meta"):
+        module = NETWORKS[network](10, width)
+    weights = [module.get_parameter(name).numel() for name in depthwise_names(module)]
+    return sum(weights[1:])
