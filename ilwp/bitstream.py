@@ -72,7 +72,7 @@ def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
     for (before, name), count in zip(pairwise(["", *coded.names]), channels, strict=True):
         content += _pack_name(before, name) + struct.pack("<I", count)
     content += coded.first.astype("<f4").tobytes() + np.asarray(values, "<f4").tobytes() + section
-    tail = safetensors.numpy.save(other) if other else b""
+    tail = safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in other.items()}) if other else b""
     file = content + tail
     file += struct.pack("<I", zlib.crc32(file))
     raw_bits, other_bits = 32 * coded.first.size, 8 * len(tail)

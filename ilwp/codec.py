@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
+from ilwp.errors import IlwpError
 from ilwp.kernels import Kernels, checked
 from ilwp.prediction import Method, predict, references
 from ilwp.quantization import BITS, Quantizer, dequantize, fit, quantize
@@ -122,6 +123,9 @@ def _encode(
 
 
 def _reconstruct(prediction: np.ndarray, levels: np.ndarray, quantizer: Quantizer) -> np.ndarray:
-    """Eq. 4: K^ = R~ + prediction, rounded to float32 once."""
-    total: np.ndarray = (prediction + dequantize(levels, quantizer)).astype(np.float32)
+    """Eq. 4: K^ = R~ + prediction, rounded to float32 once; raises IlwpError where that is not finite."""
+    with np.errstate(over="ignore"):
+        total: np.ndarray = (prediction + dequantize(levels, quantizer)).astype(np.float32)
+    if not np.isfinite(total).all():
+        raise IlwpError("the weights are too large for float32 once they are quantized")
     return total

@@ -84,8 +84,9 @@ def _pack_indices(indices: np.ndarray, base: int) -> bitarray:
 
 
 def _unpack_indices(bits: bitarray, count: int, base: int) -> tuple[np.ndarray, int]:
-    length = _index_bits(count, base)
-    if length > len(bits):
+    # the exact length is costly to know for the absurd counts of a forged file, this lower bound is not
+    least = count * (base.bit_length() - 1)
+    if least > len(bits) or (length := _index_bits(count, base)) > len(bits):
         raise IlwpError("the file's indices end too soon")
     number, digits = (ba2int(bits[:length]) if length else 0), []
     for _ in range(count):

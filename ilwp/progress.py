@@ -17,5 +17,5 @@ def progress_bar(description: str, total: int, unit: str, done: int = 0, show: b
         disable=not show,
         mininterval=0.2 if terminal else 60,
         ascii=not terminal,
-        bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]\n",
+        bar_format=None if terminal else "{desc}{n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]\n",
     )

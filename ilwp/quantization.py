@@ -12,7 +12,7 @@ import numpy as np
 from ilwp.errors import IlwpError
 
 BITS = range(2, 9)
-TINIEST = float(np.finfo(np.float32).smallest_subnormal)
+TINIEST = float(np.finfo(np.float32).tiny)  # a normal number: training switches denormals off
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ def fit(low: float, high: float, bits: int, symmetric: bool) -> Quantizer:
     if bits not in BITS:
         raise IlwpError(f"{bits} bits a weight are not supported: choose {BITS[0]} to {BITS[-1]}")
     highest = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
-    offset = 0.0 if symmetric else _float32_below(low)
-    reach = max(-low, high) if symmetric else high - offset
     with np.errstate(over="ignore"):
+        offset = 0.0 if symmetric else _float32_below(low)
+        reach = max(-low, high) if symmetric else high - offset
         # a step that rounds to zero could reach nothing
         step = max(float(np.float32(reach / highest)), TINIEST)
     if not np.isfinite([step, offset]).all():

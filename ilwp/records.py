@@ -32,7 +32,7 @@ class Measurement:
     accuracy: Percent
 
 
-@dataclass(frozen=True, config={"extra": "forbid"})
+@dataclass(frozen=True, config={"extra": "forbid", "ser_json_inf_nan": "strings"})
 class RunRecord:
     """What was trained, on what, how it went and what compression makes of it.
 

@@ -144,12 +144,12 @@ def _train(config: TrainConfig, images: datasets.Images, folder: Path, progress:
             for group in optimizer.param_groups:
                 group["lr"] = config.rate(epoch)
             started = time.monotonic()
-            bar.set_description(f"epoch {epoch + 1}/{config.epochs}")
+            bar.set_description(f"epoch {epoch + 1}/{config.epochs}", refresh=False)
             seed = config.seed * 100_003 + epoch
             loss, inter_layer = _epoch(network, layers, optimizer, images, config.batch_size, seed, weight, bar)
             accuracy = evaluate(network, images)
             history.append(Epoch(config.rate(epoch), loss, inter_layer, accuracy, time.monotonic() - started))
-            bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.2f} %")
+            bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.2f} %", refresh=False)
             _save(folder, len(history), {
                 "config": asdict(config), "history": [asdict(e) for e in history],
                 "network": network.state_dict(), "optimizer": optimizer.state_dict(),

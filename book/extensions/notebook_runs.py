@@ -66,6 +66,18 @@ def load_runs(path: Path) -> dict[str, Run]:
     return runs
 
 
+def due(root: Path, runs: dict[str, Run]) -> dict[str, str]:
+    """The runs that the book has not got, or got from something else than there is now: name -> key."""
+    shared = [("extension", Path(__file__).read_bytes()), ("files", _hash(_files(root)).encode())]
+    found = {}
+    for name, run in runs.items():
+        notebook = root / "notebooks" / run.notebook
+        key = _hash([*shared, (name, repr(run).encode()), ("notebook", notebook.read_bytes())])
+        if _key_of(root / "book" / "notebooks" / f"{name}.ipynb") != key:
+            found[name] = key
+    return found
+
+
 def run_notebooks(root: Path) -> None:
     """Bring `root`/book/notebooks up to date with the run list.
 
@@ -76,16 +88,11 @@ def run_notebooks(root: Path) -> None:
     for path in folder.glob("*"):
         if path.is_file() and not (path.suffix == ".ipynb" and path.stem in runs):
             path.unlink()
-    shared = _hash(_files(root))
-    due = {}
-    for name, run in runs.items():
-        key = _hash([("notebook", (root / "notebooks" / run.notebook).read_bytes()), ("run", repr(run).encode()), ("", shared)])
-        if _key_of(folder / f"{name}.ipynb") != key.hex():
-            due[name] = key.hex()
-    logger.info("notebooks: %d to run, %d unchanged", len(due), len(runs) - len(due))
+    keys = due(root, runs)
+    logger.info("notebooks: %d to run, %d unchanged", len(keys), len(runs) - len(keys))
     problems = []
     with ThreadPoolExecutor(PARALLEL) as pool:
-        futures = [pool.submit(_run, root, runs[name], folder / f"{name}.ipynb", key) for name, key in due.items()]
+        futures = [pool.submit(_run, root, runs[name], folder / f"{name}.ipynb", key) for name, key in keys.items()]
         for future in as_completed(futures):
             if not future.cancelled() and (error := future.exception()):
                 if not isinstance(error, IlwpError):
@@ -104,9 +111,10 @@ def _run(root: Path, run: Run, output: Path, key: str) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         result = Path(temporary, "result.ipynb")
         process = subprocess.run(
-            [sys.executable, "-m", "papermill", str(source), str(result), "--no-progress-bar", "--log-level", "ERROR",
-             "-y", yaml.safe_dump(run.parameters)],
-            cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            [sys.executable, "-m", "papermill", str(source), str(result), "-y", yaml.safe_dump(run.parameters),
+             "--no-progress-bar", "--log-level", "ERROR"],
+            cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         notebook = json.loads(result.read_text()) if result.is_file() else {"cells": []}
         if process.returncode:
@@ -153,16 +161,16 @@ def _key_of(path: Path) -> str | None:
 
 
 def _files(root: Path) -> Iterable[tuple[str, bytes]]:
-    """Name and content of everything that any notebook may depend on."""
-    paths = [Path(__file__), *sorted((root / "ilwp").rglob("*.py")), *sorted((root / "data").rglob("*"))]
+    """Name and content of all of the repository that a notebook may depend on."""
+    paths = [*sorted((root / "ilwp").rglob("*.py")), *sorted((root / "data").rglob("*"))]
     return ((path.relative_to(root).as_posix(), path.read_bytes()) for path in paths if path.is_file())
 
 
-def _hash(parts: Iterable[tuple[str, bytes]]) -> bytes:
+def _hash(parts: Iterable[tuple[str, bytes]]) -> str:
     digest = hashlib.sha256()
     for name, content in parts:
         digest.update(f"{len(name)} {len(content)} {name}".encode() + content)
-    return digest.digest()
+    return digest.hexdigest()
 
 
 def prepare(app: Sphinx, config: Config) -> None:

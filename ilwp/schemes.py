@@ -1,0 +1,70 @@
+"""Fig. 1 drawn anew: which kernel each method predicts from, and what it has to store for that."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from ilwp.plots import COLOURS, INK
+
+LAYERS = (3, 4, 4)  # kernels drawn in each of three layers
+TITLES = {
+    "fss": ("(a) full search, ILWP-FSS", "stores the residual, the layer u and the kernel v"),
+    "lss": ("(b) local search, ILWP-LSS", "stores the residual and the kernel v"),
+    "ill": ("(c) inter-layer loss, ILWP-ILL", "stores the residual only: v = j mod c of the layer before"),
+}
+# where the kernel that is predicted, layer 3's second, points to: (layer, kernel)
+REFERENCE = {"fss": (0, 2), "lss": (1, 3), "ill": (1, 1)}
+
+
+def scheme() -> Figure:
+    """Three panels, one a method: candidates are framed, the reference is filled, an arrow leads to the prediction."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.1))
+    for ax, method in zip(axes, TITLES, strict=True):
+        _panel(ax, method)
+    return figure
+
+
+def _panel(ax: Axes, method: str) -> None:
+    title, stored = TITLES[method]
+    colour = COLOURS[method]
+    target, reference = (2, 1), REFERENCE[method]
+    candidates = {"fss": (0, 1), "lss": (1,), "ill": ()}[method]
+    rng = np.random.default_rng(0)
+    for layer, count in enumerate(LAYERS):
+        for kernel in range(count):
+            here = (layer, kernel)
+            _kernel(ax, here, rng.uniform(0.1, 0.6, (3, 3)), colour if here in (target, reference) else "#9a9a9a")
+        ax.text(2.2 * layer + 0.5, -0.5, f"layer {('1', 'i - 1', 'i')[layer]}", ha="center", va="top", fontsize=10)
+        if layer in candidates:
+            frame = (2.2 * layer - 0.18, -0.18)
+            ax.add_patch(Rectangle(frame, 1.36, 1.35 * count + 0.01, fill=False, edgecolor=colour, linestyle="--"))
+    start, end = (np.array([2.2 * layer + 0.5, 1.35 * kernel + 0.5]) for layer, kernel in (reference, target))
+    side = np.array([0.52, 0.0])
+    arrow = FancyArrowPatch(start + side, end - side, arrowstyle="-|>", mutation_scale=16, color=INK, lw=1.6)
+    arrow.set_connectionstyle("arc3", rad=-0.12)
+    ax.add_patch(arrow)
+    ax.text(
+        start[0],
+        start[1],
+        "K[u,v]" if method == "fss" else "K[i-1,v]",
+        ha="center",
+        va="center",
+        weight="bold",
+        fontsize=9,
+    )
+    ax.text(end[0], end[1], "K[i,j]", ha="center", va="center", weight="bold", fontsize=9)
+    ax.set_title(title)
+    ax.text(0.5, -0.04, stored, transform=ax.transAxes, ha="center", va="top", fontsize=10)
+    ax.set(xlim=(-0.4, 5.8), ylim=(-1.0, 5.5), aspect="equal")
+    ax.axis("off")
+
+
+def _kernel(ax: Axes, place: tuple[int, int], shades: np.ndarray, colour: str) -> None:
+    """Nine taps as squares, shaded like weights."""
+    x, y = 2.2 * place[0], 1.35 * place[1]
+    for row, column in np.ndindex(3, 3):
+        tap = (x + column / 3, y + row / 3)
+        ax.add_patch(Rectangle(tap, 1 / 3, 1 / 3, facecolor=colour, alpha=float(shades[row, column]), linewidth=0))
+    ax.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=colour, linewidth=1.4))

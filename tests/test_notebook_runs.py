@@ -1,0 +1,195 @@
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from ilwp.errors import IlwpError
+from ilwp.paths import ROOT
+
+SOURCE = ROOT / "book" / "extensions" / "notebook_runs.py"
+SPEC = importlib.util.spec_from_file_location("notebook_runs", SOURCE)
+notebook_runs = importlib.util.module_from_spec(SPEC)
+sys.modules["notebook_runs"] = notebook_runs
+SPEC.loader.exec_module(notebook_runs)
+
+DRAW = """\
+from IPython.display import Image
+from myst_nb import glue
+glue("share", bits / 3, display=False)
+Image(data=bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b"), format="gif")
+"""
+FIGURE = {"figure": {"name": "fig-dot", "caption": "One dot."}, "image": {"alt": "A dot"}}
+
+
+def write_notebook(path: Path, *code: str, **metadata: object) -> None:
+    cells = [v4.new_code_cell("bits: int = 8  # 2 to 8", metadata={"tags": ["parameters"]})]
+    cells += [v4.new_markdown_cell("# A dot"), *(v4.new_code_cell(text, metadata=metadata) for text in code)]
+    kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository in small: the package, one notebook shown with two sets of parameters, and some data."""
+    shutil.copytree(ROOT / "ilwp", tmp_path / "ilwp", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("book", "data", "notebooks"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "data" / "record.json").write_text("1")
+    write_notebook(tmp_path / "notebooks" / "dot.ipynb", "print(bits)", mystnb=FIGURE)
+    list_runs(tmp_path, "{dot: null, dot-bits4: {notebook: dot.ipynb, parameters: {bits: 4}}}")
+    return tmp_path
+
+
+def list_runs(root: Path, text: str) -> None:
+    (root / "notebooks" / "runs.yaml").write_text(text)
+
+
+def due(root: Path) -> list[str]:
+    return list(notebook_runs.due(root, notebook_runs.load_runs(root / "notebooks" / "runs.yaml")))
+
+
+def results(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((root / "book" / "notebooks").iterdir())}
+
+
+def book(root: Path) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).parent / "jupyter-book", "build", "-W", "--keep-going", "book/"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+
+
+def test_runs_are_made_once_and_hold_nothing_of_the_moment(root: Path) -> None:
+    notebook_runs.run_notebooks(root)
+    first = results(root)
+    assert list(first) == ["dot-bits4.ipynb", "dot.ipynb"]
+    for name, printed, figure in (("dot.ipynb", "8\n", "fig-dot"), ("dot-bits4.ipynb", "4\n", "fig-dot-bits4")):
+        cell = json.loads(first[name])["cells"][-1]
+        assert "".join(cell["outputs"][0]["text"]) == printed
+        assert cell["metadata"]["mystnb"] == FIGURE | {"figure": FIGURE["figure"] | {"name": figure}}
+        assert not re.search(rb"_time|duration|/tmp", first[name])
+    assert due(root) == []
+
+    (root / "book" / "notebooks" / "dot.ipynb").unlink()
+    (root / "book" / "notebooks" / "gone.ipynb").write_text("{}")
+    notebook_runs.run_notebooks(root)
+    assert results(root) == first
+
+    list_runs(root, "{dot: }")
+    notebook_runs.run_notebooks(root)
+    assert list(results(root)) == ["dot.ipynb"]
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "package": lambda root: (root / "ilwp" / "networks" / "new.py").write_text(""),
+    "data": lambda root: (root / "data" / "record.json").write_text("2"),
+    "cell metadata": lambda root: write_notebook(root / "notebooks" / "dot.ipynb", "print(bits)", mystnb={}),
+    "damaged result": lambda root: [p.write_text("{") for p in (root / "book" / "notebooks").iterdir()],
+}
+
+
+def made(root: Path) -> None:
+    """As if the runs had been made: results that carry the keys they would have."""
+    runs = notebook_runs.load_runs(root / "notebooks" / "runs.yaml")
+    (root / "book" / "notebooks").mkdir(exist_ok=True)
+    for name, key in notebook_runs.due(root, runs).items():
+        (root / "book" / "notebooks" / f"{name}.ipynb").write_text(json.dumps({"metadata": {"inputs": key}}))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_of_what_runs_depend_on_makes_them_due(root: Path, change: str) -> None:
+    made(root)
+    assert due(root) == []
+    CHANGES[change](root)
+    assert due(root) == ["dot", "dot-bits4"]
+
+
+def test_a_changed_parameter_makes_one_run_due(root: Path) -> None:
+    made(root)
+    list_runs(root, "{dot: null, dot-bits4: {notebook: dot.ipynb, parameters: {bits: 5}}}")
+    assert due(root) == ["dot-bits4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "cannot be read"),
+        ("[dot]", "is not a run list"),
+        ("dot: {bits: 4}", "is not a run list: bits: unexpected keyword argument"),
+        ("none:", "there is no notebook none.ipynb"),
+        ("../dot: {notebook: dot.ipynb}", "is not a file's name"),
+    ],
+)
+def test_run_list_that_makes_no_sense(root: Path, text: str, message: str) -> None:
+    list_runs(root, text)
+    with pytest.raises(IlwpError, match=message) as error:
+        notebook_runs.run_notebooks(root)
+    assert "\n" not in str(error.value)
+
+
+def test_refused_parameter_is_one_line_and_the_other_run_is_kept(root: Path) -> None:
+    made(root)
+    list_runs(root, "{dot: null, dot-bits9: {notebook: dot.ipynb, parameters: {bits: 9}}}")
+    with pytest.raises(IlwpError, match=r"^notebooks/dot\.ipynb failed, run as .*: bits must be a whole number .*9$"):
+        notebook_runs.run_notebooks(root)
+    assert list(results(root)) == ["dot.ipynb"]
+    assert due(root) == ["dot-bits9"]
+
+
+def test_failed_run_fails_the_build_in_one_line_and_leaves_no_notebook(root: Path) -> None:
+    write_notebook(root / "notebooks" / "broken.ipynb", "1 / 0")
+    list_runs(root, "broken:")
+    shutil.copy(ROOT / "_config.yml", root)
+    shutil.copytree(ROOT / "book" / "extensions", root / "book" / "extensions")
+    (root / "book" / "_toc.yml").write_text("{format: jb-book, root: intro}")
+    process = book(root)
+    assert process.returncode != 0
+    assert "notebooks/broken.ipynb failed, run as broken.ipynb: ZeroDivisionError: division by zero\n" in process.stderr
+    assert "Traceback" not in process.stderr + process.stdout
+    assert not list((root / "book").glob("notebooks/*"))
+
+
+def test_book_is_whole_by_itself_and_follows_its_notebook(root: Path) -> None:
+    shutil.copy(ROOT / "_config.yml", root)
+    for folder in ("extensions", "style"):
+        shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
+    shutil.copy(ROOT / "book" / "references.bib", root / "book")
+    shutil.copy(ROOT / "book" / "bibliography.md", root / "book")
+    (root / "book" / "_toc.yml").write_text(
+        "{format: jb-book, root: intro, chapters: [{file: bibliography}, {glob: notebooks/*}]}"
+    )
+    (root / "book" / "intro.md").write_text(
+        "# Intro\n\n{cite:t}`lee2019ilwp` share {glue:text}`notebooks/dot.ipynb::share:.2f`"
+        " in {numref}`fig-dot`, $\\boldsymbol{x}$\n"
+    )
+    write_notebook(root / "notebooks" / "dot.ipynb", DRAW, mystnb=FIGURE)
+    list_runs(root, "dot:")
+
+    process = book(root)
+    assert process.returncode == 0, process.stderr
+    site = root / "_build" / "html"
+    pages = {path.name: path.read_text() for path in site.rglob("*.html")}
+    intro = pages["intro.html"]
+    assert '<span class="pasted-text">2.67</span>' in intro
+    assert '<a class="reference internal" href="notebooks/dot.html#fig-dot">' in intro
+    assert "Lee" in pages["bibliography.html"]
+    assert '<img alt="A dot"' in pages["dot.html"]
+    assert '<span class="caption-number">Fig. 1 </span><span class="caption-text">One dot.</span>' in pages["dot.html"]
+    for text in pages.values():
+        assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"(?:https?:)?//", text)
+        assert "thebe" not in text
+    (mathjax,) = re.findall(r'src="([^"?]*tex-svg[^"?]*)', intro)
+    assert (site / mathjax).stat().st_size > 1_000_000
+
+    list_runs(root, "dot: {parameters: {bits: 4}}")
+    process = book(root)
+    assert process.returncode == 0, process.stderr
+    assert '<span class="pasted-text">1.33</span>' in (site / "intro.html").read_text()
