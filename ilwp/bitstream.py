@@ -3,7 +3,7 @@
     bytes             what
     4                 "ILWP"
     1                 format version, 1
-    1                 method: 0 baseline, 1 fss, 2 lss, 3 ill
+    1                 method: 0 baseline, 1 fss, 2 lss, 3 ill, 4 aligned
     1                 bits a weight, 2 to 8
     1                 flags: 1 open loop, 2 affine quantizer, 4 one range, 8 one code table for the network
     1 + 1             kernel height and width
@@ -17,8 +17,10 @@
     until the end     the other tensors as a safetensors file; nothing if there are none
     4                 CRC-32 of everything before
 
-A layer's indices are the digits, the first kernel's lowest, of one number whose base is the number of
-candidates. Bits that fill the coded section up to whole bytes are zero.
+A code table is a length for every level, lowest first, each as its difference d to the one before (0 before
+the first) in Elias's gamma code of 2d for d > 0, else of 1 - 2d. A layer's indices are the digits, the first
+kernel's lowest, of one number whose base is the number of candidates. Bits that fill the coded section up to
+whole bytes are zero.
 """
 
 import struct

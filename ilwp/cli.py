@@ -1,4 +1,4 @@
-"""The command line: ilwp train | compress | decompress | inspect | evaluate | svwh."""
+"""The command line: ilwp train | status | compress | decompress | inspect | evaluate | svwh."""
 
 import json
 import sys
@@ -27,7 +27,11 @@ How a kernel is predicted:
   fss       from the nearest kernel of any layer before (full search)
   lss       from the nearest kernel of the previous layer (local search)
   ill       from the kernel beside it in the previous layer; made for
-            networks trained with the inter-layer loss"""
+            networks trained with the inter-layer loss
+  aligned   like ill, after channels are put into the order and kernels
+            given the signs that suit it best; the network computes the
+            same as before, but its channels do not come back in the old
+            order; needs --graph"""
 
 FilePath = click.Path(path_type=Path)
 
@@ -89,10 +93,24 @@ def train(
     click.echo(f"the whole network: {runs.network_path(profile, config)}")
 
 
-@cli.command(
-    help=f"""Compress the depthwise kernels of a state dict (.safetensors, .pt, .pth) into an .ilwp file.
+@cli.command()
+@click.option("--profile", default="cpu", show_default=True, help="Experiment profile: a file's stem in config/.")
+def status(profile: str) -> None:
+    """Say how far a profile's grid is.
 
-all other tensors go into the file as they are, so that a whole network comes back.
+    Each run is done, running, stopped, failed or missing; below them stand the hours left.
+    """
+    from ilwp.profiles import load_profile
+    from ilwp.status import as_table, grid_status
+
+    click.echo(as_table(grid_status(profile, load_profile(profile))))
+
+
+@cli.command(
+    help=f"""Compress a network into an .ilwp file.
+
+NETWORK is a state dict: .safetensors, .pt or .pth. Its depthwise kernels are predicted, quantized and coded; all other
+tensors go into the file as they are, so that a whole network comes back.
 
 {METHOD_HELP}"""
 )
@@ -113,14 +131,24 @@ all other tensors go into the file as they are, so that a whole network comes ba
     "--table", type=click.Choice(["layer", "network"]), default="network", show_default=True,
     help="One Huffman table a layer, or one for all.",
 )  # fmt: skip
-def compress(network: Path, output: Path | None, range_: Any, **chosen: Any) -> None:
+@click.option(
+    "--graph", metavar="GRAPH",
+    help="The network itself, for `aligned`: mobilenet, mobilenetv2, shufflenet, shufflenetv2, or MODULE:FUNCTION, such"
+    " as torchvision.models:mobilenet_v2.",
+)  # fmt: skip
+@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the first four.")
+def compress(network: Path, output: Path | None, range_: Any, graph: str | None, width: float, **chosen: Any) -> None:
     """Command `compress`."""
     tensors = read_state_dict(network)
+    if chosen["method"] == "aligned":
+        tensors = _aligned(network, tensors, graph, width)
     kernels = _kernels_in(network, tensors)
     with about(network):
         coded = codec.encode(kernels, Settings(range=range_, **chosen))
         content, rate = bitstream.write(coded, {name: t for name, t in tensors.items() if name not in kernels})
     path = output or network.with_suffix(".ilwp")
+    if path == network:
+        raise IlwpError(f"{path} would be lost: name another file with --output")
     atomic_write(path, content)
     click.echo(f"found {_described(kernels)} in {network}")
     click.echo(_rate_table(rate, sum(k.size for k in kernels.values())))
@@ -230,6 +258,21 @@ def svwh(file: Path, as_json: bool) -> None:
         f"lift {sources.lift:.2f} (95 % interval {low:.2f} to {high:.2f}), "
         f"{scaled.lift:.2f} with every kernel scaled to unit length"
     )
+
+
+def _aligned(file: Path, tensors: Tensors, graph: str | None, width: float) -> Tensors:
+    from ilwp.alignment import align
+    from ilwp.networks.graphs import network_for
+    from ilwp.symmetry import symmetries
+
+    if graph is None:
+        raise IlwpError("aligned prediction needs the network's graph: name it with --graph")
+    with about(file):
+        found = symmetries(network_for(graph, width, tensors))
+    for symmetry in found[1:]:
+        if not symmetry.ordered:
+            click.echo(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
+    return align(tensors, found)
 
 
 def _kernels_in(file: Path, tensors: Tensors) -> Kernels:

@@ -7,7 +7,7 @@ torchvision's download where it is missing. The NPZ holds x_train, x_test (n, 32
 y_train, y_test (n,) uint8.
 """
 
-import os
+import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ilwp.errors import IlwpError
+from ilwp.files import atomic_write
 from ilwp.paths import images_folder
 
 SIDE = 32
@@ -114,7 +115,7 @@ def _cifar(name: str) -> tuple[np.ndarray, ...]:
     for x, y in ((x_train, y_train), (x_test, y_test)):
         if x.dtype != np.uint8 or x.shape[1:] != (SIDE, SIDE, 3) or y.shape != (len(x),) or not len(x):
             raise IlwpError(f"{path} holds no labelled 32x32 colour images in uint8: delete it and run again")
-        if y.dtype.kind not in "ui" or int(y.max()) >= CLASSES[name]:
+        if y.dtype.kind not in "ui" or not 0 <= int(y.min()) <= int(y.max()) < CLASSES[name]:
             raise IlwpError(f"{path} has labels outside 0 to {CLASSES[name] - 1}: delete it and run again")
     return x_train, y_train, x_test, y_test
 
@@ -131,11 +132,10 @@ def _download(name: str, path: Path) -> None:
             f"{TITLES[name]} is neither at {path} nor could it be downloaded: connect to the internet and run again, "
             f"or put {path.name} (x_train, y_train, x_test, y_test) into the folder that ILWP_DATA names"
         ) from error
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez(
-            file,
-            x_train=train.data, y_train=np.asarray(train.targets, np.uint8),
-            x_test=test.data, y_test=np.asarray(test.targets, np.uint8),
-        )  # fmt: skip
-    temporary.replace(path)
+    content = io.BytesIO()
+    np.savez(
+        content,
+        x_train=train.data, y_train=np.asarray(train.targets, np.uint8),
+        x_test=test.data, y_test=np.asarray(test.targets, np.uint8),
+    )  # fmt: skip
+    atomic_write(path, content.getvalue())

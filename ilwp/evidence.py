@@ -68,7 +68,8 @@ def made_from(records: Iterable[RunRecord]) -> str:
         groups.setdefault((c.network, c.dataset, c.width, c.epochs, c.batch_size, c.inter_layer), set()).add(c.seed)
     by_run: dict[tuple[Any, ...], list[str]] = {}
     for (network, dataset, width, epochs, batch, inter_layer), seeds in sorted(groups.items()):
-        by_run.setdefault((network, dataset, width, epochs, batch), []).append(f"{inter_layer:g} ({_runs(len(seeds))})")
+        value = "∞" if math.isinf(inter_layer) else f"{inter_layer:g}"
+        by_run.setdefault((network, dataset, width, epochs, batch), []).append(f"{value} ({_runs(len(seeds))})")
     if not by_run:
         return "Made from no run yet."
     sentences = [
@@ -82,7 +83,7 @@ def made_from(records: Iterable[RunRecord]) -> str:
 def missing_commands(profile: str, dataset: str, network: str, wanted: Sequence[float]) -> str:
     """The commands that make the runs of an empty panel, for a narrow column."""
     return "\n".join(
-        f"ilwp train --profile {profile}\n--dataset {dataset}\n--network {network} --lambda {value:g}\n"
+        f"ilwp train --profile {profile} --dataset {dataset}\n  --network {network} --lambda {value:g}"
         for value in wanted
     )
 

@@ -10,10 +10,13 @@ from ilwp.errors import IlwpError
 def atomic_write(path: Path, content: bytes) -> None:
     """Put `content` at `path` through a temporary file beside it, so that no reader ever sees a part.
 
-    Raises IlwpError, leaving what was there, where the disk is full or the folder cannot be written.
+    Raises IlwpError, leaving what was there, where the disk is full, the folder cannot be written, or `path` is a
+    folder or a device.
     """
     temporary = None
     try:
+        if path.exists() and not path.is_file():
+            raise IlwpError(f"{path} could not be written: it is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)

@@ -20,7 +20,9 @@ def depthwise_names(module: Any) -> list[str]:
     return [
         f"{name}.weight" if name else "weight"
         for name, layer in module.named_modules()
-        if getattr(layer, "in_channels", 1) == getattr(layer, "groups", 1) > 1 and layer.weight.ndim == 4
+        if getattr(layer, "in_channels", 1) == getattr(layer, "groups", 1) > 1
+        and layer.weight.ndim == 4
+        and layer.weight[0, 0].numel() > 1
     ]
 
 

@@ -24,10 +24,7 @@ from typing import Any
 import click
 import yaml
 
-from ilwp.paths import ROOT
-
-NOTEBOOKS = ROOT / "notebooks"
-OUTPUTS = ROOT / "runs"
+from ilwp.paths import NOTEBOOK_OUTPUTS, NOTEBOOKS
 
 NUMBER = r"-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
 RANGE = re.compile(rf"(?<![\w.-])({NUMBER}) to ({NUMBER})(?!\w)")
@@ -91,8 +88,8 @@ def complete(arguments: list[str]) -> list[str]:
         raise SystemExit(f"papermill: {notebook}: {' '.join(str(error).split())}") from None
     if len(paths) > 1:
         return arguments
-    OUTPUTS.mkdir(exist_ok=True)
-    output = os.path.relpath(OUTPUTS / f"{run_name(notebook.stem, parameters)}.ipynb")
+    NOTEBOOK_OUTPUTS.mkdir(exist_ok=True)
+    output = os.path.relpath(NOTEBOOK_OUTPUTS / f"{run_name(notebook.stem, parameters)}.ipynb")
     print(f"Writing {output}", flush=True)
     return [*arguments, output]
 

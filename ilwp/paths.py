@@ -10,6 +10,9 @@ CONFIG = ROOT / "config"
 EVIDENCE = ROOT / "data"
 RUNS = EVIDENCE / "runs"
 CHECKPOINTS = ROOT / "checkpoints"
+LOGS = ROOT / "logs"
+NOTEBOOKS = ROOT / "notebooks"
+NOTEBOOK_OUTPUTS = ROOT / "runs"
 
 
 def images_folder() -> Path:

@@ -22,6 +22,7 @@ from ilwp.evidence import CURVE_TITLES, Runs, missing_commands, select
 COLOURS = {"baseline": "#4d4d4d", "fss": "#e69f00", "lss": "#56b4e9", "ill": "#d55e00", "tied": "#009e73"}
 MARKERS = {"baseline": "s", "fss": "^", "lss": "v", "ill": "o", "tied": "D"}
 INK = "#222222"
+WIDTH = 7.2  # inches, the book's text width at 100 dots an inch
 
 
 def use_style() -> None:
@@ -29,7 +30,9 @@ def use_style() -> None:
     sns.set_theme(style="ticks", context="notebook", rc={
         "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
         "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e4e4e4",
-        "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 11,
+        "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 10,
+        "xtick.labelsize": 9, "ytick.labelsize": 9,
+        "legend.fontsize": 9,
         "figure.dpi": 100, "legend.frameon": False, "svg.hashsalt": "ilwp", "figure.constrained_layout.use": True,
         "lines.linewidth": 1.8, "lines.markersize": 5.5,
     })  # fmt: skip
@@ -38,27 +41,18 @@ def use_style() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None})  # type: ignore[no-untyped-call]
 
 
-def panels(rows: Sequence[str], columns: Sequence[str], height: float = 2.7) -> tuple[Figure, np.ndarray]:
-    """A grid of Axes (rows, columns); columns are titled on top, rows on the left."""
-    size = (2.9 * len(columns) + 0.4, height * len(rows) + 0.4)
-    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, squeeze=False)
-    for ax, title in zip(axes[0], columns, strict=True):
-        ax.set_title(title)
-    for ax, title in zip(axes[:, 0], rows, strict=True):
-        ax.annotate(title, (-0.32, 0.5), xycoords="axes fraction", rotation=90, va="center", ha="right", weight="bold")
-    return figure, axes
-
-
 def network_panels(
     runs: Runs, profile: str, wanted: Sequence[float], draw: Callable[[Axes, Runs], None], height: float = 2.7
 ) -> tuple[Figure, np.ndarray]:
-    """Figs. 2, 3, 5, 6: `draw` fills a panel a data set (row) and network (column) from its runs with lambda `wanted`.
+    """Figs. 2, 3, 5, 6: `draw` fills a panel a network (row) and data set (column) from its runs with lambda `wanted`.
 
     A panel that lacks all of its runs says which commands would make them.
     """
-    shown = ("cifar10", "cifar100")
-    figure, axes = panels([datasets.TITLES[d] for d in shown], list(networks.TITLES.values()), height)
-    for (dataset, network), ax in zip(itertools.product(shown, networks.TITLES), axes.flat, strict=True):
+    columns = ("cifar10", "cifar100")
+    shape = (len(networks.TITLES), len(columns))
+    figure, axes = plt.subplots(*shape, figsize=(WIDTH, height * shape[0]), squeeze=False)
+    for (network, dataset), ax in zip(itertools.product(networks.TITLES, columns), axes.flat, strict=True):
+        ax.set_title(f"{networks.TITLES[network]}, {datasets.TITLES[dataset]}")
         found = {p: r for v in wanted for p, r in select(runs, dataset=dataset, network=network, inter_layer=v).items()}
         if found:
             draw(ax, found)
@@ -74,8 +68,8 @@ def no_runs(ax: Axes, commands: str) -> None:
     for spine in ax.spines.values():
         spine.set(visible=True, color="#bbbbbb", linestyle=(0, (4, 4)))
     grey: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "color": "#5f5f5f"}
-    ax.text(0.5, 0.62, "not run yet", weight="bold", **grey)
-    ax.text(0.5, 0.5, commands, va="top", fontsize=6.2, family="monospace", **grey)
+    ax.text(0.5, 0.75, "not run yet", weight="bold", **grey)
+    ax.text(0.5, 0.66, commands, va="top", fontsize=7, family="monospace", **grey)
 
 
 def share_heatmap(ax: Axes, share: np.ndarray, colour_bar: bool = False) -> None:
@@ -160,7 +154,7 @@ def residual_histogram(ax: Axes, values: np.ndarray, fit: LaplaceFit, colour: st
     ax.plot(x, fit.density(x), color=INK, linewidth=1.3, label="Laplace fit")
     ax.set(xlabel="value", ylabel="density", xlim=(-reach, reach))
     note = f"b = {fit.scale:.4f}\n{fit.nats:.2f} nats = {fit.bits:.2f} bits"
-    ax.text(0.98, 0.95, note, transform=ax.transAxes, ha="right", va="top", fontsize=9)
+    ax.text(0.99, 0.97, note, transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
 
 
 def legend(figure: Figure, axes: np.ndarray) -> None:

@@ -1,5 +1,7 @@
 """Where a layer's prediction comes from: full search (3.1), local search (3.2), collocated (3.3).
 
+`aligned` predicts like `ill`, from the collocated kernel, in a network that `alignment` has rearranged for it.
+
 Layers are arrays (c, d) of flattened kernels. `before` holds the layers ahead of the one to predict, in
 network order; what a decoder has of them, or the originals, is the caller's choice. An index counts
 candidates from 0 in network order.
@@ -11,8 +13,9 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.spatial.distance import cdist
 
-Method = Literal["baseline", "fss", "lss", "ill"]
+Method = Literal["baseline", "fss", "lss", "ill", "aligned"]
 METHODS: tuple[Method, ...] = get_args(Method)
+PAPER_METHODS = METHODS[:4]
 SEARCHES = ("fss", "lss")  # the methods that must store an index a kernel: the paper's non-texture bits
 
 CHUNK = 1 << 23  # distances held at a time, 64 MB
@@ -30,12 +33,12 @@ def nearest(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
 
 def candidates(method: Method, before: Sequence[np.ndarray]) -> np.ndarray:
-    """The kernels (m, d) a search may refer to: all layers before for FSS, the previous one for LSS and ILL."""
+    """The kernels (m, d) a search may refer to: all layers before for FSS, else the previous one."""
     return np.concatenate(before) if method == "fss" else before[-1]
 
 
 def references(method: Method, layer: np.ndarray, before: Sequence[np.ndarray]) -> np.ndarray:
-    """Index (c,) int64 into `candidates` of each kernel's prediction; for ILL it is j mod c[i-1] (Eq. 2)."""
+    """Index (c,) int64 into `candidates` of each kernel's prediction; collocated it is j mod c[i-1] (Eq. 2)."""
     pool = candidates(method, before)
     return nearest(layer, pool) if method in SEARCHES else np.arange(len(layer)) % len(pool)
 

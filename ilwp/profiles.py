@@ -4,6 +4,7 @@ A cell is one run of a profile's grid; its name is the stem of its record's file
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,8 @@ class Profile:
     def config(self, dataset: str, network: str, inter_layer: float, seed: int) -> TrainConfig:
         """One cell's configuration; raises IlwpError where a value is unknown or out of range."""
         chosen = self.settings | self.networks.get(network, {})
+        if inter_layer in (0, math.inf):  # the loss is not used, so its calibration makes no difference
+            chosen.pop("calibration", None)
         try:
             return TrainConfig(dataset=dataset, network=network, inter_layer=inter_layer, seed=seed, **chosen)  # type: ignore[arg-type]
         except ValidationError as error:

@@ -10,7 +10,7 @@ def progress_bar(description: str, total: int, unit: str, done: int = 0, show: b
     """A bar of `total` steps of which `done` lie behind; a context manager."""
     terminal = sys.stderr.isatty()
     return tqdm(
-        desc=description,
+        desc=f"{description}: ",
         total=total,
         unit=unit,
         initial=done,

@@ -63,4 +63,5 @@ def dequantize(levels: np.ndarray, quantizer: Quantizer) -> np.ndarray:
 
 def _float32_below(value: float) -> float:
     nearest = np.float32(value)
-    return float(nearest if nearest <= value else np.nextafter(nearest, np.float32(-np.inf)))
+    # NumPy would compare the two as float32, where they are always equal
+    return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))

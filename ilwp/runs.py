@@ -9,23 +9,24 @@ from typing import get_args
 import torch
 from torch import nn
 
-from ilwp import __version__, bitstream, codec, datasets
+from ilwp import __version__, bitstream, codec, datasets, locks
 from ilwp.codec import Loop, Settings
 from ilwp.errors import IlwpError
+from ilwp.files import atomic_write
 from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.paths import CHECKPOINTS, RUNS
-from ilwp.prediction import METHODS
+from ilwp.prediction import PAPER_METHODS
 from ilwp.profiles import Profile, cell_name
 from ilwp.progress import progress_bar
 from ilwp.quantization import BITS
-from ilwp.records import Measurement, RunRecord, read_record, write_kernels, write_record
+from ilwp.records import Measurement, RunRecord, read_kernels, read_record, write_kernels, write_record
 from ilwp.state_dicts import write_state_dict
-from ilwp.training import TrainConfig, evaluate, inter_layer_weight, train
+from ilwp.training import TrainConfig, epochs_saved, evaluate, forget, inter_layer_weight, train
 
 # without prediction there is no loop to close
 SWEEP = [
     Settings(method, bits, loop)
-    for loop, method, bits in product(get_args(Loop), METHODS, BITS)
+    for loop, method, bits in product(get_args(Loop), PAPER_METHODS, BITS)
     if loop == "closed" or method != "baseline"
 ]
 
@@ -41,16 +42,51 @@ def network_path(profile: str, config: TrainConfig) -> Path:
 
 
 def finished(path: Path, profile: Profile, config: TrainConfig) -> bool:
-    """Whether the record at `path` is there, sound and made by this recipe and configuration."""
+    """Whether the record at `path` is there with its kernels, sound and made by this recipe and configuration."""
     try:
         record = read_record(path)
+        read_kernels(path)
     except IlwpError:
         return False
     return record.recipe == profile.recipe and record.config == config
 
 
+def epoch_reached(name: str, profile: Profile, config: TrainConfig) -> int:
+    """The epoch after which training of a cell would go on."""
+    folder = network_path(name, config).parent
+    return epochs_saved(folder) if _is_of_recipe(folder, profile.recipe) else 0
+
+
 def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress: bool = True) -> RunRecord:
-    """Train (or go on training) a cell and write its record to `output`."""
+    """Train (or go on training) a cell and write its record to `output`.
+
+    Raises IlwpError where another process is at it, or it cannot be trained.
+    """
+    folder = network_path(name, config).parent
+    with locks.held(folder):
+        if not _is_of_recipe(folder, profile.recipe):
+            forget(folder)
+        atomic_write(folder / "recipe", f"{profile.recipe}\n".encode())
+        return _run(name, profile, config, output, progress)
+
+
+def measure(network: nn.Module, images: datasets.Images, progress: bool = True) -> list[Measurement]:
+    """Size and accuracy of the network's depthwise kernels in every setting of the sweep."""
+    trained = kernels_of(network)
+    measurements = []
+    with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
+        for settings in SWEEP:
+            coded = codec.encode(trained, settings)
+            _, rate = bitstream.write(coded)
+            load_kernels(network, codec.decode(coded))
+            accuracy = evaluate(network, images)
+            measurements.append(Measurement(settings.method, settings.bits, settings.loop, rate, accuracy))
+            bar.update()
+    load_kernels(network, trained)
+    return measurements
+
+
+def _run(name: str, profile: Profile, config: TrainConfig, output: Path, progress: bool) -> RunRecord:
     images = datasets.load(config.dataset)
     network_file = network_path(name, config)
     network, history = train(config, images, network_file.parent, progress)
@@ -77,20 +113,10 @@ def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress
     return record
 
 
-def measure(network: nn.Module, images: datasets.Images, progress: bool = True) -> list[Measurement]:
-    """Size and accuracy of the network's depthwise kernels in every setting of the sweep."""
-    trained = kernels_of(network)
-    measurements = []
-    with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
-        for settings in SWEEP:
-            coded = codec.encode(trained, settings)
-            _, rate = bitstream.write(coded)
-            load_kernels(network, codec.decode(coded))
-            accuracy = evaluate(network, images)
-            measurements.append(Measurement(settings.method, settings.bits, settings.loop, rate, accuracy))
-            bar.update()
-    load_kernels(network, trained)
-    return measurements
+def _is_of_recipe(folder: Path, recipe: int) -> bool:
+    """Whether the checkpoints in `folder`, if any, were made by this recipe."""
+    stamp = folder / "recipe"
+    return not stamp.exists() or stamp.read_text().strip() == str(recipe)
 
 
 def _hardware() -> dict[str, str]:

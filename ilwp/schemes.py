@@ -10,9 +10,9 @@ from ilwp.plots import COLOURS, INK
 
 LAYERS = (3, 4, 4)  # kernels drawn in each of three layers
 TITLES = {
-    "fss": ("(a) full search, ILWP-FSS", "stores the residual, the layer u and the kernel v"),
-    "lss": ("(b) local search, ILWP-LSS", "stores the residual and the kernel v"),
-    "ill": ("(c) inter-layer loss, ILWP-ILL", "stores the residual only: v = j mod c of the layer before"),
+    "fss": ("(a) full search, FSS", "stores residual, layer u, kernel v"),
+    "lss": ("(b) local search, LSS", "stores residual, kernel v"),
+    "ill": ("(c) collocated, ILL", "stores residual only"),
 }
 # where the kernel that is predicted, layer 3's second, points to: (layer, kernel)
 REFERENCE = {"fss": (0, 2), "lss": (1, 3), "ill": (1, 1)}
@@ -20,7 +20,7 @@ REFERENCE = {"fss": (0, 2), "lss": (1, 3), "ill": (1, 1)}
 
 def scheme() -> Figure:
     """Three panels, one a method: candidates are framed, the reference is filled, an arrow leads to the prediction."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4.1))
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.7))
     for ax, method in zip(axes, TITLES, strict=True):
         _panel(ax, method)
     return figure
@@ -36,7 +36,7 @@ def _panel(ax: Axes, method: str) -> None:
         for kernel in range(count):
             here = (layer, kernel)
             _kernel(ax, here, rng.uniform(0.1, 0.6, (3, 3)), colour if here in (target, reference) else "#9a9a9a")
-        ax.text(2.2 * layer + 0.5, -0.5, f"layer {('1', 'i - 1', 'i')[layer]}", ha="center", va="top", fontsize=10)
+        ax.text(2.2 * layer + 0.5, -0.5, f"layer {('1', 'i - 1', 'i')[layer]}", ha="center", va="top", fontsize=11)
         if layer in candidates:
             frame = (2.2 * layer - 0.18, -0.18)
             ax.add_patch(Rectangle(frame, 1.36, 1.35 * count + 0.01, fill=False, edgecolor=colour, linestyle="--"))
@@ -54,9 +54,9 @@ def _panel(ax: Axes, method: str) -> None:
         weight="bold",
         fontsize=9,
     )
-    ax.text(end[0], end[1], "K[i,j]", ha="center", va="center", weight="bold", fontsize=9)
+    ax.text(end[0], end[1], "K[i,j]", ha="center", va="center", weight="bold", fontsize=10)
     ax.set_title(title)
-    ax.text(0.5, -0.04, stored, transform=ax.transAxes, ha="center", va="top", fontsize=10)
+    ax.text(0.5, -0.04, stored, transform=ax.transAxes, ha="center", va="top", fontsize=11)
     ax.set(xlim=(-0.4, 5.8), ylim=(-1.0, 5.5), aspect="equal")
     ax.axis("off")
 

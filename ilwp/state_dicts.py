@@ -5,8 +5,8 @@ before features.10) from a `.safetensors`, which keeps no order of its own.
 """
 
 import io
-import pickle
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +73,10 @@ def _read_torch(content: bytes) -> Tensors:
     import torch
 
     try:
-        tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch thinks of a pickle's protocol helps no user
+            tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes torch's reader stumble in any way
         reason = "more than tensors in it" if "weights_only" in str(error).lower() else _one_line(error)
         raise IlwpError(f"not a whole state dict ({reason}): save network.state_dict()") from error
     if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, cast
 
 import torch
-from filelock import FileLock, Timeout
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from ilwp import datasets
+from ilwp import datasets, locks
 from ilwp.errors import IlwpError
 from ilwp.files import atomic_write
 from ilwp.kernels import depthwise_names
@@ -35,6 +34,7 @@ from ilwp.progress import progress_bar
 PAPER_EPOCHS = 200
 PAPER_STEPS = math.ceil(50_000 / 256)  # an epoch
 PAPER_RATE, PAPER_DECAY, PAPER_MOMENTUM = 0.1, 0.98, 0.9
+RISE = 0.2  # of a one-cycle schedule
 
 
 # infinity has no place in JSON but as a string
@@ -52,16 +52,24 @@ class TrainConfig:
     learning_rate: Annotated[float, Field(gt=0, le=10)] = PAPER_RATE
     momentum: Annotated[float, Field(ge=0, lt=1)] = PAPER_MOMENTUM
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 5e-4  # left open
+    schedule: Literal["exponential", "one-cycle"] = "exponential"
     calibration: Annotated[float, Field(gt=0)] = 1.0  # see `inter_layer_weight`
 
-    def rate(self, epoch: int) -> float:
-        """Learning rate in an epoch counted from 0: x 0.98 an epoch of 200, so a shorter run decays as far."""
-        return self.learning_rate * float(PAPER_DECAY ** (epoch * PAPER_EPOCHS / self.epochs))
+    def rate(self, step: int, steps: int) -> float:
+        """Learning rate at a step counted from 0, of `steps` an epoch.
+
+        Exponential: x 0.98 an epoch of 200, so a shorter run decays as far. One-cycle: linearly up over the first
+        fifth, then along a cosine to zero, for runs too short to settle at the paper's last rates.
+        """
+        if self.schedule == "exponential":
+            return self.learning_rate * float(PAPER_DECAY ** (step // steps * PAPER_EPOCHS / self.epochs))
+        done = (step + 0.5) / (self.epochs * steps)
+        return self.learning_rate * min(done / RISE, 0.5 + 0.5 * math.cos(math.pi * max(0, done - RISE) / (1 - RISE)))
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class Epoch:
-    """What one epoch did: rates and losses are the training's, accuracy is on the test set in percent."""
+    """What one epoch did: its last rate, its mean losses in training, accuracy on the test set in percent."""
 
     learning_rate: float
     loss: float
@@ -78,7 +86,8 @@ def inter_layer_weight(config: TrainConfig, images: int) -> float:
     `calibration`, since the bound is not the whole truth (weight decay also forgets less in a short run).
     """
     paper_sum = PAPER_STEPS * sum(PAPER_RATE * PAPER_DECAY**epoch for epoch in range(PAPER_EPOCHS))
-    own_sum = math.ceil(images / config.batch_size) * sum(config.rate(epoch) for epoch in range(config.epochs))
+    steps = math.ceil(images / config.batch_size)
+    own_sum = sum(config.rate(step, steps) for step in range(config.epochs * steps))
     paper_pull = paper_sum / (1 - PAPER_MOMENTUM) / _predicted_weights(config.network, 1.0)
     own_pull = own_sum / (1 - config.momentum) / _predicted_weights(config.network, config.width)
     return config.inter_layer * config.calibration * paper_pull / own_pull
@@ -92,12 +101,19 @@ def train(
     Returns the network (on its device, in evaluation mode) and one `Epoch` an epoch. Raises IlwpError if
     another process trains there, the folder belongs to another configuration, or the loss stops being finite.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / "lock", timeout=0):
-            return _train(config, images, folder, progress)
-    except Timeout:
-        raise IlwpError(f"another process is training in {folder}: wait for it to end") from None
+    with locks.held(folder):
+        return _train(config, images, folder, progress)
+
+
+def epochs_saved(folder: Path) -> int:
+    """The last epoch of which `folder` holds a checkpoint, 0 where there is none."""
+    return max((int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.pt")), default=0)
+
+
+def forget(folder: Path) -> None:
+    """Delete the checkpoints in `folder`, so that training there starts over."""
+    for path in folder.glob("epoch-*.pt"):
+        path.unlink()
 
 
 def evaluate(network: nn.Module, images: datasets.Images) -> float:
@@ -116,8 +132,6 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     torch.set_num_threads(1)
-    # tied or decayed weights end as denormals, which are many times slower
-    torch.set_flush_denormal(True)
     return torch.device("cpu")
 
 
@@ -141,14 +155,12 @@ def _train(config: TrainConfig, images: datasets.Images, folder: Path, progress:
     steps = math.ceil(len(images.train) / config.batch_size)
     with progress_bar("training", config.epochs * steps, "batches", len(history) * steps, progress) as bar:
         for epoch in range(len(history), config.epochs):
-            for group in optimizer.param_groups:
-                group["lr"] = config.rate(epoch)
             started = time.monotonic()
             bar.set_description(f"epoch {epoch + 1}/{config.epochs}", refresh=False)
-            seed = config.seed * 100_003 + epoch
-            loss, inter_layer = _epoch(network, layers, optimizer, images, config.batch_size, seed, weight, bar)
+            loss, inter_layer = _epoch(config, epoch, network, layers, optimizer, images, weight, bar)
+            rate = optimizer.param_groups[0]["lr"]
             accuracy = evaluate(network, images)
-            history.append(Epoch(config.rate(epoch), loss, inter_layer, accuracy, time.monotonic() - started))
+            history.append(Epoch(rate, loss, inter_layer, accuracy, time.monotonic() - started))
             bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.2f} %", refresh=False)
             _save(folder, len(history), {
                 "config": asdict(config), "history": [asdict(e) for e in history],
@@ -161,14 +173,18 @@ def _train(config: TrainConfig, images: datasets.Images, folder: Path, progress:
 
 
 def _epoch(
-    network: nn.Module, layers: Sequence[nn.Conv2d], optimizer: torch.optim.Optimizer, images: datasets.Images,
-    batch_size: int, seed: int, weight: float, bar: "tqdm[NoReturn]",
+    config: TrainConfig, epoch: int, network: nn.Module, layers: Sequence[nn.Conv2d],
+    optimizer: torch.optim.Optimizer, images: datasets.Images, weight: float, bar: "tqdm[NoReturn]",
 ) -> tuple[float, float]:  # fmt: skip
     """Mean total loss and mean inter-layer loss over one epoch of training."""
     where = next(network.parameters()).device
     network.train()
     loss_sum = inter_layer_sum = 0.0
-    for x, y in datasets.batches(images, batch_size, seed):
+    steps = math.ceil(len(images.train) / config.batch_size)
+    shuffled = datasets.batches(images, config.batch_size, seed=config.seed * 100_003 + epoch)
+    for step, (x, y) in enumerate(shuffled, start=epoch * steps):
+        for group in optimizer.param_groups:
+            group["lr"] = config.rate(step, steps)
         x, y = images.normalise(x).to(where, non_blocking=True), y.to(where, non_blocking=True)
         kernels = [layer.weight for layer in layers]
         with torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda"):
@@ -180,7 +196,7 @@ def _epoch(
         if not math.isfinite(loss.item()):
             raise IlwpError(f"the loss became {loss.item()}: lower the learning rate or lambda")
         loss_sum += loss.item() * len(y)
-        inter_layer_sum += inter_layer_loss([k.detach() for k in kernels]).item() * len(y)
+        inter_layer_sum += inter_layer_loss([layer.weight.detach() for layer in layers]).item() * len(y)
         bar.update()
     return loss_sum / len(images.train), inter_layer_sum / len(images.train)
 

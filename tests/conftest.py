@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from hypothesis import settings
+from samples import state_dict
 
 from ilwp.cli import main
 
@@ -25,6 +27,14 @@ class Outcome:
     code: int
     out: str
     err: str
+
+    def refused(self, message: str = "", code: int = 1) -> bool:
+        """Whether a user's mistake ended in one line that says so, and nothing else was printed."""
+        assert (self.code, self.out) == (code, "")
+        assert self.err.startswith("ilwp: ")
+        assert self.err.count("\n") == 1
+        assert message in self.err
+        return True
 
 
 @pytest.fixture
@@ -67,3 +77,17 @@ def tiny_cifar(image_folder: Path) -> Path:
         arrays |= {f"x_{part}": np.clip(colours + noise, 0, 255).astype(np.uint8), f"y_{part}": labels}
     np.savez(image_folder / "cifar10.npz", **arrays)
     return image_folder
+
+
+@pytest.fixture
+def network_file(tmp_path: Path) -> Path:
+    """A state dict of another's making."""
+    safetensors.numpy.save_file(state_dict(), tmp_path / "network.safetensors")
+    return tmp_path / "network.safetensors"
+
+
+@pytest.fixture
+def compressed_file(network_file: Path, ilwp: Callable[..., Outcome]) -> Path:
+    """The same compressed in the default way."""
+    assert ilwp("compress", network_file).code == 0
+    return network_file.with_suffix(".ilwp")

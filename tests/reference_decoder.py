@@ -61,7 +61,7 @@ def decode(file: bytes) -> tuple[dict[str, bytes], bytes]:
         count, (step, offset) = channels[layer], steps[layer - 1]
         if not one_table:
             book = code_table()
-        pool = sum(decoded, []) if method == 1 else decoded[-1]
+        pool = [weight for before in decoded for weight in before] if method == 1 else decoded[-1]
         choices = len(pool) // taps
         if method in (1, 2):
             number = int("0" + take((choices**count - 1).bit_length()), 2)

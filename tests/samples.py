@@ -1,6 +1,11 @@
-"""Kernels and state dicts that several test files use."""
+"""Kernels, state dicts and a malicious pickle that several test files use."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+
+from ilwp.codec import Settings
 
 SHAPES = {
     "random": ((3, 5, 2, 7), 3, 3),
@@ -9,6 +14,14 @@ SHAPES = {
     "widening and narrowing": ((2, 9, 4), 5, 5),
     "oblong": ((2, 3), 1, 4),
 }
+# a network of ten weights, and settings that between them use every part of a file
+SMALL = {"a.0.weight": np.float32([[[1, -2]], [[3, 4]]]), "a.1.weight": np.float32([[[1, -1]], [[3, 5]], [[2, -2]]])}
+VARIANTS = [
+    Settings("lss", bits=2),
+    Settings("fss", bits=3, quantizer="affine", range="network"),
+    Settings("ill", bits=2, loop="open", table="layer"),
+    Settings("baseline", bits=4, table="layer", quantizer="affine"),
+]
 
 
 def kernels(channels: tuple[int, ...], height: int = 3, width: int = 3, seed: int = 0) -> dict[str, np.ndarray]:
@@ -47,3 +60,13 @@ def state_dict(seed: int = 0) -> dict[str, np.ndarray]:
         tensors[f"blocks.{i}.batches"] = np.array(7 + i)
         tensors[f"blocks.{i}.pointwise.weight"] = normal(8, channels, 1, 1)
     return tensors | {"classifier.weight": normal(10, 8)}
+
+
+class Trap:
+    """An object whose unpickling leaves a file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.path,)

@@ -41,7 +41,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(ROOT / "ilwp" / name, tmp_path / "ilwp")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(papermill_engine, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(papermill_engine, "OUTPUTS", tmp_path / "runs")
+    monkeypatch.setattr(papermill_engine, "NOTEBOOK_OUTPUTS", tmp_path / "runs")
     return tmp_path
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilwp.prediction import METHODS, Method, candidates, nearest, predict, references
+from ilwp.prediction import PAPER_METHODS, Method, candidates, nearest, predict, references
 
 BEFORE = [np.array([[0.0], [10.0]]), np.array([[4.0]]), np.array([[5.0], [9.0], [4.0]])]
 
@@ -75,4 +75,4 @@ def test_prediction_is_what_the_indices_point_to(method: Method, wanted: list[fl
 
 
 def test_the_papers_methods_are_all_there():
-    assert METHODS == ("baseline", "fss", "lss", "ill")
+    assert PAPER_METHODS == ("baseline", "fss", "lss", "ill")

@@ -32,8 +32,10 @@ TITLES = {
 def build(name: str, classes: int, width: float = 1.0, seed: int = 0) -> nn.Module:
     """A freshly initialised network, the same for the same arguments.
 
-    Raises IlwpError for a name outside `NETWORKS`.
+    Raises IlwpError for a name outside `NETWORKS` or a width that is not above 0 and at most 4.
     """
+    if not 0 < width <= 4:
+        raise IlwpError(f"a width multiplier of {width} is not supported: choose one above 0, at most 4")
     if name not in NETWORKS:
         raise IlwpError(f"no network is called {name!r}: choose one of {', '.join(NETWORKS)}")
     with torch.random.fork_rng(devices=[]):

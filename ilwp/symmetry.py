@@ -1,0 +1,147 @@
+"""Channel orders and signs that leave a network's function alone, found from its graph.
+
+    torch module -> symmetries -> list[Symmetry];  state dict, order, signs -> rearranged -> state dict
+
+The hidden channels of a depthwise block may be put into another order if everything that touches them
+follows: the rows of the convolution before, the batch norms on the way, the columns of the convolution
+behind. A kernel's sign may be flipped if a batch norm directly behind it takes the flip in. Where the
+graph does not allow it (a channel that is used elsewhere too, a group or a shuffle that must be kept),
+fewer orders are free, or none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from torch import fx, nn
+
+from ilwp.errors import IlwpError
+from ilwp.kernels import depthwise_names
+
+NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
+CHANNELWISE = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout, nn.Dropout2d, nn.ChannelShuffle)
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """What may change in one depthwise layer of c channels.
+
+    Channels with the same number in `cells` (c,) may change places; distinct numbers everywhere say that
+    none may. `before` are tensors whose axis 0 follows, with the row `at` (c,) that feeds each channel;
+    `after` are those behind the layer whose axis 0 follows; `consumer` is a weight whose axis 1 follows
+    within each of `groups`. `signed` are tensors behind it that a flipped kernel flips too, None if no
+    batch norm can take the flip in.
+    """
+
+    layer: str
+    cells: np.ndarray
+    before: tuple[tuple[str, np.ndarray], ...] = ()
+    after: tuple[str, ...] = ()
+    consumer: str | None = None
+    groups: int = 1
+    signed: tuple[str, ...] | None = None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether any two channels may change places."""
+        return len(np.unique(self.cells)) < len(self.cells)
+
+
+def symmetries(network: nn.Module) -> list[Symmetry]:
+    """One `Symmetry` for each depthwise layer in network order; raises IlwpError if the graph cannot be traced."""
+    try:
+        graph = fx.symbolic_trace(network).graph
+    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        raise IlwpError(f"the network's graph cannot be traced ({' '.join(str(error).split())[:100]})") from error
+    modules = dict(network.named_modules())
+    calls = {str(node.target): node for node in graph.nodes if node.op == "call_module"}
+    return [_symmetry(calls[name.removesuffix(".weight")], modules) for name in depthwise_names(network)]
+
+
+def rearranged(
+    tensors: Mapping[str, np.ndarray], symmetry: Symmetry, order: np.ndarray, signs: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The state dict with channel `order[j]` moved to place j and multiplied by `signs[j]` there, both (c,).
+
+    Raises ValueError for an order or signs that `symmetry` does not allow.
+    """
+    identity = np.arange(len(order))
+    if not (np.array_equal(np.sort(order), identity) and np.array_equal(symmetry.cells[order], symmetry.cells)):
+        raise ValueError("the order moves a channel out of its cell")
+    if not np.isin(signs, (-1, 1)).all() or (symmetry.signed is None and (signs < 0).any()):
+        raise ValueError("signs are 1 or -1, and -1 needs a batch norm behind the layer")
+    changed = dict(tensors)
+    changed[symmetry.layer] = changed[symmetry.layer][order] * signs.astype(np.float32)[:, None, None, None]
+    for name, at in symmetry.before:
+        moved = changed[name].copy()
+        moved[at] = changed[name][at[order]]
+        changed[name] = moved
+    for name in symmetry.after:
+        changed[name] = changed[name][order]
+    for name in symmetry.signed or ():
+        changed[name] = changed[name] * signs.astype(np.float32)
+    if symmetry.consumer is not None and symmetry.ordered:
+        weights = np.split(changed[symmetry.consumer], symmetry.groups)
+        columns = np.split(order % (len(order) // symmetry.groups), symmetry.groups)
+        changed[symmetry.consumer] = np.concatenate([w[:, o] for w, o in zip(weights, columns, strict=True)])
+    return changed
+
+
+def _symmetry(node: fx.Node, modules: Mapping[str, nn.Module]) -> Symmetry:
+    layer = _convolution(node, modules)
+    channels = layer.out_channels
+    name, fixed = f"{node.target}.weight", np.arange(channels)
+    behind, consumer = _walk(node, modules, forward=True)
+    bias = (name.removesuffix("weight") + "bias",) if layer.bias is not None else ()
+    taken_in = _norm_tensors(behind[:1], modules, only=("weight", "running_mean"))
+    signed = taken_in + bias if taken_in else None
+    free = Symmetry(name, fixed, signed=signed)
+    ahead, producer = _walk(node, modules, forward=False)
+    if producer is None or consumer is None or layer.out_channels != layer.in_channels:
+        return free
+    source, sink = _convolution(producer, modules), _convolution(consumer, modules)
+    if any(isinstance(modules[str(n.target)], nn.ChannelShuffle) for n in behind) or sink.in_channels != channels:
+        return free
+    at: np.ndarray = fixed
+    before: list[tuple[str, np.ndarray]] = []
+    for step in ahead:  # from the layer back to its producer
+        module = modules[str(step.target)]
+        if isinstance(module, nn.ChannelShuffle):
+            at = np.arange(channels).reshape(module.groups, -1).T.ravel()[at]
+        before += [(tensor, at) for tensor in _norm_tensors([step], modules)]
+    before.append((f"{producer.target}.weight", at))
+    if source.bias is not None:
+        before.append((f"{producer.target}.bias", at))
+    cells = at // (channels // source.groups) * sink.groups + fixed // (channels // sink.groups)
+    after = _norm_tensors(behind, modules) + bias
+    return Symmetry(name, cells, tuple(before), after, f"{consumer.target}.weight", sink.groups, signed)
+
+
+def _walk(node: fx.Node, modules: Mapping[str, nn.Module], forward: bool) -> tuple[list[fx.Node], fx.Node | None]:
+    """Channelwise steps from a layer to the next convolution, and that; None if anything else comes first."""
+    steps: list[fx.Node] = []
+    while True:
+        # a tensor that something else reads too must stay as it is
+        near = list(node.users) if forward else list(node.all_input_nodes)
+        if len(near) != 1 or len((node if forward else near[0]).users) != 1 or near[0].op != "call_module":
+            return steps, None
+        node = near[0]
+        module = modules[str(node.target)]
+        if isinstance(module, nn.Conv2d):
+            return steps, node
+        if not isinstance(module, CHANNELWISE):
+            return steps, None
+        steps.append(node)
+
+
+def _convolution(node: fx.Node, modules: Mapping[str, nn.Module]) -> nn.Conv2d:
+    return cast(nn.Conv2d, modules[str(node.target)])
+
+
+def _norm_tensors(
+    steps: Sequence[fx.Node], modules: Mapping[str, nn.Module], only: Sequence[str] = NORM_TENSORS
+) -> tuple[str, ...]:
+    """State dict keys of the batch norms among `steps`."""
+    norms = [str(step.target) for step in steps if isinstance(modules[str(step.target)], nn.BatchNorm2d)]
+    return tuple(f"{norm}.{part}" for norm in norms for part in only)

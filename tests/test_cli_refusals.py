@@ -1,0 +1,171 @@
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+from samples import Trap, state_dict
+
+from ilwp.kernels import depthwise_kernels
+from ilwp.networks import build
+from ilwp.networks.tensors import arrays
+
+Ilwp = Callable[..., Any]
+KERNELS = depthwise_kernels(state_dict())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def bad(change: Callable[[dict[str, np.ndarray]], object], suffix: str = ".safetensors") -> tuple[str, bytes]:
+    tensors = state_dict()
+    change(tensors)
+    return suffix, safetensors.numpy.save(tensors)
+
+
+def fill(name: str, value: float) -> Callable[[dict[str, np.ndarray]], object]:
+    return lambda tensors: tensors[name].__setitem__((0, 0, 1, 1), value)
+
+
+def replace_with(name: str, tensor: np.ndarray) -> Callable[[dict[str, np.ndarray]], object]:
+    return lambda tensors: tensors.update({name: tensor})
+
+
+SECOND = "blocks.1.depthwise.weight"
+GOOD = bad(lambda tensors: None)[1]
+UNSUITABLE = {
+    "without depthwise layers": (*bad(lambda t: [t.pop(name) for name in KERNELS]), "no depthwise layer"),
+    "mixed sizes": (*bad(replace_with(SECOND, np.ones((4, 1, 5, 5), np.float32))), "5x5 (blocks.1.depthwise.weight)"),
+    "NaN": (*bad(fill(SECOND, np.nan)), f"{SECOND} holds NaN"),
+    "infinity": (*bad(fill(SECOND, np.inf)), f"{SECOND} holds NaN or infinite"),
+    "float16": (*bad(replace_with(SECOND, np.ones((4, 1, 3, 3), np.float16))), f"{SECOND} is float16"),
+    "empty": (".pt", b"", "is empty"),
+    "cut": (".safetensors", GOOD[:-1], "not a whole safetensors file"),
+    "no header": (".safetensors", GOOD[100:], "not a whole safetensors file"),
+    "no torch file": (".pt", GOOD, "not a whole state dict"),
+    "wrong suffix": (".onnx", GOOD, "Its name ends in none of"),
+    "no suffix": ("", GOOD, "Its name ends in none of"),
+    "no ilwp file": (".ilwp", GOOD, "this is no .ilwp file"),
+}
+
+
+@pytest.mark.parametrize("command", ["compress", "inspect", "svwh"])
+@pytest.mark.parametrize("kind", UNSUITABLE)
+def test_an_unsuitable_network_is_refused_in_one_line_and_nothing_is_written(
+    tmp_path: Path, ilwp: Ilwp, command: str, kind: str
+):
+    suffix, content, message = UNSUITABLE[kind]
+    path = tmp_path / f"bad{suffix}"
+    path.write_bytes(content)
+    outcome = ilwp(command, path, *(["-o", tmp_path / "out.ilwp"] if command == "compress" else []))
+    assert outcome.refused(message)
+    assert str(path) in outcome.err
+    assert contents(tmp_path) == {path.name: content}
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "inspect", "evaluate", "svwh"])
+def test_a_missing_file_is_refused_in_one_line(tmp_path: Path, ilwp: Ilwp, command: str):
+    for path in (tmp_path / "absent.ilwp", tmp_path / "absent.pt", tmp_path):
+        assert ilwp(command, path).refused("could not be read")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["decompress", "inspect", "evaluate", "svwh"])
+@pytest.mark.parametrize("position", [0, 4, 5, 40, -1])
+def test_a_damaged_ilwp_file_is_refused_in_one_line(compressed_file: Path, ilwp: Ilwp, command: str, position: int):
+    good = compressed_file.read_bytes()
+    flipped = bytearray(good)
+    flipped[position] ^= 4
+    for content in (bytes(flipped), good[:position], good[: len(good) // 2]):
+        compressed_file.write_bytes(content)
+        before = contents(compressed_file.parent)
+        outcome = ilwp(command, compressed_file)
+        assert outcome.refused()
+        assert str(compressed_file) in outcome.err
+        assert contents(compressed_file.parent) == before
+
+
+def test_a_pickled_object_is_refused_unopened(tmp_path: Path, ilwp: Ilwp):
+    torch.save(Trap(tmp_path / "sprung"), tmp_path / "trap.pt")
+    for command in ("compress", "inspect", "svwh", "evaluate"):
+        assert ilwp(command, tmp_path / "trap.pt").refused("not a whole state dict")
+    assert [p.name for p in tmp_path.iterdir()] == ["trap.pt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compress", "FILE", "--bits", "9"], "9 is not in the range 2<=x<=8"),
+        (["compress", "FILE", "--bits", "four"], "not a valid integer"),
+        (["compress", "FILE", "--method", "best"], "'best' is not one of"),
+        (["compress", "FILE", "--step", "1"], "No such option"),
+        (["compress"], "Missing argument 'NETWORK'"),
+        (["evaluate", "FILE", "--dataset", "mnist"], "'mnist' is not one of"),
+        (["squeeze"], "No such command 'squeeze'"),
+    ],
+)
+def test_a_mistyped_command_is_refused_in_one_line_that_points_to_the_help(
+    network_file: Path, ilwp: Ilwp, arguments: list[str], message: str
+):
+    before = contents(network_file.parent)
+    outcome = ilwp(*(str(network_file) if part == "FILE" else part for part in arguments))
+    assert outcome.refused(message, code=2)
+    assert "--help)" in outcome.err
+    assert contents(network_file.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--profile", "absent"], "no profile is called 'absent'"),
+        (["--profile", "smoke", "--lambda", "nan"], "inter_layer"),
+        (["--profile", "smoke", "--lambda", "-1"], "inter_layer"),
+        (["--profile", "smoke", "--seed", "-1"], "seed"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_in_one_line(tmp_path: Path, ilwp: Ilwp, options: list[str], message: str):
+    assert ilwp("train", *options, "-o", tmp_path / "run.json").refused(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_set_that_is_neither_there_nor_to_be_had_is_refused_in_one_line(
+    image_folder: Path, tmp_path: Path, ilwp: Ilwp
+):
+    safetensors.numpy.save_file(arrays(build("mobilenet", 10, 0.1)), tmp_path / "network.safetensors")
+    commands = (
+        ["evaluate", tmp_path / "network.safetensors", "--width", "0.1"],
+        ["train", "--profile", "smoke", "--dataset", "cifar10", "-o", tmp_path / "run.json"],
+    )
+    for command in commands:
+        assert ilwp(*command).refused("CIFAR-10 is neither at")
+    assert list(image_folder.iterdir()) == []
+    assert not (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(
+    compressed_file: Path, ilwp: Ilwp, monkeypatch: pytest.MonkeyPatch, command: str
+):
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    source = compressed_file if command == "decompress" else compressed_file.with_suffix(".safetensors")
+    (compressed_file.parent / "out").write_bytes(b"before")
+    before = contents(compressed_file.parent)
+    monkeypatch.setattr(os, "fsync", full)
+    for name in ("out", "new"):
+        outcome = ilwp(command, source, "-o", compressed_file.parent / name)
+        assert outcome.refused(f"{name} could not be written: No space left on device")
+    assert contents(compressed_file.parent) == before
+
+
+def test_a_file_is_not_compressed_onto_itself(compressed_file: Path, ilwp: Ilwp):
+    before = contents(compressed_file.parent)
+    assert ilwp("compress", compressed_file, "--bits", 2).refused("would be lost")
+    assert contents(compressed_file.parent) == before
+    assert ilwp("compress", compressed_file, "--bits", 2, "-o", compressed_file.parent / "again.ilwp").code == 0
