@@ -13,7 +13,8 @@ from ilwp.errors import IlwpError
 def held(folder: Path) -> Iterator[None]:
     """Keep all other processes out of `folder` while inside; may be nested.
 
-    Raises IlwpError where another process holds it or it cannot be written. The lock ends with its process, however that dies.
+    Raises IlwpError where another process holds it or it cannot be written. The lock ends with its process, however
+    that dies.
     """
     lock = _lock(folder)
     try:

@@ -182,7 +182,7 @@ def test_book_is_whole_by_itself_and_follows_its_notebook(root: Path) -> None:
     assert '<a class="reference internal" href="notebooks/dot.html#fig-dot">' in intro
     assert "Lee" in pages["bibliography.html"]
     assert '<img alt="A dot"' in pages["dot.html"]
-    assert '<span class="caption-number">Fig. 1 </span><span class="caption-text">One dot.</span>' in pages["dot.html"]
+    assert '<span class="caption-number">Plate 1 </span><span class="caption-text">One dot.</span>' in pages["dot.html"]
     for text in pages.values():
         assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"(?:https?:)?//", text)
         assert "thebe" not in text
