@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -22,6 +24,7 @@ from ilwp.evidence import CURVE_TITLES, Runs, missing_commands, select
 COLOURS = {"baseline": "#4d4d4d", "fss": "#e69f00", "lss": "#56b4e9", "ill": "#d55e00", "tied": "#009e73"}
 MARKERS = {"baseline": "s", "fss": "^", "lss": "v", "ill": "o", "tied": "D"}
 INK = "#222222"
+SHARE = ScalarMappable(Normalize(0, 100), sns.color_palette("rocket_r", as_cmap=True))
 WIDTH = 7.2  # inches, the book's text width at 100 dots an inch
 
 
@@ -72,14 +75,12 @@ def no_runs(ax: Axes, commands: str) -> None:
     ax.text(0.5, 0.66, commands, va="top", fontsize=7, family="monospace", **grey)
 
 
-def share_heatmap(ax: Axes, share: np.ndarray, colour_bar: bool = False) -> None:
+def share_heatmap(ax: Axes, share: np.ndarray) -> None:
     """Figs. 2 and 3: share (N, N) of layer y's best predictions that lie in layer x, in percent."""
     n = len(share)
-    upper = np.triu(np.ones((n, n), bool))
     sns.heatmap(
-        100 * share[1:], mask=upper[1:], vmin=0, vmax=100, cmap="rocket_r", square=True, ax=ax, cbar=colour_bar,
-        xticklabels=range(1, n + 1), yticklabels=range(2, n + 1), linewidths=0.4, linecolor="white",
-        cbar_kws={"label": "best predictions (%)", "shrink": 0.8},
+        100 * share[1:, :-1], mask=np.triu(np.ones((n, n), bool))[1:, :-1], norm=SHARE.norm, cmap=SHARE.cmap,
+        cbar=False, square=True, xticklabels=range(1, n), yticklabels=range(2, n + 1), linewidths=0.4, linecolor="white", ax=ax,
     )  # fmt: skip
     ax.grid(visible=False)
     step = 2 if n < 16 else 4
@@ -88,6 +89,11 @@ def share_heatmap(ax: Axes, share: np.ndarray, colour_bar: bool = False) -> None
             label.set(visible=i % step == 0, rotation=0, fontsize=8)
         axis.set_tick_params(length=0)
     ax.set(xlabel="source layer", ylabel="target layer")
+
+
+def share_colour_bar(figure: Figure, axes: np.ndarray) -> None:
+    """One scale for all heatmaps, under them."""
+    figure.colorbar(SHARE, ax=axes, location="bottom", shrink=0.5, aspect=30, label="best predictions (%)")
 
 
 def lifts(ax: Axes, sources: Mapping[str, Sources]) -> None:
@@ -147,10 +153,11 @@ def lambda_sweep(axes: Sequence[Axes], table: pd.DataFrame, shown_bits: Sequence
 
 def residual_histogram(ax: Axes, values: np.ndarray, fit: LaplaceFit, colour: str, reach: float) -> None:
     """Fig. 7: density of values between -reach and reach with the fitted Laplace density."""
-    edges = np.linspace(-reach, reach, 122)
+    bins = int(np.clip(6 * reach / fit.scale, 120, 1200)) if fit.scale else 120  # a third of b wide, or finer
+    edges = np.linspace(-reach, reach, bins + 1)
     counts, _ = np.histogram(values, edges)
     ax.stairs(counts / values.size / np.diff(edges), edges, fill=True, color=colour, alpha=0.45)
-    x = np.linspace(-reach, reach, 801)
+    x = np.linspace(-reach, reach, 2001)
     ax.plot(x, fit.density(x), color=INK, linewidth=1.3, label="Laplace fit")
     ax.set(xlabel="value", ylabel="density", xlim=(-reach, reach))
     note = f"b = {fit.scale:.4f}\n{fit.nats:.2f} nats = {fit.bits:.2f} bits"
