@@ -31,12 +31,20 @@ class Sources:
         return float(np.concatenate(self.hits).mean())
 
     @property
+    def chance_share(self) -> float:
+        """What `previous_share` would be by chance: the previous layer's share of the candidates."""
+        return self._expected() / sum(len(h) for h in self.hits)
+
+    @property
     def lift(self) -> float:
         """`previous_share` over what chance alone gives: 1 means that the previous layer is nothing special."""
         return float(np.concatenate(self.hits).sum() / self._expected())
 
     def lift_interval(self, seed: int = 0, level: float = 0.95) -> tuple[float, float]:
-        """Bootstrap percentile interval of `lift`: kernels drawn anew within each layer."""
+        """Bootstrap percentile interval of `lift`: kernels drawn anew within each layer.
+
+        Given this network and its candidates; how other networks differ is not in it.
+        """
         rng = np.random.default_rng(seed)
         totals = sum(rng.binomial(len(h), h.mean(), RESAMPLES) for h in self.hits) / self._expected()
         low, high = np.quantile(totals, [(1 - level) / 2, (1 + level) / 2])
@@ -103,6 +111,14 @@ def fit_laplace(values: np.ndarray) -> LaplaceFit:
     """Median and mean absolute deviation from it, any shape."""
     location, scale = stats.laplace.fit(values.ravel())
     return LaplaceFit(float(location), float(scale))
+
+
+def snr(kernels: Kernels, decoded: Kernels) -> float:
+    """Signal-to-noise ratio in dB of all layers but the first, which is stored exactly; infinite without noise."""
+    later = list(kernels)[1:]
+    signal = sum(float(np.square(kernels[name], dtype=np.float64).sum()) for name in later)
+    noise = sum(float(np.square(kernels[name] - decoded[name], dtype=np.float64).sum()) for name in later)
+    return float(10 * np.log10(signal / noise)) if noise else float("inf")
 
 
 def zero_share(levels: Sequence[np.ndarray]) -> float:

@@ -74,12 +74,19 @@ def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
     for (before, name), count in zip(pairwise(["", *coded.names]), channels, strict=True):
         content += _pack_name(before, name) + struct.pack("<I", count)
     content += coded.first.astype("<f4").tobytes() + np.asarray(values, "<f4").tobytes() + section
-    tail = safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in other.items()}) if other else b""
+    tail = to_safetensors(other) if other else b""
     file = content + tail
     file += struct.pack("<I", zlib.crc32(file))
     raw_bits, other_bits = 32 * coded.first.size, 8 * len(tail)
     side_bits = 8 * len(file) - texture_bits - index_bits - raw_bits - other_bits
     return file, Rate(texture_bits, index_bits, raw_bits, side_bits, other_bits)
+
+
+def to_safetensors(tensors: Tensors) -> bytes:
+    """A safetensors file; raises IlwpError for the one name that the format keeps for itself."""
+    if "__metadata__" in tensors:
+        raise IlwpError("a tensor cannot be called __metadata__ in a safetensors file: rename it")
+    return bytes(safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in tensors.items()}))
 
 
 def read(file: bytes) -> tuple[Coded, Tensors]:

@@ -85,6 +85,8 @@ def train(
     chosen = load_profile(profile)
     config = chosen.config(dataset, network, inter_layer, seed)
     path = output or runs.record_path(profile, config)
+    if path.suffix != ".json" or path.is_dir():
+        raise IlwpError(f"{path} is no name for a record: it must end in .json")
     if runs.finished(path, chosen, config):
         click.echo(f"{path} is finished already")
         return
@@ -146,9 +148,7 @@ def compress(network: Path, output: Path | None, range_: Any, graph: str | None,
     with about(network):
         coded = codec.encode(kernels, Settings(range=range_, **chosen))
         content, rate = bitstream.write(coded, {name: t for name, t in tensors.items() if name not in kernels})
-    path = output or network.with_suffix(".ilwp")
-    if path == network:
-        raise IlwpError(f"{path} would be lost: name another file with --output")
+    path = _other_than(network, output or network.with_suffix(".ilwp"))
     atomic_write(path, content)
     click.echo(f"found {_described(kernels)} in {network}")
     click.echo(_rate_table(rate, sum(k.size for k in kernels.values())))
@@ -166,6 +166,9 @@ def decompress(file: Path, output: Path | None) -> None:
     with about(file):
         tensors = decoded(read_bytes(file))
     path = output or file.with_suffix(".safetensors")
+    if output is None and path.exists():
+        raise IlwpError(f"{path} is there already, perhaps the original: name the file to write with --output")
+    _other_than(file, path)
     write_state_dict(path, tensors)
     click.echo(f"wrote {len(tensors)} tensors to {path}")
 
@@ -273,6 +276,12 @@ def _aligned(file: Path, tensors: Tensors, graph: str | None, width: float) -> T
         if not symmetry.ordered:
             click.echo(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
     return align(tensors, found)
+
+
+def _other_than(read: Path, written: Path) -> Path:
+    if written.resolve() == read.resolve():
+        raise IlwpError(f"{written} would be lost: name another file with --output")
+    return written
 
 
 def _kernels_in(file: Path, tensors: Tensors) -> Kernels:

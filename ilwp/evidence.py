@@ -9,9 +9,12 @@ from typing import Any
 import pandas as pd
 
 from ilwp import datasets, networks
+from ilwp.kernels import Kernels
+from ilwp.networks.tensors import kernels_of
 from ilwp.paths import EVIDENCE, RUNS
-from ilwp.profiles import load_profile
+from ilwp.profiles import Profile, load_profile
 from ilwp.records import RunRecord, records_in, results_table
+from ilwp.training import TrainConfig
 
 Runs = Mapping[Path, RunRecord]
 
@@ -32,10 +35,13 @@ CURVE_TITLES = {
 }
 
 
-def load_runs(profile: str) -> dict[Path, RunRecord]:
-    """All finished runs of a profile; raises IlwpError for an unknown profile or a damaged record."""
-    load_profile(profile)
-    return records_in(RUNS / profile)
+def load_runs(name: str) -> dict[Path, RunRecord]:
+    """The runs that a profile's present recipe and settings made.
+
+    Raises IlwpError for an unknown profile or a damaged record.
+    """
+    profile = load_profile(name)
+    return {path: r for path, r in records_in(RUNS / name).items() if _is_current(profile, r)}
 
 
 def select(runs: Runs, **wanted: Any) -> dict[Path, RunRecord]:
@@ -53,6 +59,11 @@ def curves(runs: Runs, loop: str = "closed") -> pd.DataFrame:
             fitting &= table["loop"] == ("closed" if method == "baseline" else loop)
             parts.append(table[fitting].assign(curve=name))
     return pd.concat(parts) if parts else pd.DataFrame(columns=["curve"])
+
+
+def untrained_kernels(config: TrainConfig) -> Kernels:
+    """The kernels (c_i, kh, kw) that a run started from."""
+    return kernels_of(networks.build(config.network, datasets.CLASSES[config.dataset], config.width, config.seed))
 
 
 def paper_table1() -> pd.DataFrame:
@@ -90,3 +101,8 @@ def missing_commands(profile: str, dataset: str, network: str, wanted: Sequence[
 
 def _runs(count: int) -> str:
     return "one run" if count == 1 else f"{count} runs"
+
+
+def _is_current(profile: Profile, record: RunRecord) -> bool:
+    c = record.config
+    return record.recipe == profile.recipe and c == profile.config(c.dataset, c.network, c.inter_layer, c.seed)

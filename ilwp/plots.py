@@ -1,4 +1,4 @@
-"""One function a figure, arrays in, Axes out; one visual language for all of them.
+"""One function a figure; one visual language for all of them.
 
 Colours are Okabe and Ito's, which colour-blind readers tell apart; every curve has a marker of its own too.
 """
@@ -80,7 +80,8 @@ def share_heatmap(ax: Axes, share: np.ndarray) -> None:
     n = len(share)
     sns.heatmap(
         100 * share[1:, :-1], mask=np.triu(np.ones((n, n), bool))[1:, :-1], norm=SHARE.norm, cmap=SHARE.cmap,
-        cbar=False, square=True, xticklabels=range(1, n), yticklabels=range(2, n + 1), linewidths=0.4, linecolor="white", ax=ax,
+        cbar=False, square=True, xticklabels=range(1, n), yticklabels=range(2, n + 1),
+        linewidths=0.4, linecolor="white", ax=ax,
     )  # fmt: skip
     ax.grid(visible=False)
     step = 2 if n < 16 else 4
@@ -96,12 +97,15 @@ def share_colour_bar(figure: Figure, axes: np.ndarray) -> None:
     figure.colorbar(SHARE, ax=axes, location="bottom", shrink=0.5, aspect=30, label="best predictions (%)")
 
 
-def lifts(ax: Axes, sources: Mapping[str, Sources]) -> None:
-    """How much more often than by chance the previous layer is best, with 95 % intervals; 1 is chance."""
+def lifts(ax: Axes, sources: Mapping[str, Sources], null: Sequence[float]) -> None:
+    """How much more often than by chance the previous layer is best; 1 is chance.
+
+    Bars are 95 % bootstrap intervals of `sources`; the grey band holds 95 % of `null`, lifts of shuffled kernels.
+    """
+    ax.axvspan(*np.quantile(null, [0.025, 0.975]), color="#bbbbbb", alpha=0.6, linewidth=0)
     ax.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for y, found in enumerate(sources.values()):
-        low, high = found.lift_interval()
-        ax.plot([low, high], [y, y], color="#0072b2", linewidth=3, solid_capstyle="round")
+        ax.plot(found.lift_interval(), [y, y], color="#0072b2", linewidth=3, solid_capstyle="round")
         ax.plot(found.lift, y, "o", color="#0072b2", markersize=8)
         ax.annotate(f"{found.lift:.2f}", (found.lift, y), (0, 7), textcoords="offset points", ha="center", fontsize=9)
     ax.set(yticks=range(len(sources)), yticklabels=list(sources), xlabel="lift of the previous layer (1 = chance)")
@@ -115,7 +119,7 @@ def sizes(ax: Axes, table: pd.DataFrame, bits: int | None = None) -> None:
         ax.axvspan(bits - 0.3, bits + 0.3, color="#f0e442", alpha=0.35, linewidth=0)
     for curve, rows in _by_curve(table):
         group = rows.groupby("bits")["total_bytes"]
-        _line(ax, curve, group.mean().index.to_numpy(), group.mean() / 1000, yerr=group.std().fillna(0) / 1000)
+        _line(ax, curve, group.mean().index.to_numpy(), group.mean() / 1000, yerr=group.std() / 1000)
     ax.set(xlabel="bits a level", ylabel="file (kB)", ylim=(0, None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
@@ -124,11 +128,20 @@ def trade_off(ax: Axes, table: pd.DataFrame, floor: float | None = None) -> None
     """Fig. 6: top-1 accuracy against kilobytes, one point a bit width; accuracies below `floor` are left out."""
     for curve, rows in _by_curve(table):
         mean = rows.groupby("bits")[["total_bytes", "accuracy"]].mean()
-        spread = rows.groupby("bits")["accuracy"].std().fillna(0)
+        spread = rows.groupby("bits")["accuracy"].std()
         _line(ax, curve, mean["total_bytes"] / 1000, mean["accuracy"], yerr=spread)
     ax.set(xlabel="file (kB)", ylabel="top-1 accuracy (%)", xlim=(0, None))
     if floor is not None:
         ax.set_ylim(bottom=floor)
+
+
+def distortion(ax: Axes, table: pd.DataFrame) -> None:
+    """Bits a weight against the signal-to-noise ratio, one point a bit width; comparable across methods."""
+    for curve, rows in _by_curve(table):
+        ax.plot(
+            rows["snr"], rows["bits_a_weight"], color=COLOURS[curve], marker=MARKERS[curve], label=CURVE_TITLES[curve]
+        )
+    ax.set(xlabel="signal-to-noise ratio of the kernels (dB)", ylabel="bits a weight", ylim=(0, None))
 
 
 def lambda_sweep(axes: Sequence[Axes], table: pd.DataFrame, shown_bits: Sequence[int]) -> None:
@@ -139,7 +152,7 @@ def lambda_sweep(axes: Sequence[Axes], table: pd.DataFrame, shown_bits: Sequence
     for bits, colour in zip(shown_bits, shades, strict=True):
         group = table[table["bits"] == bits].groupby("inter_layer")
         for ax, column, unit in zip(axes, ("total_bytes", "accuracy"), (1000, 1), strict=True):
-            mean, spread = group[column].mean() / unit, group[column].std().fillna(0) / unit
+            mean, spread = group[column].mean() / unit, group[column].std() / unit
             ax.errorbar(range(len(values)), mean.reindex(values), spread.reindex(values), color=colour, marker="o",
                         capsize=2, label=f"{bits} bits")  # fmt: skip
     if "float_accuracy" in table:

@@ -6,7 +6,7 @@ A cell is one run of a profile's grid; its name is the stem of its record's file
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from ilwp.errors import IlwpError, first_problem
 from ilwp.paths import CONFIG
-from ilwp.training import TrainConfig
+from ilwp.training import NetworkName, TrainConfig
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -36,16 +36,17 @@ class Profile:
 
     recipe: int
     settings: dict[str, Any]
-    grid: list[Block]
-    networks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    grid: Annotated[list[Block], Field(min_length=1)]
+    networks: dict[NetworkName, dict[str, Any]] = Field(default_factory=dict)
 
     def config(self, dataset: str, network: str, inter_layer: float, seed: int) -> TrainConfig:
         """One cell's configuration; raises IlwpError where a value is unknown or out of range."""
-        chosen = self.settings | self.networks.get(network, {})
+        chosen = self.settings | self.networks.get(network, {})  # type: ignore[call-overload]
         if inter_layer in (0, math.inf):  # the loss is not used, so its calibration makes no difference
             chosen.pop("calibration", None)
+        cell = {"dataset": dataset, "network": network, "inter_layer": inter_layer, "seed": seed}
         try:
-            return TrainConfig(dataset=dataset, network=network, inter_layer=inter_layer, seed=seed, **chosen)  # type: ignore[arg-type]
+            return TrainConfig(**(chosen | cell))
         except ValidationError as error:
             raise IlwpError(f"these settings cannot be trained: {first_problem(error)}") from error
 
@@ -58,13 +59,13 @@ class Profile:
 
 def load_profile(name: str) -> Profile:
     """The profile in config/<name>.yaml; raises IlwpError where there is none or it does not make sense."""
-    path = CONFIG / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIG.glob("*.yaml")))
-        raise IlwpError(f"no profile is called {name!r}: choose one of {known}")
+    known = {path.stem: path for path in sorted(CONFIG.glob("*.yaml"))}
+    if name not in known:
+        raise IlwpError(f"no profile is called {name[:40]!r}: choose one of {', '.join(known)}")
+    path = known[name]
     try:
-        return TypeAdapter(Profile).validate_python(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
+        return TypeAdapter(Profile).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise IlwpError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         raise IlwpError(f"{path} is not a profile: {first_problem(error)}") from error

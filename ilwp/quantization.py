@@ -12,7 +12,7 @@ import numpy as np
 from ilwp.errors import IlwpError
 
 BITS = range(2, 9)
-TINIEST = float(np.finfo(np.float32).tiny)  # a normal number: training switches denormals off
+TINIEST = float(np.finfo(np.float32).tiny)  # normal, so that it is not zero where denormals are flushed
 
 
 @dataclass(frozen=True)

@@ -121,5 +121,5 @@ def _is_of_recipe(folder: Path, recipe: int) -> bool:
 
 def _hardware() -> dict[str, str]:
     if torch.cuda.is_available():
-        return {"device": torch.cuda.get_device_name(), "precision": "bfloat16 autocast", "compiled": "no"}
-    return {"device": f"CPU, {platform.machine()}, one thread", "precision": "float32", "compiled": "no"}
+        return {"device": torch.cuda.get_device_name(), "precision": "bfloat16 autocast"}
+    return {"device": f"CPU, {platform.machine()}, one thread", "precision": "float32"}

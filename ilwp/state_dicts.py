@@ -1,4 +1,4 @@
-"""State dicts in files: `.safetensors`, `.pt` or `.pth` read without unpickling, and `.ilwp` decoded.
+"""State dicts in files: `.safetensors`, `.pt` or `.pth` of tensors only, and `.ilwp` decoded.
 
 Tensors come in network order: as registered from a `.pt`, by name with numbers counted (features.2
 before features.10) from a `.safetensors`, which keeps no order of its own.
@@ -9,7 +9,6 @@ import re
 import warnings
 from pathlib import Path
 
-import numpy as np
 import safetensors
 import safetensors.numpy
 
@@ -43,7 +42,7 @@ def read_state_dict(path: Path) -> Tensors:
 
 def write_state_dict(path: Path, tensors: Tensors) -> None:
     """Write a `.safetensors` file, whole or not at all; the same tensors give the same bytes."""
-    atomic_write(path, safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in tensors.items()}))
+    atomic_write(path, bitstream.to_safetensors(tensors))
 
 
 def decoded(content: bytes) -> Tensors:
@@ -83,7 +82,7 @@ def _read_torch(content: bytes) -> Tensors:
         raise IlwpError("not a mapping from names to tensors: save network.state_dict()")
     try:
         return {str(name): t.detach().numpy() for name, t in tensors.items()}
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:
         raise IlwpError(f"not of NumPy's types ({_one_line(error)}): convert it to float32 first") from error
 
 

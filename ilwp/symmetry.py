@@ -56,6 +56,8 @@ def symmetries(network: nn.Module) -> list[Symmetry]:
         raise IlwpError(f"the network's graph cannot be traced ({' '.join(str(error).split())[:100]})") from error
     modules = dict(network.named_modules())
     calls = {str(node.target): node for node in graph.nodes if node.op == "call_module"}
+    if len(calls) < sum(node.op == "call_module" for node in graph.nodes):
+        raise IlwpError("the network uses a layer twice: what moves in one place would have to move in the other")
     return [_symmetry(calls[name.removesuffix(".weight")], modules) for name in depthwise_names(network)]
 
 
@@ -130,9 +132,14 @@ def _walk(node: fx.Node, modules: Mapping[str, nn.Module], forward: bool) -> tup
         module = modules[str(node.target)]
         if isinstance(module, nn.Conv2d):
             return steps, node
-        if not isinstance(module, CHANNELWISE):
+        if not isinstance(module, CHANNELWISE) or (isinstance(module, nn.BatchNorm2d) and not _absorbs(module)):
             return steps, None
         steps.append(node)
+
+
+def _absorbs(module: nn.Module) -> bool:
+    """Whether a module is a batch norm with numbers of its own for every channel."""
+    return isinstance(module, nn.BatchNorm2d) and module.affine and module.track_running_stats
 
 
 def _convolution(node: fx.Node, modules: Mapping[str, nn.Module]) -> nn.Conv2d:
@@ -143,5 +150,5 @@ def _norm_tensors(
     steps: Sequence[fx.Node], modules: Mapping[str, nn.Module], only: Sequence[str] = NORM_TENSORS
 ) -> tuple[str, ...]:
     """State dict keys of the batch norms among `steps`."""
-    norms = [str(step.target) for step in steps if isinstance(modules[str(step.target)], nn.BatchNorm2d)]
+    norms = [str(step.target) for step in steps if _absorbs(modules[str(step.target)])]
     return tuple(f"{norm}.{part}" for norm in norms for part in only)

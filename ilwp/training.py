@@ -31,6 +31,8 @@ from ilwp.losses import inter_layer_loss, tie, total_loss
 from ilwp.networks import NETWORKS, build
 from ilwp.progress import progress_bar
 
+NetworkName = Literal["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"]
+
 PAPER_EPOCHS = 200
 PAPER_STEPS = math.ceil(50_000 / 256)  # an epoch
 PAPER_RATE, PAPER_DECAY, PAPER_MOMENTUM = 0.1, 0.98, 0.9
@@ -43,7 +45,7 @@ class TrainConfig:
     """Everything a run depends on. The defaults are the paper's; what it leaves open is marked so."""
 
     dataset: Literal["cifar10", "cifar100", "digits"]
-    network: Literal["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"]
+    network: NetworkName
     inter_layer: Annotated[float, Field(ge=0)] = 0.0  # lambda of Eq. 3 in the paper's schedule; inf ties the layers
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
@@ -81,7 +83,7 @@ class Epoch:
 def inter_layer_weight(config: TrainConfig, images: int) -> float:
     """The factor of Eq. 2 in a run over `images` images that stands for the paper's lambda.
 
-    The loss pulls a weight by at most lambda / Z x sum(learning rates) / (1 - momentum) over a run. A
+    Each term of the loss pulls a weight by at most lambda / Z x sum(learning rates) / (1 - momentum) over a run. A
     shorter or narrower run multiplies lambda so that this bound is the paper's, and then by
     `calibration`, since the bound is not the whole truth (weight decay also forgets less in a short run).
     """

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from samples import kernels
 from scipy import integrate, stats
 
-from ilwp.analysis import LaplaceFit, best_sources, fit_laplace, shuffled, unit_length, zero_share
+from ilwp.analysis import LaplaceFit, best_sources, fit_laplace, shuffled, snr, unit_length, zero_share
 from ilwp.kernels import Kernels
 
 
@@ -150,3 +150,17 @@ def test_density_integrates_to_one_and_gives_the_entropy():
 
 def test_zero_share_counts_over_all_layers():
     assert zero_share([np.array([[0, 1], [2, 0]]), np.array([0, 0, -1, 3])]) == 0.5
+
+
+def test_signal_to_noise_counts_all_layers_but_the_first():
+    kernels = {name: np.full((2, 3, 3), 2, np.float32) for name in "ab"}
+    noisy = {"a": kernels["a"] + 100, "b": kernels["b"] + np.float32(0.2)}
+    assert snr(kernels, noisy) == pytest.approx(20, abs=1e-4)
+    assert snr(kernels, kernels) == float("inf")
+
+
+def test_what_chance_gives_is_the_share_over_the_lift():
+    rng = np.random.default_rng(0)
+    found = best_sources({str(i): rng.normal(size=(c, 3, 3)).astype(np.float32) for i, c in enumerate((3, 9, 4, 12))})
+    assert found.chance_share == pytest.approx(found.previous_share / found.lift)
+    assert found.chance_share == pytest.approx((4 * 9 / 12 + 12 * 4 / 16) / 16)

@@ -169,3 +169,34 @@ def test_a_file_is_not_compressed_onto_itself(compressed_file: Path, ilwp: Ilwp)
     assert ilwp("compress", compressed_file, "--bits", 2).refused("would be lost")
     assert contents(compressed_file.parent) == before
     assert ilwp("compress", compressed_file, "--bits", 2, "-o", compressed_file.parent / "again.ilwp").code == 0
+
+
+def test_the_original_is_never_written_over_unasked(compressed_file, network_file, ilwp):
+    original = network_file.read_bytes()
+    assert ilwp("decompress", compressed_file).refused("there already")
+    assert network_file.read_bytes() == original
+    assert ilwp("decompress", compressed_file, "-o", network_file).code == 0
+
+
+def test_no_file_is_written_over_itself_under_another_name(compressed_file, ilwp):
+    content = compressed_file.read_bytes()
+    link = compressed_file.with_name("link.ilwp")
+    link.symlink_to(compressed_file)
+    for command in ("compress", "decompress"):
+        assert ilwp(command, link, "-o", compressed_file).refused("would be lost")
+    assert compressed_file.read_bytes() == content
+
+
+def test_a_record_must_have_a_records_name(tmp_path, ilwp):
+    for output in (tmp_path, tmp_path / "run.safetensors"):
+        train = ilwp("train", "--profile", "smoke", "--dataset", "digits", "-o", output)
+        assert train.refused("must end in .json")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "../config/smoke", "nothing"])
+def test_an_unknown_profile_is_refused(name, ilwp):
+    assert ilwp("train", "--profile", name).refused("no profile is called")
+
+
+def test_a_network_too_narrow_to_build_is_refused(network_file, ilwp):
+    assert ilwp("evaluate", network_file, "--network", "shufflenet", "--width", 0.01).refused("choose a wider one")

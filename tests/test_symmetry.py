@@ -122,3 +122,21 @@ def test_a_graph_that_depends_on_data_is_refused_in_one_line():
 
     with pytest.raises(IlwpError, match="traced"):
         symmetries(Undecided())
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(4, affine=False), nn.BatchNorm2d(4, track_running_stats=False)])
+def test_a_norm_without_numbers_of_its_own_fixes_order_and_signs(norm):
+    network = Block()
+    network.norm = norm
+    (symmetry,) = symmetries(network)
+    assert symmetry.signed is None
+    assert not symmetry.ordered
+
+
+def test_a_layer_that_is_used_twice_is_refused():
+    class Twice(Block):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(super().forward(x))
+
+    with pytest.raises(IlwpError, match="twice"):
+        symmetries(Twice())

@@ -1,6 +1,6 @@
 """Sphinx extension: the book's notebooks are run before Sphinx looks for pages.
 
-    notebooks/runs.yaml, notebooks/*.ipynb, ilwp/, data/   ->   book/notebooks/<name>.ipynb
+    notebooks/runs.yaml, notebooks/*.ipynb, ilwp/, data/, config/   ->   book/notebooks/<name>.ipynb
 
 A run carries a hash of all it depends on and is made anew only where that has changed. Jupyter Book's own
 execution is off: its cache does not know of the package and the data, and it forgives a failing cell.
@@ -162,7 +162,8 @@ def _key_of(path: Path) -> str | None:
 
 def _files(root: Path) -> Iterable[tuple[str, bytes]]:
     """Name and content of all of the repository that a notebook may depend on."""
-    paths = [*sorted((root / "ilwp").rglob("*.py")), *sorted((root / "data").rglob("*"))]
+    folders = (("ilwp", "*.py"), ("data", "*"), ("config", "*"))
+    paths = [path for folder, names in folders for path in sorted((root / folder).rglob(names))]
     return ((path.relative_to(root).as_posix(), path.read_bytes()) for path in paths if path.is_file())
 
 

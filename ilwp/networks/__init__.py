@@ -40,4 +40,7 @@ def build(name: str, classes: int, width: float = 1.0, seed: int = 0) -> nn.Modu
         raise IlwpError(f"no network is called {name!r}: choose one of {', '.join(NETWORKS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return NETWORKS[name](classes, width)
+        try:
+            return NETWORKS[name](classes, width)
+        except ValueError as error:  # a stage that is no wider than the one before leaves a block without channels
+            raise IlwpError(f"{name} cannot be built at width {width}: choose a wider one") from error
