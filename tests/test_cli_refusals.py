@@ -198,5 +198,6 @@ def test_an_unknown_profile_is_refused(name, ilwp):
     assert ilwp("train", "--profile", name).refused("no profile is called")
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_a_network_too_narrow_to_build_is_refused(network_file, ilwp):
     assert ilwp("evaluate", network_file, "--network", "shufflenet", "--width", 0.01).refused("choose a wider one")

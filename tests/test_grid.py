@@ -14,7 +14,7 @@ import pytest
 from ilwp import locks, runs
 from ilwp.codec import Settings
 from ilwp.errors import IlwpError
-from ilwp.profiles import Profile, load_profile
+from ilwp.profiles import Block, Profile, load_profile
 from ilwp.records import kernels_path, read_record
 from ilwp.status import CellStatus, as_table
 from ilwp.training import TrainConfig
@@ -138,7 +138,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 CONFIG = TrainConfig(dataset="digits", network="mobilenet", width=0.125, epochs=1, batch_size=719)
-PROFILE = Profile(recipe=1, settings={}, grid=[])
+PROFILE = Profile(recipe=1, settings={}, grid=[Block("digits", ["mobilenet"], [0.0], [0])])
 
 
 def test_a_raised_recipe_trains_from_the_start(folders: Path):
