@@ -9,9 +9,9 @@ from typing import Any
 import click
 import pandas as pd
 
-from ilwp import bitstream, codec
+from ilwp import bitstream, codec, reports
 from ilwp.bitstream import Tensors
-from ilwp.codec import Rate, Settings
+from ilwp.codec import Settings
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
 from ilwp.kernels import Kernels, depthwise_kernels
@@ -150,8 +150,8 @@ def compress(network: Path, output: Path | None, range_: Any, graph: str | None,
         content, rate = bitstream.write(coded, {name: t for name, t in tensors.items() if name not in kernels})
     path = _other_than(network, output or network.with_suffix(".ilwp"))
     atomic_write(path, content)
-    click.echo(f"found {_described(kernels)} in {network}")
-    click.echo(_rate_table(rate, sum(k.size for k in kernels.values())))
+    click.echo(f"found {reports.described(kernels)} in {network}")
+    click.echo(reports.rate_table(rate, sum(k.size for k in kernels.values())))
     click.echo(f"wrote {path}")
 
 
@@ -199,12 +199,12 @@ def inspect(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"file": str(file), **summary, "layers": layers}))
         return
-    click.echo(f"{_described(kernels)} and {summary['other_tensors']} other tensors")
+    click.echo(f"{reports.described(kernels)} and {summary['other_tensors']} other tensors")
     if coded:
         click.echo(", ".join(f"{key} {value}" for key, value in asdict(coded.settings).items()))
     click.echo(pd.DataFrame(layers).to_string(index=False, na_rep="-"))
     if coded:
-        click.echo(_rate_table(rate, sum(k.size for k in kernels.values())))
+        click.echo(reports.rate_table(rate, sum(k.size for k in kernels.values())))
 
 
 @cli.command()
@@ -237,30 +237,11 @@ def svwh(file: Path, as_json: bool) -> None:
     It is Eq. 1 of the paper. For each layer: the share of its kernels whose nearest kernel in L1, of all layers before,
     lies in the previous one; the share that chance alone gives; and their ratio, the lift.
     """
-    from ilwp.analysis import best_sources, unit_length
-
     kernels = _kernels_in(file, read_state_dict(file))
     if len(kernels) < 3:
         raise IlwpError(f"{file} has {len(kernels)} depthwise layers: the hypothesis needs at least three")
-    sources, scaled = best_sources(kernels), best_sources(unit_length(kernels))
-    layers = [
-        {"layer": name, "previous_share": s.share[i, i - 1], "chance": s.chance[i, i - 1]}
-        for s in (sources,) for i, name in enumerate(kernels) if i > 1
-    ]  # fmt: skip
-    low, high = sources.lift_interval()
-    summary = {"previous_share": sources.previous_share, "lift": sources.lift, "lift_interval": [low, high]}
-    summary["lift_of_unit_kernels"] = scaled.lift
-    if as_json:
-        click.echo(json.dumps({"file": str(file), **summary, "layers": layers}))
-        return
-    table = pd.DataFrame(layers)
-    table["lift"] = table["previous_share"] / table["chance"]
-    click.echo(table.to_string(index=False, float_format="{:.3f}".format))
-    click.echo(
-        f"all layers: share {sources.previous_share:.3f}, "
-        f"lift {sources.lift:.2f} (95 % interval {low:.2f} to {high:.2f}), "
-        f"{scaled.lift:.2f} with every kernel scaled to unit length"
-    )
+    summary = reports.svwh(kernels)
+    click.echo(json.dumps({"file": str(file), **summary}) if as_json else reports.svwh_text(summary))
 
 
 def _aligned(file: Path, tensors: Tensors, graph: str | None, width: float) -> Tensors:
@@ -287,23 +268,6 @@ def _other_than(read: Path, written: Path) -> Path:
 def _kernels_in(file: Path, tensors: Tensors) -> Kernels:
     with about(file):
         return depthwise_kernels(tensors)
-
-
-def _described(kernels: Kernels) -> str:
-    height, width = next(iter(kernels.values())).shape[1:]
-    count = sum(len(k) for k in kernels.values())
-    return f"{count:,} depthwise kernels of {height}x{width} in {len(kernels)} layers"
-
-
-def _rate_table(rate: Rate, weights: int) -> str:
-    parts = {name: bits for name, bits in asdict(rate).items() if bits} | {"total": rate.total}
-    depthwise = rate.total - rate.other
-    table = pd.DataFrame({"part": list(parts), "bytes": [bits / 8 for bits in parts.values()]})
-    return (
-        f"{table.to_string(index=False, na_rep='', float_format='{:,.2f}'.format)}\n"
-        f"depthwise kernels: {depthwise / 8:,.0f} bytes, {depthwise / weights:.2f} bits a weight, "
-        f"{32 * weights / depthwise:.1f} times smaller than float32"
-    )
 
 
 def _fail(message: str, code: int) -> None:
