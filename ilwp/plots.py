@@ -161,7 +161,6 @@ def lambda_sweep(axes: Sequence[Axes], table: pd.DataFrame, shown_bits: Sequence
     for ax, label in zip(axes, ("file (kB)", "top-1 accuracy (%)"), strict=True):
         ax.set(xticks=range(len(values)), xticklabels=labels, xlabel="λ", ylabel=label)
     axes[0].set_ylim(bottom=0)
-    axes[1].legend()
 
 
 def residual_histogram(ax: Axes, values: np.ndarray, fit: LaplaceFit, colour: str, reach: float) -> None:
