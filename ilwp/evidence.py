@@ -52,13 +52,14 @@ def select(runs: Runs, **wanted: Any) -> dict[Path, RunRecord]:
 def curves(runs: Runs, loop: str = "closed") -> pd.DataFrame:
     """`results_table` of the rows that belong to a curve, named in column `curve`; a row a run and bit width."""
     table = results_table(runs.values())
+    if table.empty:
+        return pd.DataFrame(columns=["curve"])
     parts = []
     for name, (inter_layer, method) in CURVES.items():
-        if len(table):
-            fitting = (table["inter_layer"] == inter_layer) & (table["method"] == method)
-            fitting &= table["loop"] == ("closed" if method == "baseline" else loop)
-            parts.append(table[fitting].assign(curve=name))
-    return pd.concat(parts) if parts else pd.DataFrame(columns=["curve"])
+        used = "closed" if method == "baseline" else loop
+        fitting = (table["inter_layer"] == inter_layer) & (table["method"] == method) & (table["loop"] == used)
+        parts.append(table[fitting].assign(curve=name))
+    return pd.concat(parts)
 
 
 def untrained_kernels(config: TrainConfig) -> Kernels:
@@ -105,4 +106,4 @@ def _runs(count: int) -> str:
 
 def _is_current(profile: Profile, record: RunRecord) -> bool:
     c = record.config
-    return record.recipe == profile.recipe and c == profile.config(c.dataset, c.network, c.inter_layer, c.seed)
+    return record.is_of(profile.recipe, profile.config(c.dataset, c.network, c.inter_layer, c.seed))

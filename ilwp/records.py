@@ -55,6 +55,10 @@ class RunRecord:
     measurements: list[Measurement]
     format: Literal[1] = 1
 
+    def is_of(self, recipe: int, config: TrainConfig) -> bool:
+        """Whether this recipe and configuration made it."""
+        return self.recipe == recipe and self.config == config
+
 
 def kernels_path(record: Path) -> Path:
     """Where the kernels of the run recorded in `record` are."""

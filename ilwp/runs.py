@@ -48,7 +48,7 @@ def finished(path: Path, profile: Profile, config: TrainConfig) -> bool:
         read_kernels(path)
     except IlwpError:
         return False
-    return record.recipe == profile.recipe and record.config == config
+    return record.is_of(profile.recipe, config)
 
 
 def epoch_reached(name: str, profile: Profile, config: TrainConfig) -> int:
