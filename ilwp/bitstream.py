@@ -25,21 +25,21 @@ whole bytes are zero.
 
 import struct
 import zlib
-from dataclasses import dataclass, replace
-from itertools import pairwise, takewhile
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 from bitarray import bitarray
 
+from ilwp.binary import LONGEST_NAME, MAGIC, Reader, opened, pack_name
 from ilwp.codec import Coded, Rate, Settings
 from ilwp.coded_section import read_section, write_section
 from ilwp.errors import IlwpError
 from ilwp.prediction import METHODS
 from ilwp.quantization import BITS, Quantizer, fit
 
-MAGIC = b"ILWP"
 VERSION = 1
 HEAD = struct.Struct("<4sBBBBBBHI")
 # setting, its value where the flag is not set, and where it is
@@ -50,7 +50,6 @@ FLAGS = (
     ("table", "layer", "network"),
 )
 MOST_WEIGHTS = 1 << 24
-LONGEST_NAME = 255
 
 Tensors = dict[str, np.ndarray]
 
@@ -72,7 +71,7 @@ def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
     method = METHODS.index(settings.method)
     content = HEAD.pack(MAGIC, VERSION, method, settings.bits, flags, height, width, len(channels), len(section))
     for (before, name), count in zip(pairwise(["", *coded.names]), channels, strict=True):
-        content += _pack_name(before, name) + struct.pack("<I", count)
+        content += pack_name(before, name) + struct.pack("<I", count)
     content += coded.first.astype("<f4").tobytes() + np.asarray(values, "<f4").tobytes() + section
     tail = to_safetensors(other) if other else b""
     file = content + tail
@@ -91,7 +90,7 @@ def to_safetensors(tensors: Tensors) -> bytes:
 
 def read(file: bytes) -> tuple[Coded, Tensors]:
     """What `write` was given. Raises IlwpError for anything that is not a whole, sound file of version 1."""
-    reader = _open(file)
+    reader = opened(file, VERSION)
     _, _, method, bits, flags, height, width, layers, section_bytes = HEAD.unpack(reader.take(HEAD.size))
     if method >= len(METHODS) or bits not in BITS or flags >> len(FLAGS) or not (height and width and layers):
         raise IlwpError("this file's header makes no sense")
@@ -110,31 +109,11 @@ def read(file: bytes) -> tuple[Coded, Tensors]:
     return coded, _other_tensors(reader.rest(), names)
 
 
-def _pack_name(before: str, name: str) -> bytes:
-    """Front-coded against the name before; the shared start and end of `before` must not overlap."""
-    old, new = before.encode(), name.encode()
-    if len(new) > LONGEST_NAME:
-        raise IlwpError(f"the layer name {name[:20]}... is longer than {LONGEST_NAME} bytes")
-    start = _shared(old, new)
-    end = _shared(old[start:][::-1], new[start:][::-1])
-    middle = new[start : len(new) - end]
-    return bytes([start, end, len(middle)]) + middle
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    """How many bytes both begin with."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
-
-
-def _names_and_channels(reader: "_Reader", layers: int) -> tuple[list[str], list[int]]:
+def _names_and_channels(reader: Reader, layers: int) -> tuple[list[str], list[int]]:
     names: list[bytes] = []
     channels: list[int] = []
     for _ in range(layers):
-        start, end, middle = reader.take(3)
-        before = names[-1] if names else b""
-        if start + end > len(before):
-            raise IlwpError("this file's layer names make no sense")
-        names.append(before[:start] + reader.take(middle) + before[len(before) - end :])
+        names.append(reader.name(names[-1] if names else b""))
         channels.append(*struct.unpack("<I", reader.take(4)))
     try:
         decoded = [name.decode() for name in names]
@@ -145,7 +124,7 @@ def _names_and_channels(reader: "_Reader", layers: int) -> tuple[list[str], list
     return decoded, channels
 
 
-def _quantizers(reader: "_Reader", settings: Settings, layers: int) -> tuple[Quantizer, ...]:
+def _quantizers(reader: Reader, settings: Settings, layers: int) -> tuple[Quantizer, ...]:
     stored = min(layers, 1) if settings.range == "network" else layers
     fields = 2 if settings.quantizer == "affine" else 1
     values = np.frombuffer(reader.take(4 * stored * fields), "<f4").reshape(stored, fields).astype(np.float64)
@@ -167,32 +146,3 @@ def _other_tensors(content: bytes, names: list[str]) -> Tensors:
     if not tensors.keys().isdisjoint(names):
         raise IlwpError("this file holds a tensor twice")
     return tensors
-
-
-def _open(file: bytes) -> "_Reader":
-    """A reader of everything between magic number and checksum, both found to be right."""
-    if not file.startswith(MAGIC):
-        raise IlwpError("this is no .ilwp file" if file else "this file is empty")
-    if len(file) > 4 and file[4] != VERSION:
-        raise IlwpError(f"this file has format version {file[4]}, but this ilwp reads version {VERSION}: update it")
-    if len(file) < HEAD.size + 4 or zlib.crc32(file[:-4]) != struct.unpack("<I", file[-4:])[0]:
-        raise IlwpError("this .ilwp file is damaged or cut short: its checksum is wrong")
-    return _Reader(file[:-4])
-
-
-@dataclass
-class _Reader:
-    content: bytes
-    position: int = 0
-
-    def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
-        part = self.content[self.position : self.position + count]
-        if len(part) < count:
-            raise IlwpError("this .ilwp file ends before what its header promises")
-        self.position += count
-        return part
-
-    def rest(self) -> bytes:
-        """Everything that was not taken."""
-        return self.content[self.position :]

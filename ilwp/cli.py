@@ -2,36 +2,39 @@
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-import pandas as pd
 
-from ilwp import bitstream, codec, reports
+from ilwp import reports
 from ilwp.bitstream import Tensors
 from ilwp.codec import Settings
+from ilwp.compression import compress_kernels, compress_network, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
 from ilwp.kernels import Kernels, depthwise_kernels
+from ilwp.network_codec import Plan
 from ilwp.prediction import METHODS
 from ilwp.quantization import BITS
 from ilwp.state_dicts import decoded, read_bytes, read_state_dict, write_state_dict
 
 DATASETS = ("cifar10", "cifar100", "digits")
+HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("dense_bits", "vector_bits")
 NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
 METHOD_HELP = """\b
-How a kernel is predicted:
+How depthwise kernels are predicted:
   baseline  not at all
   fss       from the nearest kernel of any layer before (full search)
   lss       from the nearest kernel of the previous layer (local search)
   ill       from the kernel beside it in the previous layer; made for
             networks trained with the inter-layer loss
   aligned   like ill, after channels are put into the order and kernels
-            given the signs that suit it best; the network computes the
-            same as before, but its channels do not come back in the old
-            order; needs --graph"""
+            given the signs that suit it best; needs --graph
+  multiset  not at all, but neither order nor signs are stored;
+            needs --graph and ANS
+After aligned and multiset the network computes the same as before, but
+hidden channels do not come back in the old order."""
 
 FilePath = click.Path(path_type=Path)
 
@@ -111,47 +114,94 @@ def status(profile: str) -> None:
 @cli.command(
     help=f"""Compress a network into an .ilwp file.
 
-NETWORK is a state dict: .safetensors, .pt or .pth. Its depthwise kernels are predicted, quantized and coded; all other
-tensors go into the file as they are, so that a whole network comes back.
+NETWORK is a state dict: .safetensors, .pt or .pth. All its weights are quantized and entropy-coded, its depthwise
+kernels after prediction; batch norms and biases stay exact unless --vector-bits is given. With --coder huffman it is
+the paper's codec: kernels alone are compressed, all other tensors go into the file as they are.
 
 {METHOD_HELP}"""
 )
 @click.argument("network", type=FilePath)
 @click.option("-o", "--output", type=FilePath, help="The file to write.  [default: NETWORK with suffix .ilwp]")
-@click.option("--method", type=click.Choice(METHODS), default="ill", show_default=True)
-@click.option("--bits", type=click.IntRange(BITS[0], BITS[-1]), default=8, show_default=True, help="Bits of a level.")
+@click.option("--coder", type=click.Choice(["ans", "huffman"]), default="ans", show_default=True)
+@click.option(
+    "--method", type=click.Choice([*METHODS, "multiset"]),
+    help="See above.  [default: multiset with --graph and ANS, else ill]",
+)  # fmt: skip
+@click.option(
+    "--bits", type=click.FloatRange(2, 16), default=8, show_default=True,
+    help="Bits of a depthwise level before entropy coding; ANS takes fractions, Huffman whole ones up to 8.",
+)  # fmt: skip
+@click.option(
+    "--dense-bits", type=click.FloatRange(2, 16), default=8, show_default=True,
+    help="ANS: the same for all other weights.",
+)  # fmt: skip
+@click.option(
+    "--vector-bits", type=click.FloatRange(2, 16),
+    help="ANS: the same for batch norms and biases; needs --graph, since batch norms are made simpler first.",
+)  # fmt: skip
+@click.option(
+    "--range", "range_", type=click.Choice(["layer", "network"]),
+    help="One quantization step a depthwise layer, or one for all.  [default: network with ANS, layer with Huffman]",
+)  # fmt: skip
 @click.option(
     "--loop", type=click.Choice(["closed", "open"]), default="closed", show_default=True,
-    help="Predict from reconstructed kernels, or from the originals as in the paper's section 3.1 (errors add up).",
+    help="Huffman: predict from reconstructed kernels, or from the originals as in the paper's section 3.1 (errors add"
+    " up).",
 )  # fmt: skip
-@click.option("--quantizer", type=click.Choice(["symmetric", "affine"]), default="symmetric", show_default=True)
 @click.option(
-    "--range", "range_", type=click.Choice(["layer", "network"]), default="layer", show_default=True,
-    help="One quantization step a layer, or one for all.",
-)  # fmt: skip
+    "--quantizer", type=click.Choice(["symmetric", "affine"]), default="symmetric", show_default=True, help="Huffman."
+)
 @click.option(
     "--table", type=click.Choice(["layer", "network"]), default="network", show_default=True,
-    help="One Huffman table a layer, or one for all.",
+    help="Huffman: one table a layer, or one for all.",
 )  # fmt: skip
 @click.option(
     "--graph", metavar="GRAPH",
-    help="The network itself, for `aligned`: mobilenet, mobilenetv2, shufflenet, shufflenetv2, or MODULE:FUNCTION, such"
-    " as torchvision.models:mobilenet_v2.",
+    help="The network itself: mobilenet, mobilenetv2, shufflenet, shufflenetv2, or MODULE:FUNCTION, such as"
+    " torchvision.models:mobilenet_v2.",
 )  # fmt: skip
 @click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the first four.")
-def compress(network: Path, output: Path | None, range_: Any, graph: str | None, width: float, **chosen: Any) -> None:
+@click.option(
+    "--images", type=click.Choice(DATASETS),
+    help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
+    " for most of the accuracy that few bits cost; needs --graph.",
+)  # fmt: skip
+@click.pass_context
+def compress(
+    context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
+    bits: float, graph: str | None, width: float, images: str | None, **chosen: Any,
+) -> None:  # fmt: skip
     """Command `compress`."""
+    for option in HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"):
+        if context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option.replace('_', '-')} has no meaning with --coder {coder}", context)
     tensors = read_state_dict(network)
-    if chosen["method"] == "aligned":
-        tensors = _aligned(network, tensors, graph, width)
     kernels = _kernels_in(network, tensors)
-    with about(network):
-        coded = codec.encode(kernels, Settings(range=range_, **chosen))
-        content, rate = bitstream.write(coded, {name: t for name, t in tensors.items() if name not in kernels})
+    method = method or ("multiset" if graph and coder == "ans" else "ill")
+    wanting = [f"--method {method}"] * (method in ("aligned", "multiset"))
+    wanting += ["--vector-bits"] * bool(chosen["vector_bits"]) + ["--images"] * bool(images)
+    if graph is None and wanting:
+        raise IlwpError(f"{wanting[0]} needs the network's graph: name it with --graph")
+    if coder == "huffman" and (method == "multiset" or bits not in BITS):
+        raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
     path = _other_than(network, output or network.with_suffix(".ilwp"))
-    atomic_write(path, content)
+    with about(network):
+        structure = structure_of(graph, width, tensors) if graph else None
+        options = {
+            name: value for name, value in chosen.items() if name in (ANS_ONLY if coder == "ans" else HUFFMAN_ONLY)
+        }
+        if coder == "ans":
+            plan = Plan(method=method, bits=bits, range=range_ or "network", **options)
+            compressed = compress_network(tensors, plan, structure, images)
+        else:
+            settings = Settings(method=method, bits=int(bits), range=range_ or "layer", **options)
+            compressed = compress_kernels(tensors, settings, structure)
+    for symmetry in structure.symmetries if structure and method in ("aligned", "multiset") else ():
+        if not symmetry.ordered:
+            click.echo(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
+    atomic_write(path, compressed.content)
     click.echo(f"found {reports.described(kernels)} in {network}")
-    click.echo(reports.rate_table(rate, sum(k.size for k in kernels.values())))
+    click.echo(compressed.report)
     click.echo(f"wrote {path}")
 
 
@@ -181,30 +231,11 @@ def inspect(file: Path, as_json: bool) -> None:
 
     For an .ilwp file: how it was coded and where its bits go. For a state dict: its depthwise kernels.
     """
-    if file.suffix == ".ilwp":
-        with about(file):
-            coded, other = bitstream.read(read_bytes(file))
-        kernels = codec.decode(coded)
-        _, rate = bitstream.write(coded, other)
-        summary = {"settings": asdict(coded.settings), "rate_bits": asdict(rate), "other_tensors": len(other)}
-    else:
-        coded, tensors = None, read_state_dict(file)
-        kernels = _kernels_in(file, tensors)
-        summary = {"other_tensors": len(tensors) - len(kernels)}
-    steps = [None, *(q.step for q in coded.quantizers)] if coded else [None] * len(kernels)
-    layers = [
-        {"layer": name, "kernels": len(layer), "step": step}
-        for (name, layer), step in zip(kernels.items(), steps, strict=True)
-    ]
-    if as_json:
-        click.echo(json.dumps({"file": str(file), **summary, "layers": layers}))
-        return
-    click.echo(f"{reports.described(kernels)} and {summary['other_tensors']} other tensors")
-    if coded:
-        click.echo(", ".join(f"{key} {value}" for key, value in asdict(coded.settings).items()))
-    click.echo(pd.DataFrame(layers).to_string(index=False, na_rep="-"))
-    if coded:
-        click.echo(reports.rate_table(rate, sum(k.size for k in kernels.values())))
+    with about(file):
+        summary, text = (
+            reports.inspected(read_bytes(file)) if file.suffix == ".ilwp" else reports.listed(read_state_dict(file))
+        )
+    click.echo(json.dumps({"file": str(file), **summary}) if as_json else text)
 
 
 @cli.command()
@@ -242,21 +273,6 @@ def svwh(file: Path, as_json: bool) -> None:
         raise IlwpError(f"{file} has {len(kernels)} depthwise layers: the hypothesis needs at least three")
     summary = reports.svwh(kernels)
     click.echo(json.dumps({"file": str(file), **summary}) if as_json else reports.svwh_text(summary))
-
-
-def _aligned(file: Path, tensors: Tensors, graph: str | None, width: float) -> Tensors:
-    from ilwp.alignment import align
-    from ilwp.networks.graphs import network_for
-    from ilwp.symmetry import symmetries
-
-    if graph is None:
-        raise IlwpError("aligned prediction needs the network's graph: name it with --graph")
-    with about(file):
-        found = symmetries(network_for(graph, width, tensors))
-    for symmetry in found[1:]:
-        if not symmetry.ordered:
-            click.echo(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
-    return align(tensors, found)
 
 
 def _other_than(read: Path, written: Path) -> Path:

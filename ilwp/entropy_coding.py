@@ -97,20 +97,29 @@ def decode_table(bits: bitarray, size: int) -> tuple[np.ndarray, int]:
 
     Raises IlwpError if the bits end too soon or hold no complete prefix code.
     """
+    lengths, position = decode_lengths(bits, size, LONGEST)
+    used = lengths[lengths > 0]
+    if used.tolist() != [1] and (2.0**-used).sum() != 1:
+        raise IlwpError("a code table is not a prefix code")
+    return lengths, position
+
+
+def decode_lengths(bits: bitarray, size: int, longest: int) -> tuple[np.ndarray, int]:
+    """What `encode_table` was given (size,) int64, each up to `longest`, and how many bits it took.
+
+    Raises IlwpError if the bits end too soon or hold a greater length.
+    """
     lengths, length, position = np.zeros(size, np.int64), 0, 0
     for symbol in range(size):
         one = bits.find(1, position)
         end = 2 * one - position + 1
-        if one < 0 or end > len(bits) or one - position > LONGEST.bit_length():
+        if one < 0 or end > len(bits) or one - position > longest.bit_length():
             raise IlwpError("a code table is cut short")
         folded = ba2int(bits[one:end])
         length += folded // 2 if folded % 2 == 0 else -(folded // 2)
-        if not 0 <= length <= LONGEST:
+        if not 0 <= length <= longest:
             raise IlwpError("a code table holds an impossible length")
         lengths[symbol], position = length, end
-    used = lengths[lengths > 0]
-    if used.tolist() != [1] and (2.0**-used).sum() != 1:
-        raise IlwpError("a code table is not a prefix code")
     return lengths, position
 
 

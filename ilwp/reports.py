@@ -1,13 +1,18 @@
 """What the command line says of kernels, rates and the smoothly varying weight hypothesis."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ilwp import bitstream, codec, network_file
 from ilwp.analysis import best_sources, unit_length
+from ilwp.binary import format_of
 from ilwp.codec import Rate
-from ilwp.kernels import Kernels
+from ilwp.kernels import Kernels, depthwise_kernels
+from ilwp.network_codec import KernelLevels, Levels, Piece, size
 
 
 def described(kernels: Kernels) -> str:
@@ -27,6 +32,57 @@ def rate_table(rate: Rate, weights: int) -> str:
         f"depthwise kernels: {depthwise / 8:,.0f} bytes, {depthwise / weights:.2f} bits a weight, "
         f"{32 * weights / depthwise:.1f} times smaller than float32"
     )
+
+
+def tensor_table(pieces: Mapping[str, Piece], bits: Mapping[str, float], file_bytes: int) -> str:
+    """A row a tensor: how it is stored, its weights, bytes and bits a weight; below them the file as a whole."""
+    rows = tensor_rows(pieces, bits)
+    weights = sum(row["weights"] for row in rows)
+    total = {"tensor": "whole file", "stored": "", "weights": weights, "bytes": file_bytes}
+    table = pd.DataFrame([*rows, total])
+    table["bits a weight"] = 8 * table["bytes"] / table["weights"].clip(lower=1)
+    lines = table.to_string(index=False, formatters={"bytes": "{:,.0f}".format, "bits a weight": "{:.2f}".format})
+    return f"{lines}\n{4 * weights / file_bytes:.1f} times smaller than float32"
+
+
+def tensor_rows(pieces: Mapping[str, Piece], bits: Mapping[str, float]) -> list[dict[str, Any]]:
+    """How each tensor of a file of format 2 is stored, its weights and bytes."""
+    return [
+        {"tensor": name, "stored": _stored(piece), "weights": size(piece), "bytes": bits[name] / 8}
+        for name, piece in pieces.items()
+    ]
+
+
+def inspected(content: bytes) -> tuple[dict[str, Any], str]:
+    """What is in an `.ilwp` file, as plain values and as text; raises IlwpError as reading it does."""
+    if format_of(content) == network_file.VERSION:
+        pieces = network_file.read(content)
+        _, bits = network_file.write(pieces)
+        return {"format": 2, "tensors": tensor_rows(pieces, bits)}, tensor_table(pieces, bits, len(content))
+    coded, other = bitstream.read(content)
+    kernels = codec.decode(coded)
+    _, rate = bitstream.write(coded, other)
+    steps = [None, *(q.step for q in coded.quantizers)]
+    layers = _layers(kernels, steps)
+    summary = {
+        "format": 1, "settings": asdict(coded.settings), "rate_bits": asdict(rate), "other_tensors": len(other),
+        "layers": layers,
+    }  # fmt: skip
+    text = [
+        f"{described(kernels)} and {len(other)} other tensors",
+        ", ".join(f"{key} {value}" for key, value in asdict(coded.settings).items()),
+        pd.DataFrame(layers).to_string(index=False, na_rep="-"),
+        rate_table(rate, sum(k.size for k in kernels.values())),
+    ]
+    return summary, "\n".join(text)
+
+
+def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
+    """The depthwise kernels of a state dict, as plain values and as text; raises IlwpError where it has none."""
+    kernels = depthwise_kernels(tensors)
+    other, layers = len(tensors) - len(kernels), _layers(kernels, [None] * len(kernels))
+    table = pd.DataFrame(layers).to_string(index=False, na_rep="-")
+    return {"other_tensors": other, "layers": layers}, f"{described(kernels)} and {other} other tensors\n{table}"
 
 
 def svwh(kernels: Kernels) -> dict[str, Any]:
@@ -56,3 +112,14 @@ def svwh_text(summary: dict[str, Any]) -> str:
         f"lift {summary['lift']:.2f} (95 % interval {low:.2f} to {high:.2f}), "
         f"{summary['lift_of_unit_kernels']:.2f} with every kernel scaled to unit length"
     )
+
+
+def _layers(kernels: Kernels, steps: Sequence[float | None]) -> list[dict[str, Any]]:
+    rows = zip(kernels.items(), steps, strict=True)
+    return [{"layer": name, "kernels": len(layer), "step": step} for (name, layer), step in rows]
+
+
+def _stored(piece: Piece) -> str:
+    if isinstance(piece, KernelLevels):
+        return "kernels, a set" if piece.cells is not None else f"kernels, {piece.method}"
+    return "levels" if isinstance(piece, Levels) else "exact"

@@ -12,7 +12,8 @@ from pathlib import Path
 import safetensors
 import safetensors.numpy
 
-from ilwp import bitstream, codec
+from ilwp import bitstream, codec, network_codec, network_file
+from ilwp.binary import format_of
 from ilwp.bitstream import Tensors
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
@@ -47,6 +48,8 @@ def write_state_dict(path: Path, tensors: Tensors) -> None:
 
 def decoded(content: bytes) -> Tensors:
     """The state dict that an `.ilwp` file stands for."""
+    if format_of(content) == network_file.VERSION:
+        return network_codec.decode(network_file.read(content))
     coded, other = bitstream.read(content)
     kernels = codec.decode(coded)
     return in_network_order(other | with_kernels(kernels, kernels))

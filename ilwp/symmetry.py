@@ -1,26 +1,16 @@
-"""Channel orders and signs that leave a network's function alone, found from its graph.
+"""Channel orders and signs that leave a network's function alone.
 
-    torch module -> symmetries -> list[Symmetry];  state dict, order, signs -> rearranged -> state dict
+    state dict, order, signs -> rearranged -> state dict
 
 The hidden channels of a depthwise block may be put into another order if everything that touches them
 follows: the rows of the convolution before, the batch norms on the way, the columns of the convolution
-behind. A kernel's sign may be flipped if a batch norm directly behind it takes the flip in. Where the
-graph does not allow it (a channel that is used elsewhere too, a group or a shuffle that must be kept),
-fewer orders are free, or none.
+behind. A kernel's sign may be flipped if a batch norm directly behind it takes the flip in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
-from torch import fx, nn
-
-from ilwp.errors import IlwpError
-from ilwp.kernels import depthwise_names
-
-NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
-CHANNELWISE = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout, nn.Dropout2d, nn.ChannelShuffle)
 
 
 @dataclass(frozen=True)
@@ -46,19 +36,6 @@ class Symmetry:
     def ordered(self) -> bool:
         """Whether any two channels may change places."""
         return len(np.unique(self.cells)) < len(self.cells)
-
-
-def symmetries(network: nn.Module) -> list[Symmetry]:
-    """One `Symmetry` for each depthwise layer in network order; raises IlwpError if the graph cannot be traced."""
-    try:
-        graph = fx.symbolic_trace(network).graph
-    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        raise IlwpError(f"the network's graph cannot be traced ({' '.join(str(error).split())[:100]})") from error
-    modules = dict(network.named_modules())
-    calls = {str(node.target): node for node in graph.nodes if node.op == "call_module"}
-    if len(calls) < sum(node.op == "call_module" for node in graph.nodes):
-        raise IlwpError("the network uses a layer twice: what moves in one place would have to move in the other")
-    return [_symmetry(calls[name.removesuffix(".weight")], modules) for name in depthwise_names(network)]
 
 
 def rearranged(
@@ -88,67 +65,3 @@ def rearranged(
         columns = np.split(order % (len(order) // symmetry.groups), symmetry.groups)
         changed[symmetry.consumer] = np.concatenate([w[:, o] for w, o in zip(weights, columns, strict=True)])
     return changed
-
-
-def _symmetry(node: fx.Node, modules: Mapping[str, nn.Module]) -> Symmetry:
-    layer = _convolution(node, modules)
-    channels = layer.out_channels
-    name, fixed = f"{node.target}.weight", np.arange(channels)
-    behind, consumer = _walk(node, modules, forward=True)
-    bias = (name.removesuffix("weight") + "bias",) if layer.bias is not None else ()
-    taken_in = _norm_tensors(behind[:1], modules, only=("weight", "running_mean"))
-    signed = taken_in + bias if taken_in else None
-    free = Symmetry(name, fixed, signed=signed)
-    ahead, producer = _walk(node, modules, forward=False)
-    if producer is None or consumer is None or layer.out_channels != layer.in_channels:
-        return free
-    source, sink = _convolution(producer, modules), _convolution(consumer, modules)
-    if any(isinstance(modules[str(n.target)], nn.ChannelShuffle) for n in behind) or sink.in_channels != channels:
-        return free
-    at: np.ndarray = fixed
-    before: list[tuple[str, np.ndarray]] = []
-    for step in ahead:  # from the layer back to its producer
-        module = modules[str(step.target)]
-        if isinstance(module, nn.ChannelShuffle):
-            at = np.arange(channels).reshape(module.groups, -1).T.ravel()[at]
-        before += [(tensor, at) for tensor in _norm_tensors([step], modules)]
-    before.append((f"{producer.target}.weight", at))
-    if source.bias is not None:
-        before.append((f"{producer.target}.bias", at))
-    cells = at // (channels // source.groups) * sink.groups + fixed // (channels // sink.groups)
-    after = _norm_tensors(behind, modules) + bias
-    return Symmetry(name, cells, tuple(before), after, f"{consumer.target}.weight", sink.groups, signed)
-
-
-def _walk(node: fx.Node, modules: Mapping[str, nn.Module], forward: bool) -> tuple[list[fx.Node], fx.Node | None]:
-    """Channelwise steps from a layer to the next convolution, and that; None if anything else comes first."""
-    steps: list[fx.Node] = []
-    while True:
-        # a tensor that something else reads too must stay as it is
-        near = list(node.users) if forward else list(node.all_input_nodes)
-        if len(near) != 1 or len((node if forward else near[0]).users) != 1 or near[0].op != "call_module":
-            return steps, None
-        node = near[0]
-        module = modules[str(node.target)]
-        if isinstance(module, nn.Conv2d):
-            return steps, node
-        if not isinstance(module, CHANNELWISE) or (isinstance(module, nn.BatchNorm2d) and not _absorbs(module)):
-            return steps, None
-        steps.append(node)
-
-
-def _absorbs(module: nn.Module) -> bool:
-    """Whether a module is a batch norm with numbers of its own for every channel."""
-    return isinstance(module, nn.BatchNorm2d) and module.affine and module.track_running_stats
-
-
-def _convolution(node: fx.Node, modules: Mapping[str, nn.Module]) -> nn.Conv2d:
-    return cast(nn.Conv2d, modules[str(node.target)])
-
-
-def _norm_tensors(
-    steps: Sequence[fx.Node], modules: Mapping[str, nn.Module], only: Sequence[str] = NORM_TENSORS
-) -> tuple[str, ...]:
-    """State dict keys of the batch norms among `steps`."""
-    norms = [str(step.target) for step in steps if _absorbs(modules[str(step.target)])]
-    return tuple(f"{norm}.{part}" for norm in norms for part in only)

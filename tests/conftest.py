@@ -88,6 +88,6 @@ def network_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def compressed_file(network_file: Path, ilwp: Callable[..., Outcome]) -> Path:
-    """The same compressed in the default way."""
-    assert ilwp("compress", network_file).code == 0
+    """The same compressed as in the paper."""
+    assert ilwp("compress", network_file, "--coder", "huffman").code == 0
     return network_file.with_suffix(".ilwp")

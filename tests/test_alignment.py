@@ -9,8 +9,9 @@ from ilwp.codec import residuals
 from ilwp.kernels import depthwise_kernels
 from ilwp.losses import inter_layer_loss
 from ilwp.networks import NETWORKS, build
+from ilwp.networks.symmetries import symmetries
 from ilwp.networks.tensors import arrays, kernels_of, load_tensors
-from ilwp.symmetry import Symmetry, symmetries
+from ilwp.symmetry import Symmetry
 
 
 def two_layers(signs: bool, cells: list[int], seed: int = 0) -> tuple[dict[str, np.ndarray], list[Symmetry]]:

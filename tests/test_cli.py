@@ -41,7 +41,7 @@ def test_a_network_comes_back_from_a_smaller_file(tmp_path: Path, ilwp: Ilwp, su
     else:
         torch.save({name: torch.from_numpy(t) for name, t in state_dict().items()}, path)
     before = path.read_bytes()
-    outcome = ilwp("compress", path, "--bits", 5)
+    outcome = ilwp("compress", path, "--coder", "huffman", "--bits", 5)
     assert (outcome.code, outcome.err) == (0, "")
     assert "36 depthwise kernels of 3x3 in 3 layers" in outcome.out
     wanted = codec.decode(codec.encode(KERNELS, Settings(bits=5)))
@@ -57,7 +57,7 @@ def test_every_option_reaches_the_file(network_file: Path, ilwp: Ilwp):
     chosen = {"method": "fss", "bits": 3, "loop": "open", "quantizer": "affine", "range": "network", "table": "layer"}
     options = [part for name, value in chosen.items() for part in (f"--{name}", value)]
     output = network_file.parent / "other" / "place.ilwp"
-    assert ilwp("compress", network_file, *options, "-o", output).code == 0
+    assert ilwp("compress", network_file, "--coder", "huffman", *options, "-o", output).code == 0
     assert output.read_bytes() == bitstream.write(codec.encode(KERNELS, Settings(**chosen)), OTHER)[0]
 
 
@@ -68,6 +68,7 @@ def test_inspecting_a_file_says_how_it_was_coded_and_where_its_bits_go(compresse
     outcome = ilwp("inspect", compressed_file, "--json")
     assert strictly(outcome.out) == {
         "file": str(compressed_file),
+        "format": 1,
         "settings": {
             "method": "ill", "bits": 8, "loop": "closed",
             "quantizer": "symmetric", "range": "layer", "table": "network",
@@ -139,7 +140,7 @@ def test_aligned_files_are_smaller_and_compute_the_same(tmp_path, ilwp):
     sizes = {}
     for method, more in (("ill", ()), ("aligned", ("--graph", "mobilenet", "--width", 0.25))):
         output = tmp_path / f"{method}.ilwp"
-        assert ilwp("compress", file, "-o", output, "--method", method, *more).code == 0
+        assert ilwp("compress", file, "-o", output, "--coder", "huffman", "--method", method, *more).code == 0
         sizes[method] = output.stat().st_size
     assert sizes["aligned"] < sizes["ill"]
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -164,3 +165,28 @@ def test_aligned_needs_the_right_graph(graph, message, tmp_path, ilwp):
     write_state_dict(file, arrays(build("mobilenet", 10, 0.25)))
     assert ilwp("compress", file, "--method", "aligned", *graph).refused(message)
     assert not file.with_suffix(".ilwp").exists()
+
+
+def test_a_whole_network_is_compressed_and_runs(tmp_path: Path, tiny_cifar: Path, ilwp: Ilwp):
+    module = build("mobilenet", 10, 0.25, seed=3)
+    images = datasets.load("cifar10")
+    module.train()
+    for batch in torch.split(images.train, 20):
+        module(images.normalise(batch))
+    file = tmp_path / "net.safetensors"
+    write_state_dict(file, arrays(module))
+    graph = ("--graph", "mobilenet", "--width", 0.25)
+    logits = module.eval()(images.normalise(images.test))
+    sizes = []
+    for options in ((), graph, (*graph, "--vector-bits", 10), (*graph, "--images", "cifar10", "--dense-bits", 6)):
+        outcome = ilwp("compress", file, *options, "--bits", 8.5)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert "whole file" in outcome.out
+        sizes.append((tmp_path / "net.ilwp").stat().st_size)
+        load_tensors(module, read_state_dict(tmp_path / "net.ilwp"))
+        assert (module(images.normalise(images.test)) - logits).std() < 0.2 * logits.std()
+    assert sizes[1] > sizes[2]
+    assert sizes[1] > sizes[3]
+    described = strictly(ilwp("inspect", tmp_path / "net.ilwp", "--json").out)
+    assert {row["stored"] for row in described["tensors"]} == {"kernels, a set", "levels", "exact"}
+    assert ilwp("inspect", tmp_path / "net.ilwp").code == 0

@@ -100,8 +100,10 @@ def test_a_pickled_object_is_refused_unopened(tmp_path: Path, ilwp: Ilwp):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compress", "FILE", "--bits", "9"], "9 is not in the range 2<=x<=8"),
-        (["compress", "FILE", "--bits", "four"], "not a valid integer"),
+        (["compress", "FILE", "--table", "layer"], "--table has no meaning with --coder ans"),
+        (["compress", "FILE", "--coder", "huffman", "--dense-bits", "5"], "no meaning with --coder huffman"),
+        (["compress", "FILE", "--bits", "17"], "17.0 is not in the range 2<=x<=16"),
+        (["compress", "FILE", "--bits", "four"], "not a valid float"),
         (["compress", "FILE", "--method", "best"], "'best' is not one of"),
         (["compress", "FILE", "--step", "1"], "No such option"),
         (["compress"], "Missing argument 'NETWORK'"),
@@ -201,3 +203,17 @@ def test_an_unknown_profile_is_refused(name, ilwp):
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_a_network_too_narrow_to_build_is_refused(network_file, ilwp):
     assert ilwp("evaluate", network_file, "--network", "shufflenet", "--width", 0.01).refused("choose a wider one")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--method", "multiset"), "--method multiset needs the network's graph"),
+        (("--vector-bits", 8), "--vector-bits needs the network's graph"),
+        (("--images", "cifar10"), "--images needs the network's graph"),
+        (("--coder", "huffman", "--bits", 5.5), "whole bits from 2 to 8"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options, message: str, network_file, ilwp):
+    assert ilwp("compress", network_file, *options).refused(message)
+    assert not network_file.with_suffix(".ilwp").exists()

@@ -9,8 +9,9 @@ from torch import nn
 from ilwp.errors import IlwpError
 from ilwp.kernels import depthwise_names
 from ilwp.networks import NETWORKS, build
+from ilwp.networks.symmetries import symmetries
 from ilwp.networks.tensors import arrays, load_tensors
-from ilwp.symmetry import Symmetry, rearranged, symmetries
+from ilwp.symmetry import Symmetry, rearranged
 
 
 def settled(network: nn.Module) -> nn.Module:

@@ -21,6 +21,15 @@ def kernels_of(network: nn.Module) -> Kernels:
     return depthwise_kernels({name: tensors[name] for name in depthwise_names(network)})
 
 
+def norms_of(network: nn.Module) -> dict[str, float]:
+    """Names of the batch norms that have weights, biases and running statistics, and their eps."""
+    return {
+        name: module.eps
+        for name, module in network.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and module.affine and module.track_running_stats
+    }
+
+
 def load_kernels(network: nn.Module, kernels: Kernels) -> None:
     """Copy depthwise kernels (c_i, kh, kw) into the network."""
     with torch.no_grad():

@@ -1,0 +1,83 @@
+"""A state dict to the bytes of an `.ilwp` file, in the paper's format or as a whole network, and what to say of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ilwp import bitstream, codec, network_codec, network_file, reports
+from ilwp.alignment import align
+from ilwp.bitstream import Tensors
+from ilwp.codec import Settings
+from ilwp.kernels import depthwise_kernels
+from ilwp.network_codec import Plan, Rounding
+from ilwp.norms import folded
+from ilwp.symmetry import Symmetry
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
+    from torch import nn
+
+IMAGES = 1000  # that error feedback looks at
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What a network's graph tells: its symmetries, and the eps of each batch norm."""
+
+    network: "nn.Module"
+    symmetries: list[Symmetry]
+    norms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A file's bytes and a table of where they go."""
+
+    content: bytes
+    report: str
+
+
+def structure_of(graph: str, width: float, tensors: Tensors) -> Structure:
+    """The structure of the network that `tensors` belong to; arguments and errors are those of `network_for`."""
+    from ilwp.networks.graphs import network_for
+    from ilwp.networks.symmetries import symmetries
+    from ilwp.networks.tensors import norms_of
+
+    network = network_for(graph, width, tensors)
+    return Structure(network, symmetries(network), norms_of(network))
+
+
+def compress_kernels(tensors: Tensors, settings: Settings, structure: Structure | None = None) -> Compressed:
+    """Format 1: depthwise kernels as in the paper, all other tensors as they are."""
+    if structure and settings.method == "aligned":
+        tensors = align(tensors, structure.symmetries)
+    kernels = depthwise_kernels(tensors)
+    other = {name: t for name, t in tensors.items() if name not in kernels}
+    content, rate = bitstream.write(codec.encode(kernels, settings), other)
+    return Compressed(content, reports.rate_table(rate, sum(k.size for k in kernels.values())))
+
+
+def compress_network(
+    tensors: Tensors, plan: Plan, structure: Structure | None = None, dataset: str | None = None
+) -> Compressed:
+    """Format 2: every tensor, batch norms folded where the structure is known.
+
+    With the name of a data set its training images say how to round (`error_feedback`), for which the structure is
+    needed.
+    """
+    rounding = _error_feedback(structure.network, dataset) if structure and dataset else None
+    if structure:
+        tensors = folded(tensors, structure.norms)
+    pieces = network_codec.encode(tensors, plan, structure.symmetries if structure else (), rounding)
+    content, bits = network_file.write(pieces)
+    return Compressed(content, reports.tensor_table(pieces, bits, len(content)))
+
+
+def _error_feedback(network: "nn.Module", dataset: str) -> Rounding:
+    import torch
+
+    from ilwp import datasets
+    from ilwp.error_feedback import ErrorFeedback
+
+    images = datasets.load(dataset)
+    some = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(0))[:IMAGES]
+    return ErrorFeedback(network, images.normalise(images.train[some]))

@@ -1,0 +1,71 @@
+"""A layer's kernels coded as a set: their order, and where it is free their signs, cost nothing.
+
+A network does the same whatever the order of a depthwise layer's channels, so a file need not tell one of the c!
+orders from another. Bits back from an ANS coder do that exactly: which kernel comes next is *decoded* from what the
+coder already holds, which takes log2(c!) bits off it over a layer, and the decoder, which sees the kernels come in,
+puts those bits back. The decoder ends up with the kernels sorted, so the network is sorted first.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+from typing import Any
+
+import constriction
+import numpy as np
+
+Stack = Any  # constriction.stream.stack.AnsCoder
+COIN = constriction.stream.model.Uniform(2)
+
+
+def canonical(levels: np.ndarray, cells: np.ndarray, signed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Order and signs (c,) that sort kernels (c, d) within each cell; with `signed`, the first level that is not 0
+    becomes positive.
+    """
+    first = np.take_along_axis(levels, (levels != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
+    signs = np.where((first < 0) & signed, -1, 1)
+    turned = levels * signs[:, None]
+    order = np.empty(len(levels), np.int64)
+    for cell in np.unique(cells):
+        members = np.flatnonzero(cells == cell)
+        order[members] = members[np.lexsort(turned[members].T[::-1])]
+    return order, signs[order]
+
+
+def push(stack: Stack, levels: np.ndarray, coders: Sequence[Any], reach: int, signed: bool) -> None:
+    """Put sorted kernels (c, d), levels from -reach to reach with a coder a column, onto an ANS coder.
+
+    The coder must hold some bits already.
+    """
+    left = [tuple(kernel) for kernel in levels.tolist()]
+    for count in range(len(left), 0, -1):
+        at = stack.decode(_uniform(count)) if count > 1 else 0
+        kernel = left[at]
+        ties = bisect_right(left, kernel) - (start := bisect_left(left, kernel))
+        if ties > 1:
+            stack.encode_reverse(at - start, _uniform(ties))
+        del left[at]
+        sign = -1 if signed and any(kernel) and stack.decode(COIN) else 1
+        for level, coder in zip(reversed(kernel), reversed(coders), strict=True):
+            stack.encode_reverse(sign * level + reach, coder)
+
+
+def pop(stack: Stack, count: int, coders: Sequence[Any], reach: int, signed: bool) -> np.ndarray:
+    """Take `count` sorted kernels (count, d) int64 off an ANS coder."""
+    kernels: list[tuple[int, ...]] = []
+    for size in range(1, count + 1):
+        kernel = tuple(stack.decode(coder) - reach for coder in coders)
+        if signed and any(kernel):
+            negative = next(level for level in kernel if level) < 0
+            stack.encode_reverse(int(negative), COIN)
+            kernel = tuple(-level for level in kernel) if negative else kernel
+        start = bisect_left(kernels, kernel)
+        ties = bisect_right(kernels, kernel) - start + 1
+        at = start + (stack.decode(_uniform(ties)) if ties > 1 else 0)
+        insort(kernels, kernel)
+        if size > 1:
+            stack.encode_reverse(at, _uniform(size))
+    return np.array(kernels, np.int64).reshape(count, len(coders))
+
+
+def _uniform(size: int) -> Any:
+    return constriction.stream.model.Uniform(size)

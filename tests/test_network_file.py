@@ -1,0 +1,120 @@
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import kernels, state_dict
+
+from ilwp import network_file
+from ilwp.entropy_coding import entropy
+from ilwp.errors import IlwpError
+from ilwp.network_codec import Exact, KernelLevels, Levels, Piece, Plan, decode, encode
+from ilwp.paths import RUNS
+from ilwp.records import read_kernels
+from ilwp.symmetry import Symmetry
+
+SMALL: dict[str, Piece] = {
+    "a.weight": KernelLevels((1, 2), np.array([[1, -2], [3, 0]], np.int32), 0.5, "baseline", np.zeros(2, np.int64)),
+    "b.weight": KernelLevels((1, 2), np.array([[0, 0], [0, 1], [1, -1]], np.int32), 0.5, "fss", np.array([1, 0, 1])),
+    "c.weight": KernelLevels((1, 2), np.array([[0, 1], [2, 0]], np.int32), 0.5, "baseline", np.zeros(2, np.int64),
+                             np.zeros(2, np.int64), signed=True),
+    "d.weight": Levels(np.array([[4, 0, -1]], np.int32), 0.25),
+    "d.bias": Exact(np.array([1.5, -2.0], np.float32)),
+    "d.batches": Exact(np.array(7)),
+    "d.mean": Exact(np.zeros(5, np.float32)),
+}  # fmt: skip
+FILE = network_file.write(SMALL)[0]
+
+
+def with_checksum(content: bytes) -> bytes:
+    return content + struct.pack("<I", zlib.crc32(content))
+
+
+def assert_same(one: dict[str, Piece], other: dict[str, Piece]) -> None:
+    assert list(one) == list(other)
+    for a, b in zip(one.values(), other.values(), strict=True):
+        assert type(a) is type(b)
+        for key, value in vars(a).items():
+            np.testing.assert_array_equal(getattr(b, key), value)
+
+
+def test_every_kind_of_piece_comes_back():
+    assert_same(network_file.read(FILE), SMALL)
+
+
+def test_format_2_stays_readable():
+    golden = (Path(__file__).parent / "expected" / "network.ilwp").read_bytes()
+    assert golden == FILE
+    assert_same(network_file.read(golden), SMALL)
+
+
+def test_each_tensor_is_charged_and_the_sum_is_the_file():
+    pieces = encode(state_dict(), Plan(bits=6))
+    file, bits = network_file.write(pieces)
+    assert list(bits) == list(pieces)
+    assert sum(bits.values()) == pytest.approx(8 * len(file), abs=8 * 32)
+    assert sum(bits.values()) <= 8 * len(file)
+
+
+@pytest.mark.parametrize(("count", "most"), [(44_640, 1.01), (1_000_000, 1.002)])
+def test_a_file_is_hardly_larger_than_the_entropy_of_its_levels(count: int, most: float):
+    weights = np.random.default_rng(0).laplace(size=(count // 10, 10)).astype(np.float32)
+    pieces = encode({"depthwise": np.zeros((2, 1, 3, 3), np.float32), "dense": weights}, Plan(bits=8))
+    levels = pieces["dense"].levels.ravel()
+    bound = levels.size * entropy(np.bincount(levels - levels.min())) / 8
+    assert bound <= len(network_file.write(pieces)[0]) <= most * bound
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8])
+def test_real_kernels_take_less_than_the_entropy_of_their_levels(bits: int):
+    stored = read_kernels(RUNS / "cpu" / "cifar10-mobilenet-lambda0-seed0.json")
+    pieces = encode({name: k[:, None] for name, k in stored.items()}, Plan("baseline", bits, "network"))
+    levels = np.concatenate([p.levels.ravel() for p in pieces.values()])
+    bound = levels.size * entropy(np.bincount(levels - levels.min())) / 8
+    # a file of a few kB cannot do without its names and models
+    assert len(network_file.write(pieces)[0]) < bound + 150
+
+
+def test_a_set_takes_fewer_bytes_than_a_sequence():
+    tensors = {name: k[:, None] for name, k in kernels((64, 256, 256)).items()}
+    free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items()]
+    plans = [Plan(method=m, bits=6, range="network") for m in ("baseline", "multiset")]
+    sequence, a_set = (len(network_file.write(encode(tensors, plan, free))[0]) for plan in plans)
+    order = sum(np.log2(np.arange(1, len(t) + 1)).sum() + len(t) for t in tensors.values()) / 8
+    assert sequence - a_set == pytest.approx(order, rel=0.03)
+
+
+def test_every_flipped_bit_is_refused():
+    for bit in range(8 * len(FILE)):
+        damaged = bytearray(FILE)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(IlwpError):
+            network_file.read(bytes(damaged))
+
+
+def test_every_truncation_and_anything_appended_is_refused():
+    for length in range(len(FILE)):
+        with pytest.raises(IlwpError):
+            network_file.read(FILE[:length])
+    for length in range(len(FILE) - 4):
+        with pytest.raises(IlwpError):
+            network_file.read(with_checksum(FILE[:length]))
+    with pytest.raises(IlwpError):
+        network_file.read(with_checksum(FILE[:-4] + b"\0"))
+
+
+@settings(max_examples=600)
+@given(st.integers(5, len(FILE) - 5), st.binary(min_size=1, max_size=6))
+def test_a_forged_file_is_refused_or_decodes(position: int, value: bytes):
+    forged = with_checksum((FILE[:position] + value + FILE[position + len(value) : -4])[: len(FILE) - 4])
+    with suppress(IlwpError):
+        decode(network_file.read(forged))
+
+
+def test_a_tensor_of_a_strange_type_is_refused():
+    with pytest.raises(IlwpError, match="complex64"):
+        network_file.write({"a": Exact(np.zeros(3, np.complex64))})
