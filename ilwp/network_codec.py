@@ -3,9 +3,9 @@
     state dict -> encode -> dict of pieces -> network_file.write -> bytes
     state dict <- decode <- dict of pieces <- network_file.read  <- bytes
 
-Depthwise kernels are predicted in a closed loop, as in `codec`, but the residual's cosine transform is quantized, the
-first layer too. All other weights with two axes or more share one step: the same error everywhere costs least
-accuracy. Vectors (batch norms, biases) stay exact unless they are given bits.
+Depthwise kernels are predicted in a closed loop, as in `codec`; the first layer is quantized too, and what is quantized
+may be the residual's cosine transform. All other weights with two axes or more share one step: the same error
+everywhere costs least accuracy. Vectors (batch norms, biases) stay exact unless they are given bits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -59,10 +59,11 @@ class Levels:
 
 @dataclass(frozen=True)
 class KernelLevels:
-    """A depthwise layer (c, 1, kh, kw): transformed residual `levels` (c, kh * kw) int32 times `step`.
+    """A depthwise layer (c, 1, kh, kw): residual `levels` (c, kh * kw) int32 times `step`.
 
-    `method` and `indices` (c,) int64 are those of `prediction.predict`. `cells` (c,) int64, where the order was
-    free, numbers the channels that were sorted among themselves; `signed` says that their signs were free too.
+    They are cosine coefficients if `transformed`, else taps. `method` and `indices` (c,) int64 are those of
+    `prediction.predict`. `cells` (c,) int64, where the order was free, numbers the channels that were sorted among
+    themselves; `signed` says that their signs were free too.
     """
 
     size: tuple[int, int]
@@ -70,6 +71,7 @@ class KernelLevels:
     step: float
     method: Method
     indices: np.ndarray
+    transformed: bool
     cells: np.ndarray | None = None
     signed: bool = False
 
@@ -133,23 +135,25 @@ def size(piece: Piece) -> int:
 
 
 def _kernels(layer: np.ndarray, before: list[np.ndarray], plan: Plan, step: float | None) -> KernelLevels:
-    """The piece of a layer (c, kh, kw), predicted only if that makes it smaller."""
+    """The piece of a layer (c, kh, kw), transformed, and with one step for the network predicted, only if it pays."""
     methods: list[Method] = ["baseline"]
     if before and plan.method not in ("baseline", "multiset"):
-        methods.append("ill" if plan.method == "aligned" else plan.method)  # type: ignore[arg-type]
-    pieces = [_predicted(layer, before, method, plan, step) for method in methods]
+        wanted: Method = "ill" if plan.method == "aligned" else plan.method  # type: ignore[assignment]
+        # a range of its own makes a layer's step, and so its error, another with prediction
+        methods = [wanted] if step is None else ["baseline", wanted]
+    pieces = [_predicted(layer, before, m, transformed, plan, step) for m in methods for transformed in (True, False)]
     return min(pieces, key=lambda piece: _cost(piece, before))
 
 
 def _predicted(
-    layer: np.ndarray, before: list[np.ndarray], method: Method, plan: Plan, step: float | None
+    layer: np.ndarray, before: list[np.ndarray], method: Method, transformed: bool, plan: Plan, step: float | None
 ) -> KernelLevels:
     flat = layer.reshape(len(layer), -1)
     indices = references(method, flat, before) if method != "baseline" else np.zeros(len(flat), np.int64)
     residual = flat - predict(method, indices, before) if method != "baseline" else flat
-    coefficients = forward(residual, basis(*layer.shape[1:]))
-    step = step or _step([coefficients], plan.bits)
-    return KernelLevels(layer.shape[1:], _quantized(coefficients, step), step, method, indices)
+    step = step or _step([residual], plan.bits)
+    values = forward(residual, basis(*layer.shape[1:])) if transformed else residual
+    return KernelLevels(layer.shape[1:], _quantized(values, step), step, method, indices, transformed)
 
 
 def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
@@ -160,7 +164,9 @@ def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
 
 def _reconstruct(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:
     """The kernels (c, kh * kw) float32 that a decoder has."""
-    residual = inverse(piece.levels * piece.step, basis(*piece.size))
+    residual = piece.levels * piece.step
+    if piece.transformed:
+        residual = inverse(residual, basis(*piece.size))
     return _float32(residual if piece.method == "baseline" else residual + predict(piece.method, piece.indices, before))
 
 

@@ -9,7 +9,8 @@
       1 constant        type (1); the one value that all have
       2 levels          step (4, float32); code
       3 kernels         step (4, float32); flags (1): 0 to 3 method baseline, fss, lss, ill; 4 a set; 8 signs free;
-                        for a set its cells: number of runs, then length and cell of each (varints); code
+                        16 cosine coefficients; for a set its cells: number of runs, then length and cell of
+                        each (varints); code
     varint            number of ANS words
     4 a word          ANS words, uint32
     4                 CRC-32 of everything before
@@ -48,7 +49,7 @@ MOST_KERNELS = 1 << 17  # in a file, since those of a set are sorted one by one
 MOST_TAPS = 1 << 10
 MOST_AXES = 8
 EXACT, CONSTANT, LEVELS, KERNELS = range(4)
-A_SET, SIGNS_FREE = 4, 8
+A_SET, SIGNS_FREE, TRANSFORMED = 4, 8, 16
 
 
 def write(pieces: Mapping[str, Piece]) -> tuple[bytes, dict[str, float]]:
@@ -116,8 +117,9 @@ def _pack(piece: Piece) -> tuple[bytes, Code | None]:
     if isinstance(piece, Levels):
         code, _ = fit(piece.levels.reshape(-1, 1))
         return bytes([LEVELS]) + _pack_shape(piece.levels.shape) + step + code.pack(), code
-    code, _ = fit(piece.levels)
-    flags = PAPER_METHODS.index(piece.method) + A_SET * (piece.cells is not None) + SIGNS_FREE * piece.signed
+    code, _ = fit(piece.levels, mirrored=piece.signed)
+    flags = PAPER_METHODS.index(piece.method) + A_SET * (piece.cells is not None)
+    flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed
     head = bytes([KERNELS]) + _pack_shape((len(piece.levels), 1, *piece.size)) + step + bytes([flags])
     if piece.cells is not None:
         runs = [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]
@@ -153,10 +155,11 @@ def _unpack(reader: Reader, room: int) -> tuple[Piece, Code | None]:
     flags = reader.take(1)[0]
     cells = _read_cells(reader, shape[0]) if flags & A_SET else None
     method = PAPER_METHODS[flags % A_SET]
-    if flags >= 2 * SIGNS_FREE or (cells is not None and method != "baseline"):
+    if flags >= 2 * TRANSFORMED or (cells is not None and method != "baseline"):
         raise IlwpError("this file's depthwise kernels make no sense")
     levels, indices = np.zeros((shape[0], math.prod(shape[2:])), np.int32), np.zeros(shape[0], np.int64)
-    piece = KernelLevels((shape[2], shape[3]), levels, step, method, indices, cells, bool(flags & SIGNS_FREE))
+    signed, transformed = bool(flags & SIGNS_FREE), bool(flags & TRANSFORMED)
+    piece = KernelLevels((shape[2], shape[3]), levels, step, method, indices, transformed, cells, signed)
     return piece, read_code(reader, levels.shape[1])
 
 

@@ -18,7 +18,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 PAPER_METHODS = METHODS[:4]
 SEARCHES = ("fss", "lss")  # the methods that must store an index a kernel: the paper's non-texture bits
 
-CHUNK = 1 << 23  # distances held at a time, 64 MB
+CHUNK = 1 << 18  # distances held at a time: 2 MB stay in a core's cache
 
 
 def nearest(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:

@@ -68,3 +68,32 @@ def _kernel(ax: Axes, place: tuple[int, int], shades: np.ndarray, colour: str) -
         tap = (x + column / 3, y + row / 3)
         ax.add_patch(Rectangle(tap, 1 / 3, 1 / 3, facecolor=colour, alpha=float(shades[row, column]), linewidth=0))
     ax.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=colour, linewidth=1.4))
+
+
+def free_order() -> Figure:
+    """Three panels: kernels of two layers as trained, aligned with one another, and each layer sorted."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.9))
+    rng = np.random.default_rng(5)
+    first, second = np.sort(rng.uniform(0.15, 0.9, (2, 5)), axis=1)
+    mixed, other = rng.permutation(first), rng.permutation(second)
+    panels = (
+        ("as trained", mixed, other, "every place costs bits"),
+        ("aligned", mixed, second[np.argsort(np.argsort(mixed))], "like beside like, predicted"),
+        ("a set", first, second, "sorted, its order is free"),
+    )
+    for ax, (title, left, right, stored) in zip(axes, panels, strict=True):
+        for layer, shades in enumerate((left, right)):
+            for kernel, shade in enumerate(shades):
+                _kernel(
+                    ax, (layer, kernel), np.full((3, 3), shade), COLOURS["ill"] if title == "aligned" else "#0072b2"
+                )
+            ax.text(2.2 * layer + 0.5, -0.5, f"layer {('i - 1', 'i')[layer]}", ha="center", va="top", fontsize=11)
+        if title == "aligned":
+            for kernel in range(len(left)):
+                y = 1.35 * kernel + 0.5
+                ax.add_patch(FancyArrowPatch((1.05, y), (2.15, y), arrowstyle="-|>", mutation_scale=12, color=INK))
+        ax.set_title(title)
+        ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top", fontsize=11)
+        ax.set(xlim=(-0.4, 3.6), ylim=(-1.0, 6.8), aspect="equal")
+        ax.axis("off")
+    return figure

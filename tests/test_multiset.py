@@ -20,7 +20,7 @@ def stack_with(words: int = 4) -> constriction.stream.stack.AnsCoder:
 
 
 def coders_of(levels: np.ndarray) -> tuple[int, list]:
-    code, _ = entropy_models.fit(levels)
+    code, _ = entropy_models.fit(levels, mirrored=True)
     return code.reach, code.coders(levels.shape[1])
 
 
@@ -63,7 +63,7 @@ def test_the_order_and_the_signs_save_what_they_are_worth(spread: int, signed: b
     levels = np.rint(np.random.default_rng(3).laplace(0, spread, (300, 4))).astype(int)
     order, signs = canonical(levels, np.zeros(300, int), signed)
     levels = levels[order] * signs[:, None]
-    reach, coders = coders_of(levels * np.random.default_rng(4).choice([-1, 1], (300, 1)))
+    reach, coders = coders_of(levels)
     kept, freed = stack_with(), stack_with()
     push(freed, levels, coders, reach, signed)
     for column, coder in zip(levels.T, coders, strict=True):

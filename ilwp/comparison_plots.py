@@ -1,0 +1,62 @@
+"""Figures of the codec beside its peers, in the look of `plots`."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ilwp.plots import COLOURS, INK, MARKERS
+
+# beginning of a codec's name in the benchmarks -> title, colour, marker, line
+CODECS = {
+    "ilwp baseline": ("no prediction", COLOURS["baseline"], MARKERS["baseline"], "-"),
+    "ilwp ill": ("collocated", COLOURS["ill"], MARKERS["ill"], "-"),
+    "ilwp aligned": ("aligned", "#cc79a7", "P", "-"),
+    "ilwp multiset": ("a set", "#0072b2", "*", "-"),
+    "NNCodec": ("NNCodec", COLOURS["tied"], "X", "--"),
+    "general": ("zstd, lzma, brotli", COLOURS["fss"], "^", ":"),
+}
+WHOLE = {
+    "ilwp, images": ("ours, with images", "#0072b2", "*", "-"),
+    "ilwp": ("ours", COLOURS["lss"], "o", "-"),
+    "NNCodec": CODECS["NNCodec"],
+}
+GENERAL = ("zstd", "lzma", "brotli")
+
+
+def rates(ax: Axes, kernels: pd.DataFrame) -> None:
+    """Bits a weight against SNR of one network; of a peer's several ways the best at each setting."""
+    for name, (title, colour, marker, line) in CODECS.items():
+        chosen = kernels["codec"].isin(GENERAL) if name == "general" else kernels["codec"].str.startswith(name)
+        points = lower_envelope(kernels[chosen])
+        ax.plot(points["snr_db"], points["bits_a_weight"], color=colour, marker=marker, linestyle=line, label=title)
+    ax.set(xlabel="signal-to-noise ratio (dB)", ylabel="bits a weight", xlim=(9, 36), ylim=(0, 6.5))
+
+
+def lower_envelope(points: pd.DataFrame) -> pd.DataFrame:
+    """The points that no other beats in both rate and distortion, by SNR."""
+    ordered = points.sort_values(["snr_db", "bits_a_weight"], ascending=[False, True])
+    return ordered[ordered["bits_a_weight"] <= ordered["bits_a_weight"].cummin()].iloc[::-1]
+
+
+def ingredients(ax: Axes, ablation: pd.DataFrame) -> None:
+    """A bar an ingredient, the first on top."""
+    names, kilobytes = ablation["ingredient"].str.replace("cosine transform, ", "+ "), ablation["bytes"] / 1000
+    best = kilobytes.min()
+    colours = ["#0072b2" if size == best else "#b8c4ce" for size in kilobytes]
+    places = range(len(names))
+    ax.barh(places, kilobytes, color=colours)
+    for y, size in zip(places, kilobytes, strict=True):
+        ax.annotate(f"{size:.1f}", (size, y), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.set(yticks=places, yticklabels=names, xlabel="file (kB)", xlim=(0, 1.15 * kilobytes.max()))
+    ax.tick_params(axis="y", labelsize=8, length=0)
+    ax.grid(visible=False, axis="y")
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def whole_networks(ax: Axes, networks: pd.DataFrame, below: float = 4) -> None:
+    """Accuracy against kilobytes of one network, down to `below` points under the network before compression."""
+    trained = float(networks[networks["codec"] == "float32"]["accuracy"].iloc[0])
+    ax.axhline(trained, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    for name, (title, colour, marker, line) in WHOLE.items():
+        points = networks[networks["codec"] == name].sort_values("bytes")
+        ax.plot(points["bytes"] / 1000, points["accuracy"], color=colour, marker=marker, linestyle=line, label=title)
+    ax.set(xlabel="file (kB)", ylabel="top-1 accuracy (%)", xlim=(0, None), ylim=(trained - below, trained + 0.6))

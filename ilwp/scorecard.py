@@ -1,0 +1,260 @@
+"""A verdict on every claim of the paper, from the records, by a rule that is written beside it.
+
+Evidence -> scorecard -> list[Score]
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ilwp import analysis, codec, datasets, evidence, networks
+from ilwp.prediction import Method
+from ilwp.verdicts import Evidence, Score, judged, spread, verdict
+
+
+def scorecard(found: Evidence) -> list[Score]:
+    """All twelve claims."""
+    claims = (_c1, _c2, _c3, _c4, _c5, _c6, _c7, _c8, _c9, _c10, _c11, _c12)
+    return [claim(found) for claim in claims]
+
+
+def lifts(found: Evidence, inter_layer: float) -> pd.DataFrame:
+    """A row a run: network, data set, share of the previous layer, whether it is the largest, lift, at unit length."""
+    rows = []
+    for path, record in evidence.select(found.runs, inter_layer=inter_layer).items():
+        kernels = found.kernels(path)
+        plain, unit = analysis.best_sources(kernels), analysis.best_sources(analysis.unit_length(kernels))
+        start = analysis.best_sources(evidence.untrained_kernels(record.config))
+        config = record.config
+        rows.append(
+            {
+                "network": networks.TITLES[config.network],
+                "dataset": datasets.TITLES[config.dataset],
+                "seed": config.seed,
+                "share": plain.previous_share,
+                "largest": _previous_is_largest(plain),
+                "lift": plain.lift,
+                "unit": unit.lift,
+                "unit_low": unit.lift_interval()[0],
+                "untrained": start.lift,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _previous_is_largest(sources: analysis.Sources) -> float:
+    """Share of layers from the third on in which no layer holds more best predictions than the previous one."""
+    rows = range(2, len(sources.share))
+    return float(np.mean([sources.share[i, i - 1] >= sources.share[i, :i].max() for i in rows]))
+
+
+def _c1(found: Evidence) -> Score:
+    table = lifts(found, 0)
+    tested = len(table) > 0
+    holds = tested and bool((table["unit_low"] > 1).all() and (table["largest"] > 0.5).all())
+    ours = "none"
+    if tested:
+        ours = (
+            f"the previous layer holds the largest share in {100 * table['largest'].mean():.0f} % of layers; "
+            f"lift {spread(table['lift'].to_numpy(), 2)}, at unit length {spread(table['unit'].to_numpy(), 2)}, "
+            f"before training {spread(table['untrained'].to_numpy(), 2)}"
+        )
+    return judged("C1", ours, len(table), verdict(holds, tested and bool((table["lift"] > 1).all()), tested))
+
+
+def _c2(found: Evidence) -> Score:
+    before, after = lifts(found, 0), lifts(found, 1)
+    keys = ["network", "dataset", "seed"]
+    both = before.merge(after, on=keys, suffixes=("", "_loss")) if len(before) and len(after) else pd.DataFrame()
+    tested = len(both) > 0
+    ours = "none"
+    if tested:
+        without, trained_in = (spread(both[column].to_numpy(), 2) for column in ("unit", "unit_loss"))
+        ours = f"lift at unit length {without} becomes {trained_in}"
+    stronger = both["unit_loss"] > both["unit"] if tested else pd.Series(dtype=bool)
+    return judged("C2", ours, len(both), verdict(tested and bool(stronger.all()), bool(stronger.any()), tested))
+
+
+def _c3(found: Evidence) -> Score:
+    rows = []
+    for record in evidence.select(found.runs, dataset="cifar10", network="mobilenet", seed=0).values():
+        for m in record.measurements:
+            if (m.method, m.bits, m.loop) == ("ill", 8, "closed") and math.isfinite(record.config.inter_layer):
+                rows.append((record.config.inter_layer, m.rate.total / 8, m.accuracy))
+    table = pd.DataFrame(sorted(rows), columns=["weight", "bytes", "accuracy"]).set_index("weight")
+    tested = {0.0, 1.0} <= set(table.index) and len(table) >= 4
+    ours, holds, in_part = "too few values of λ", False, False
+    if {0.0, 1.0} <= set(table.index):
+        near = table.loc[1.0, "accuracy"] >= table["accuracy"].max() - 1
+        holds = bool(near and table["bytes"].idxmin() == 1)
+        in_part = bool(table.loc[1.0, "bytes"] < table.loc[0.0, "bytes"])
+        ours = "; ".join(
+            f"λ {row.Index:g}: {row.bytes / 1000:.1f} kB, {row.accuracy:.1f} %" for row in table.itertuples()
+        )
+    return judged("C3", ours, len(table), verdict(holds, in_part, tested))
+
+
+def _c4(found: Evidence) -> Score:
+    fss, lss = found.ratio("fss"), found.ratio("lss")
+    tested = len(fss) > 0
+    above = [bool(r.mean() > 1) for r in (fss, lss)] if tested else [False]
+    return judged(
+        "C4",
+        (
+            f"FSS {spread(fss)}, LSS {spread(lss)} (open loop: {spread(found.ratio('fss', loop='open'))}, "
+            f"{spread(found.ratio('lss', loop='open'))})"
+        ),
+        len(fss),
+        verdict(all(above), any(above), tested),
+    )
+
+
+def _c5(found: Evidence) -> Score:
+    texture = {curve: found.ratio(curve, "texture_bytes") for curve in ("fss", "lss", "ill")}
+    tested = all(map(len, texture.values()))
+    below = [bool(r.mean() < 1) for r in texture.values()] if tested else [False]
+    close = tested and abs(texture["ill"].mean() - 0.475) <= 0.1
+    return judged(
+        "C5",
+        ", ".join(f"{curve.upper()} {spread(r)}" for curve, r in texture.items()),
+        len(texture["ill"]),
+        verdict(all(below) and close, any(below), tested),
+    )
+
+
+def _c6(found: Evidence) -> Score:
+    opened, closed, points = found.ratio("ill", loop="open"), found.ratio("ill"), found.points("ill")
+    tested = len(closed) > 0
+    holds = tested and opened.mean() <= 0.525 and points.mean() >= -0.645
+    return judged(
+        "C6",
+        f"open loop {spread(opened)}, closed {spread(closed)}; {spread(points, 2)} points",
+        len(closed),
+        verdict(holds, tested and closed.mean() < 1 and points.mean() >= -2, tested),
+    )
+
+
+def _c7(found: Evidence) -> Score:
+    savings, names = [], []
+    for network in ("mobilenet", "mobilenetv2"):
+        baseline, ill = (
+            found.group(curve, "total_bytes", network, "open" if curve == "ill" else "closed")
+            for curve in ("baseline", "ill")
+        )
+        if len(baseline) and len(ill):
+            savings.append(100 * (1 - ill.mean() / baseline.mean()))
+            names.append(f"{networks.TITLES[network]} {savings[-1]:.0f} %")
+    tested = len(savings) == 2
+    return judged(
+        "C7",
+        f"{', '.join(names) or 'none'} (open loop, CIFAR-10)",
+        len(savings),
+        verdict(tested and np.mean(savings) >= 43, tested and np.mean(savings) > 0, tested),
+    )
+
+
+def _c8(found: Evidence) -> Score:
+    table = found.closed
+    won, all_points, pairs = 0, 0, 0
+    for _, rows in table.groupby(["dataset", "network", "seed"]) if len(table) else ():
+        baseline, ill = (rows[rows["curve"] == curve].sort_values("bits") for curve in ("baseline", "ill"))
+        if not len(baseline) or not len(ill):
+            continue
+        pairs += 1
+        useful = baseline[baseline["accuracy"] >= baseline["accuracy"].max() - 5]
+        for point in useful.itertuples():
+            all_points += 1
+            won += bool(((ill["total_bytes"] <= point.total_bytes) & (ill["accuracy"] >= point.accuracy)).any())
+    return judged(
+        "C8",
+        f"ILL has a file no larger and no less accurate for {won} of the baseline's {all_points} files",
+        2 * pairs,
+        verdict(won == all_points, won > 0, all_points > 0),
+    )
+
+
+def _residuals(found: Evidence, method: Method) -> list[np.ndarray]:
+    inter_layer, _ = evidence.CURVES[method]
+    chosen = evidence.select(found.runs, dataset="cifar10", network="mobilenet", inter_layer=inter_layer)
+    return [np.concatenate([r.ravel() for r in codec.residuals(found.kernels(path), method)]) for path in chosen]
+
+
+def _c9(found: Evidence) -> Score:
+    fss, ill = _residuals(found, "fss"), _residuals(found, "ill")
+    tested = bool(fss) and bool(ill)
+
+    def distance(values: np.ndarray) -> float:
+        fit = analysis.fit_laplace(values)
+        return float(stats.kstest(values, "laplace", (fit.location, fit.scale)).statistic)
+
+    far = {name: np.array([distance(v) for v in values]) for name, values in (("FSS", fss), ("ILL", ill))}
+    fits = [bool(d.mean() < 0.05) for d in far.values()] if tested else [False]
+    zeros = np.array(
+        [
+            _zeros(found, path)
+            for path in evidence.select(found.runs, dataset="cifar10", network="mobilenet", inter_layer=1.0)
+        ]
+    )
+    return judged(
+        "C9",
+        (
+            f"distance to the fitted distribution: {', '.join(f'{n} {spread(d)}' for n, d in far.items())}; "
+            f"{spread(100 * zeros, 0)} % of ILL's are zero at 8 bits"
+        ),
+        len(fss) + len(ill),
+        verdict(all(fits), any(fits), tested),
+    )
+
+
+def _zeros(found: Evidence, path: Path) -> float:
+    return analysis.zero_share(codec.encode(found.kernels(path), codec.Settings("ill", 8)).levels)
+
+
+def _c10(found: Evidence) -> Score:
+    fits, sizes = {}, {}
+    methods: tuple[Method, ...] = ("ill", "fss", "baseline")
+    for curve in methods:
+        residuals = _residuals(found, curve)
+        fits[curve] = np.array([analysis.fit_laplace(v).bits for v in residuals])
+        sizes[curve] = found.group(curve, "texture_bytes")
+    tested = all(len(v) for v in fits.values())
+    order = [v.mean() for v in fits.values()] if tested else [0.0]
+    bytes_ = [v.mean() for v in sizes.values()] if tested else [0.0]
+    return judged(
+        "C10",
+        (
+            ", ".join(
+                f"{c.upper() if c != 'baseline' else 'weights'} {spread(v, 2)} bits, {spread(sizes[c] / 1000, 1)} kB"
+                for c, v in fits.items()
+            )
+        ),
+        sum(map(len, fits.values())),
+        verdict(order == sorted(order) and bytes_ == sorted(bytes_), order == sorted(order), tested),
+    )
+
+
+def _c11(found: Evidence) -> Score:
+    fss, lss = found.ratio("fss"), found.ratio("lss")
+    ratio = lss / fss if len(fss) else fss
+    tested = len(ratio) > 0
+    return judged(
+        "C11",
+        f"{spread(ratio)} of its size",
+        len(ratio),
+        verdict(tested and 0.9 <= ratio.mean() < 1, tested and bool(ratio.mean() < 1), tested),
+    )
+
+
+def _c12(found: Evidence) -> Score:
+    points = {curve: found.points(curve) for curve in ("fss", "lss")}
+    tested = len(points["fss"]) > 0
+    kept = [bool(p.mean() >= -0.2) for p in points.values()] if tested else [False]
+    return judged(
+        "C12",
+        ", ".join(f"{curve.upper()} {spread(p, 2)} points" for curve, p in points.items()),
+        len(points["fss"]),
+        verdict(all(kept), any(kept), tested),
+    )

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilwp import evidence, scorecard, verdicts
+from ilwp.analysis import Sources
+from ilwp.claims import CLAIMS
+from ilwp.records import read_kernels
+from ilwp.verdicts import FAILS, HOLDS, IN_PART, UNTESTED, Evidence, spread, verdict
+
+
+def at_8_bits(**curves: tuple[list[float], list[float]]) -> Evidence:
+    """Evidence of MobileNet on CIFAR-10, for each curve its bytes and accuracies seed by seed."""
+    rows = [
+        {
+            "curve": curve, "network": "mobilenet", "dataset": "cifar10", "bits": 8, "seed": seed,
+            "total_bytes": size, "texture_bytes": size, "accuracy": accuracy,
+        }
+        for curve, (sizes, accuracies) in curves.items()
+        for seed, (size, accuracy) in enumerate(zip(sizes, accuracies, strict=True))
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    return Evidence({}, table, table, lambda path: {})
+
+
+def verdict_of(claim: str, found: Evidence) -> str:
+    return next(score.verdict for score in scorecard.scorecard(found) if score.claim == claim)
+
+
+BASELINE = ([100.0, 200.0], [90.0, 91.0])
+
+
+@pytest.mark.parametrize(
+    ("claim", "curves", "wanted"),
+    [
+        ("C4", {"fss": ([110, 220], [90, 91]), "lss": ([105, 210], [90, 91])}, HOLDS),
+        ("C4", {"fss": ([110, 220], [90, 91]), "lss": ([95, 190], [90, 91])}, IN_PART),
+        ("C4", {"fss": ([90, 180], [90, 91]), "lss": ([95, 190], [90, 91])}, FAILS),
+        ("C6", {"ill": ([50, 100], [89.5, 90.5])}, HOLDS),
+        ("C6", {"ill": ([50, 100], [88.5, 89.5])}, IN_PART),
+        ("C6", {"ill": ([50, 100], [80, 81])}, FAILS),
+        ("C11", {"fss": ([110, 220], [90, 91]), "lss": ([108, 216], [90, 91])}, HOLDS),
+        ("C11", {"fss": ([110, 220], [90, 91]), "lss": ([50, 100], [90, 91])}, IN_PART),
+        ("C11", {"fss": ([110, 220], [90, 91]), "lss": ([120, 240], [90, 91])}, FAILS),
+        ("C12", {"fss": ([110, 220], [90, 90.9]), "lss": ([110, 220], [90, 91])}, HOLDS),
+        ("C12", {"fss": ([110, 220], [85, 86]), "lss": ([110, 220], [90, 91])}, IN_PART),
+        ("C12", {}, UNTESTED),
+    ],
+)
+def test_verdicts_follow_their_rules(claim: str, curves: dict, wanted: str):
+    assert verdict_of(claim, at_8_bits(baseline=BASELINE, **curves)) == wanted
+
+
+def test_without_runs_nothing_is_tested():
+    found = verdicts.collect({}, read_kernels)
+    scores = scorecard.scorecard(found)
+    assert [score.claim for score in scores] == list(CLAIMS) == [f"C{i}" for i in range(1, 13)]
+    assert {score.verdict for score in scores} == {UNTESTED}
+
+
+def test_the_committed_runs_give_every_claim_its_numbers():
+    runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", seed=0)
+    scores = scorecard.scorecard(verdicts.collect(runs, read_kernels))
+    judged = {score.claim: score for score in scores}
+    assert all(judged[claim].runs > 0 and "none" not in judged[claim].ours for claim in CLAIMS)
+    assert judged["C7"].verdict == UNTESTED
+    for score in scores:
+        assert Path("notebooks", f"{Path(score.where).name}.ipynb").exists()
+
+
+def test_the_previous_layer_leads_where_no_other_has_more():
+    share = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0.4, 0.6, 0, 0], [0.5, 0.2, 0.3, 0]])
+    sources = Sources(share, share, ())
+    assert scorecard._previous_is_largest(sources) == 0.5
+
+
+def test_spreads_and_verdicts_are_put_plainly():
+    assert [spread(np.array(v), 1) for v in ([], [1.0], [1.0, 3.0])] == ["none", "1.0", "2.0 ± 1.4"]
+    assert [verdict(True, False), verdict(False, True), verdict(False, False), verdict(True, True, tested=False)] == [
+        HOLDS, IN_PART, FAILS, UNTESTED,
+    ]  # fmt: skip
