@@ -6,6 +6,7 @@ Each has a function from arrays to bytes and one back.
 import contextlib
 import io
 import lzma
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 
 import brotli
@@ -40,5 +41,6 @@ def nncodec_decode(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Ten
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    with contextlib.redirect_stdout(io.StringIO()):
+    """NNCodec prints, and leaves a copy of what it encodes where it is run."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         yield
