@@ -74,7 +74,8 @@ def free_order() -> Figure:
     """Three panels: kernels of two layers as trained, aligned with one another, and each layer sorted."""
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.9))
     rng = np.random.default_rng(5)
-    first, second = np.sort(rng.uniform(0.15, 0.9, (2, 5)), axis=1)
+    first = np.linspace(0.15, 0.9, 5)
+    second = first + rng.uniform(-0.06, 0.06, 5)
     mixed, other = rng.permutation(first), rng.permutation(second)
     panels = (
         ("as trained", mixed, other, "every place costs bits"),
