@@ -31,10 +31,13 @@ def bits_at(points: pd.DataFrame, snr_db: float) -> float:
 
 
 def bytes_at(points: pd.DataFrame, accuracy: float) -> float:
-    """Bytes of the smallest file of at least that accuracy, linear between the points of one codec; NaN beyond them."""
+    """Bytes of the smallest file of at least that accuracy, linear between the points of one codec.
+
+    Where every point has it, the smallest one's, which may be more than needed; NaN where none has it.
+    """
     points = points.sort_values("bytes")
     reached = points["accuracy"].cummax().to_numpy()
-    if not reached[0] <= accuracy <= reached[-1]:
+    if accuracy > reached[-1]:
         return float("nan")
     after = int(np.argmax(reached >= accuracy))
     first = max(after - 1, 0)
