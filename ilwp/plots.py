@@ -180,7 +180,9 @@ def legend(figure: Figure, axes: np.ndarray) -> None:
     """One legend under all panels, from those that have curves."""
     found = {label: handle for ax in axes.flat for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     if found:
-        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=len(found) if len(found) < 6 else 3)
+        figure.legend(
+            found.values(), found.keys(), loc="outside lower center", ncols=len(found) if len(found) < 6 else 3
+        )
 
 
 def _by_curve(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
