@@ -149,9 +149,9 @@ def _c7(found: Evidence) -> Score:
             points.append(float(accuracies[1].mean() - accuracies[0].mean()))
             names.append(f"{networks.TITLES[network]} {savings[-1]:.0f} % for {points[-1]:+.2f} points")
     tested = len(savings) == 2
-    holds = tested and np.mean(savings) >= 43 and np.mean(points) >= -0.65
+    holds = tested and bool(np.mean(savings) >= 43 and np.mean(points) >= -0.65)
     ours = f"{', '.join(names) or 'none'} (open loop, CIFAR-10)"
-    return judged("C7", ours, len(savings), verdict(holds, tested and np.mean(savings) > 0, tested))
+    return judged("C7", ours, len(savings), verdict(holds, bool(tested and np.mean(savings) > 0), tested))
 
 
 def _c8(found: Evidence) -> Score:
