@@ -10,7 +10,7 @@
       2 levels          step (4, float32); code
       3 kernels         step (4, float32); flags (1): 0 to 3 method baseline, fss, lss, ill; 4 a set; 8 signs free;
                         16 cosine coefficients; for a set its cells: number of runs, then length and cell of
-                        each (varints); code
+                        each (varints), no run if every channel is a cell of its own; code
     varint            number of ANS words
     4 a word          ANS words, uint32
     4                 CRC-32 of everything before
@@ -122,7 +122,8 @@ def _pack(piece: Piece) -> tuple[bytes, Code | None]:
     flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed
     head = bytes([KERNELS]) + _pack_shape((len(piece.levels), 1, *piece.size)) + step + bytes([flags])
     if piece.cells is not None:
-        runs = [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]
+        alone = np.array_equal(piece.cells, np.arange(len(piece.cells)))
+        runs = [] if alone else [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]
         head += pack_varint(len(runs)) + b"".join(pack_varint(length) + pack_varint(cell) for cell, length in runs)
     return head + code.pack(), code
 
@@ -165,6 +166,8 @@ def _unpack(reader: Reader, room: int) -> tuple[Piece, Code | None]:
 
 def _read_cells(reader: Reader, channels: int) -> np.ndarray:
     runs = [(reader.varint(), reader.varint()) for _ in range(min(reader.varint(), channels))]
+    if not runs:
+        return np.arange(channels)
     if sum(length for length, _ in runs) != channels:
         raise IlwpError("this file's depthwise kernels make no sense")
     return np.repeat([cell for _, cell in runs], [length for length, _ in runs]).astype(np.int64)

@@ -43,24 +43,24 @@ class Evidence:
 
     def group(self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed") -> np.ndarray:
         """A column of one curve at 8 bits on CIFAR-10, in the order of seeds."""
+        return np.asarray(self._by_seed(curve, column, network, loop))
+
+    def _by_seed(self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed") -> pd.Series:
         table = self.closed if loop == "closed" else self.opened
         if table.empty:
-            return np.zeros(0)
+            return pd.Series(dtype=float)
         mine = (table["curve"] == curve) & (table["network"] == network)
         chosen = table[mine & (table["dataset"] == "cifar10") & (table["bits"] == 8)]
-        return np.asarray(chosen.sort_values("seed")[column], float)
+        return chosen.set_index("seed")[column].sort_index().astype(float)
 
     def ratio(self, curve: str, column: str = "total_bytes", loop: str = "closed") -> np.ndarray:
         """A column of one curve over the baseline's, MobileNet on CIFAR-10 at 8 bits, seed by seed."""
-        ours, baseline = self.group(curve, column, loop=loop), self.group("baseline", column)
-        shared = min(len(ours), len(baseline))
-        return np.asarray(ours[:shared] / baseline[:shared])
+        ratios = self._by_seed(curve, column, loop=loop) / self._by_seed("baseline", column)
+        return np.asarray(ratios.dropna())
 
     def points(self, curve: str) -> np.ndarray:
         """Accuracy over the baseline's, in points, seed by seed."""
-        ours, baseline = self.group(curve, "accuracy"), self.group("baseline", "accuracy")
-        shared = min(len(ours), len(baseline))
-        return np.asarray(ours[:shared] - baseline[:shared])
+        return np.asarray((self._by_seed(curve, "accuracy") - self._by_seed("baseline", "accuracy")).dropna())
 
 
 def collect(runs: Runs, kernels: Callable[[Path], Kernels]) -> Evidence:

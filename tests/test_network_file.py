@@ -53,6 +53,14 @@ def test_every_kind_of_piece_comes_back():
     assert_same(network_file.read(FILE), SMALL)
 
 
+def test_channels_that_cannot_change_places_cost_nothing_to_tell():
+    alone = layer([[1, 2]] * 200, "baseline", [0] * 200, cells=np.arange(200), signed=True)
+    together = layer([[1, 2]] * 200, "baseline", [0] * 200, cells=np.zeros(200, np.int64), signed=True)
+    file, bits = network_file.write({"a": alone})
+    assert_same(network_file.read(file), {"a": alone})
+    assert bits["a"] < network_file.write({"a": together})[1]["a"] + 8 * 200
+
+
 def test_format_2_stays_readable():
     golden = (Path(__file__).parent / "expected" / "network.ilwp").read_bytes()
     assert golden == FILE

@@ -53,6 +53,14 @@ def test_verdicts_follow_their_rules(claim: str, curves: dict, wanted: str):
     assert verdict_of(claim, at_8_bits(baseline=BASELINE, **curves)) == wanted
 
 
+def test_runs_are_compared_seed_by_seed():
+    found = at_8_bits(baseline=BASELINE, ill=([50.0, 120.0], [89.0, 89.0]))
+    table = found.closed[~((found.closed["curve"] == "ill") & (found.closed["seed"] == 0))]
+    found = Evidence({}, table, table, lambda path: {})
+    assert found.ratio("ill").tolist() == [0.6]
+    assert found.points("ill").tolist() == [-2]
+
+
 def test_without_runs_nothing_is_tested():
     found = verdicts.collect({}, read_kernels)
     scores = scorecard.scorecard(found)
