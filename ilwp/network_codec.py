@@ -10,6 +10,7 @@ everywhere costs least accuracy. Vectors (batch norms, biases) stay exact unless
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Annotated, Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ from ilwp.quantization import TINIEST
 from ilwp.symmetry import Symmetry, rearranged
 from ilwp.transform import basis, forward, inverse
 
+WEIGHTS = (1.0, 0.75, 0.5, 0.25)  # of a prediction
 Bits = Annotated[float, Field(ge=2, le=16)]
 
 
@@ -62,8 +64,8 @@ class KernelLevels:
     """A depthwise layer (c, 1, kh, kw): residual `levels` (c, kh * kw) int32 times `step`.
 
     They are cosine coefficients if `transformed`, else taps. `method` and `indices` (c,) int64 are those of
-    `prediction.predict`. `cells` (c,) int64, where the order was free, numbers the channels that were sorted among
-    themselves; `signed` says that their signs were free too.
+    `prediction.predict`, whose result counts `weight` times. `cells` (c,) int64, where the order was free, numbers the
+    channels that were sorted among themselves; `signed` says that their signs were free too.
     """
 
     size: tuple[int, int]
@@ -72,6 +74,7 @@ class KernelLevels:
     method: Method
     indices: np.ndarray
     transformed: bool
+    weight: float = 1.0
     cells: np.ndarray | None = None
     signed: bool = False
 
@@ -141,19 +144,19 @@ def _kernels(layer: np.ndarray, before: list[np.ndarray], plan: Plan, step: floa
         wanted: Method = "ill" if plan.method == "aligned" else plan.method  # type: ignore[assignment]
         # a range of its own makes a layer's step, and so its error, another with prediction
         methods = [wanted] if step is None else ["baseline", wanted]
-    pieces = [_predicted(layer, before, m, transformed, plan, step) for m in methods for transformed in (True, False)]
-    return min(pieces, key=lambda piece: _cost(piece, before))
-
-
-def _predicted(
-    layer: np.ndarray, before: list[np.ndarray], method: Method, transformed: bool, plan: Plan, step: float | None
-) -> KernelLevels:
     flat = layer.reshape(len(layer), -1)
-    indices = references(method, flat, before) if method != "baseline" else np.zeros(len(flat), np.int64)
-    residual = flat - predict(method, indices, before) if method != "baseline" else flat
-    step = step or _step([residual], plan.bits)
-    values = forward(residual, basis(*layer.shape[1:])) if transformed else residual
-    return KernelLevels(layer.shape[1:], _quantized(values, step), step, method, indices, transformed)
+    pieces = []
+    for method in methods:
+        indices = np.zeros(len(flat), np.int64) if method == "baseline" else references(method, flat, before)
+        prediction = np.zeros_like(flat) if method == "baseline" else predict(method, indices, before)
+        weights = WEIGHTS[:1] if method == "baseline" or step is None else WEIGHTS
+        for weight, transformed in product(weights, (True, False)):
+            residual = flat - weight * prediction
+            chosen = step or _step([residual], plan.bits)
+            values = forward(residual, basis(*layer.shape[1:])) if transformed else residual
+            levels = _quantized(values, chosen)
+            pieces.append(KernelLevels(layer.shape[1:], levels, chosen, method, indices, transformed, weight))
+    return min(pieces, key=lambda piece: _cost(piece, before))
 
 
 def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
@@ -167,7 +170,9 @@ def _reconstruct(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:
     residual = piece.levels * piece.step
     if piece.transformed:
         residual = inverse(residual, basis(*piece.size))
-    return _float32(residual if piece.method == "baseline" else residual + predict(piece.method, piece.indices, before))
+    if piece.method != "baseline":
+        residual = residual + piece.weight * predict(piece.method, piece.indices, before)
+    return _float32(residual)
 
 
 def _vector(tensor: np.ndarray, bits: float | None) -> Exact | Levels:

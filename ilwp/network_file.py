@@ -9,8 +9,9 @@
       1 constant        type (1); the one value that all have
       2 levels          step (4, float32); code
       3 kernels         step (4, float32); flags (1): 0 to 3 method baseline, fss, lss, ill; 4 a set; 8 signs free;
-                        16 cosine coefficients; for a set its cells: number of runs, then length and cell of
-                        each (varints), no run if every channel is a cell of its own; code
+                        16 cosine coefficients; 32, 64 or 96 the prediction counts 0.75, 0.5 or 0.25 times;
+                        for a set its cells: number of runs, then length and cell of each (varints), no run if
+                        every channel is a cell of its own; code
     varint            number of ANS words
     4 a word          ANS words, uint32
     4                 CRC-32 of everything before
@@ -39,7 +40,7 @@ from ilwp.ans_section import pop, push
 from ilwp.binary import MAGIC, Reader, opened, pack_name, pack_varint
 from ilwp.entropy_models import Code, fit, read_code
 from ilwp.errors import IlwpError
-from ilwp.network_codec import Exact, KernelLevels, Levels, Piece, size
+from ilwp.network_codec import WEIGHTS, Exact, KernelLevels, Levels, Piece, size
 from ilwp.prediction import PAPER_METHODS
 
 VERSION = 2
@@ -49,7 +50,7 @@ MOST_KERNELS = 1 << 17  # in a file, since those of a set are sorted one by one
 MOST_TAPS = 1 << 10
 MOST_AXES = 8
 EXACT, CONSTANT, LEVELS, KERNELS = range(4)
-A_SET, SIGNS_FREE, TRANSFORMED = 4, 8, 16
+A_SET, SIGNS_FREE, TRANSFORMED, WEIGHT = 4, 8, 16, 32
 
 
 def write(pieces: Mapping[str, Piece]) -> tuple[bytes, dict[str, float]]:
@@ -119,7 +120,7 @@ def _pack(piece: Piece) -> tuple[bytes, Code | None]:
         return bytes([LEVELS]) + _pack_shape(piece.levels.shape) + step + code.pack(), code
     code, _ = fit(piece.levels, mirrored=piece.signed)
     flags = PAPER_METHODS.index(piece.method) + A_SET * (piece.cells is not None)
-    flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed
+    flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed + WEIGHT * WEIGHTS.index(piece.weight)
     head = bytes([KERNELS]) + _pack_shape((len(piece.levels), 1, *piece.size)) + step + bytes([flags])
     if piece.cells is not None:
         alone = np.array_equal(piece.cells, np.arange(len(piece.cells)))
@@ -156,11 +157,12 @@ def _unpack(reader: Reader, room: int) -> tuple[Piece, Code | None]:
     flags = reader.take(1)[0]
     cells = _read_cells(reader, shape[0]) if flags & A_SET else None
     method = PAPER_METHODS[flags % A_SET]
-    if flags >= 2 * TRANSFORMED or (cells is not None and method != "baseline"):
+    if flags >= len(WEIGHTS) * WEIGHT or not (flags < WEIGHT if method == "baseline" else cells is None):
         raise IlwpError("this file's depthwise kernels make no sense")
     levels, indices = np.zeros((shape[0], math.prod(shape[2:])), np.int32), np.zeros(shape[0], np.int64)
     signed, transformed = bool(flags & SIGNS_FREE), bool(flags & TRANSFORMED)
-    piece = KernelLevels((shape[2], shape[3]), levels, step, method, indices, transformed, cells, signed)
+    weight = WEIGHTS[flags // WEIGHT]
+    piece = KernelLevels((shape[2], shape[3]), levels, step, method, indices, transformed, weight, cells, signed)
     return piece, read_code(reader, levels.shape[1])
 
 

@@ -66,6 +66,17 @@ def test_prediction_is_used_only_where_it_pays():
     assert [p.method for p in pieces.values()] == ["baseline", "ill", "baseline"]
 
 
+@pytest.mark.parametrize("weight", [1.0, 0.75, 0.5, 0.25])
+def test_a_prediction_counts_as_much_as_it_is_worth(weight: float):
+    rng = np.random.default_rng(0)
+    first = rng.standard_normal((200, 1, 3, 3))
+    second = weight * first + np.sqrt(1 - weight**2) * rng.standard_normal((200, 1, 3, 3))
+    tensors = {"a": first.astype(np.float32), "b": second.astype(np.float32)}
+    pieces = encode(tensors, Plan(method="ill", range="network"))
+    assert [(p.method, p.weight) for p in pieces.values()] == [("baseline", 1.0), ("ill", weight)]
+    np.testing.assert_allclose(decode(pieces)["b"], tensors["b"], atol=pieces["b"].step * 1.5)
+
+
 def test_the_transform_is_used_only_where_it_pays():
     rng = np.random.default_rng(0)
     smooth = rng.standard_normal((80, 1, 1, 1)) + 0.02 * rng.standard_normal((80, 1, 3, 3))

@@ -12,7 +12,7 @@ from samples import kernels, state_dict
 from ilwp import network_file
 from ilwp.entropy_coding import entropy
 from ilwp.errors import IlwpError
-from ilwp.network_codec import Exact, KernelLevels, Levels, Piece, Plan, decode, encode
+from ilwp.network_codec import WEIGHTS, Exact, KernelLevels, Levels, Piece, Plan, decode, encode
 from ilwp.paths import RUNS
 from ilwp.prediction import Method
 from ilwp.records import read_kernels
@@ -51,6 +51,17 @@ def assert_same(one: dict[str, Piece], other: dict[str, Piece]) -> None:
 
 def test_every_kind_of_piece_comes_back():
     assert_same(network_file.read(FILE), SMALL)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_the_weight_of_a_prediction_comes_back(weight: float):
+    pieces = {"a": layer([[1, 2]], "baseline", [0]), "b": layer([[0, 3]], "lss", [0], weight=weight)}
+    assert_same(network_file.read(network_file.write(pieces)[0]), pieces)
+
+
+def test_a_weight_of_no_prediction_is_refused():
+    with pytest.raises(IlwpError, match="make no sense"):
+        network_file.read(network_file.write({"a": layer([[1, 2]], "baseline", [0], weight=0.5)})[0])
 
 
 def test_channels_that_cannot_change_places_cost_nothing_to_tell():
