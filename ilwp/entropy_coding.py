@@ -11,7 +11,7 @@ import itertools
 
 import numpy as np
 from bitarray import bitarray
-from bitarray.util import ba2int, canonical_decode, int2ba, zeros
+from bitarray.util import ba2int, canonical_decode, int2ba
 
 from ilwp.errors import IlwpError
 
@@ -85,11 +85,14 @@ def encode_table(lengths: np.ndarray) -> bitarray:
 
     Neighbouring symbols are about equally frequent, so most differences take one to three bits.
     """
+    difference = np.diff(lengths, prepend=0)
+    folded = np.where(difference > 0, 2 * difference, 1 - 2 * difference)  # 0, 1, -1, 2 ... -> 1, 2, 3, 4 ...
+    widths = 2 * np.frexp(folded)[1].astype(np.int64) - 1  # a number of n digits follows n - 1 zeros
+    ends = np.cumsum(widths)
+    digits = folded.repeat(widths) >> (ends.repeat(widths) - 1 - np.arange(ends[-1])) & 1
     bits = bitarray()
-    for difference in np.diff(lengths, prepend=0).tolist():
-        folded = 2 * difference if difference > 0 else 1 - 2 * difference  # 0, 1, -1, 2 ... -> 1, 2, 3, 4 ...
-        bits += zeros(folded.bit_length() - 1) + int2ba(folded)
-    return bits
+    bits.frombytes(np.packbits(digits.astype(np.uint8)).tobytes())
+    return bits[: ends[-1]]
 
 
 def decode_table(bits: bitarray, size: int) -> tuple[np.ndarray, int]:
