@@ -16,7 +16,7 @@ from ilwp.networks.tensors import load_tensors
 from ilwp.training import evaluate
 
 NETWORKS = {"baseline": "MobileNet", "ill": "MobileNet, inter-layer loss"}
-BITS = {"baseline": (8, 7.5, 7, 6.5, 6), "ill": (8, 7.5, 7, 6.75, 6.5, 6.25)}
+BITS = {"baseline": (8, 7.5, 7, 6.5, 6, 5.5), "ill": (8, 7.5, 7, 6.75, 6.5, 6.25)}
 
 
 def main() -> None:

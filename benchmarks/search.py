@@ -3,7 +3,7 @@
     python benchmarks/search.py    (`make bench-peers`; 1 minute)
 
 Random kernels in the layers of MobileNetV2 at full width, 23.2 million pairs; then ten times as many candidates of one
-layer, for the memory. Each search runs in a process of its own; seconds are medians beside a ratio to the fastest.
+layer, for the memory. Each search runs in a process of its own; seconds are medians, beside a ratio to the fastest.
 """
 
 import json

@@ -3,7 +3,7 @@
     python benchmarks/tried.py    (`make bench-peers`; 2 minutes)
 
 Ideal code lengths of aligned kernels, not files: an idea and what it would replace are priced alike, with one
-geometric model a coefficient, for a trellis one a quantizer too. Prediction is from original kernels.
+geometric model a coefficient. Prediction is from original kernels.
 """
 
 import numpy as np
@@ -20,9 +20,6 @@ NETWORKS = (IMAGENET, "MobileNet", "MobileNet, inter-layer loss")
 WANTED = 24.1  # dB
 REACH = 1200
 LEVELS = np.arange(-REACH, REACH + 1)
-# four states of a trellis: the state after an even and an odd level, and which quantizer a state uses
-NEXT, QUANTIZER = np.array([[0, 2], [2, 0], [1, 3], [3, 1]]), np.array([0, 0, 1, 1])
-WEIGHTS = (0.5, 0.75, 1.0)
 
 
 def prices(levels: np.ndarray) -> np.ndarray:
@@ -32,50 +29,6 @@ def prices(levels: np.ndarray) -> np.ndarray:
     ratio = max(1 - 1 / max(others.mean(), 1.0001), 0.01) if len(others) else 0.01
     shares = (1 - zero) / 2 * (1 - ratio) * ratio ** (np.abs(LEVELS) - 1.0)
     return -np.log2(np.maximum(np.where(LEVELS == 0, zero, shares), 1e-12))
-
-
-def trellis(x: np.ndarray, price: np.ndarray, slope: float) -> tuple[np.ndarray, np.ndarray]:
-    """Levels and quantizers (n, k) of rows x (n, k), in steps; each row starts at state 0. price (k, 2, levels)."""
-    rows, columns = x.shape
-    cost = np.full((rows, 4), 1e30)
-    cost[:, 0] = 0
-    came, took = np.zeros((columns, rows, 4), np.int8), np.zeros((columns, rows, 4), np.int16)
-    for t in range(columns):
-        best = np.full((rows, 4), 1e30)
-        near = np.floor(x[:, t] / 2).astype(int)
-        away = (np.sign(x[:, t]) * np.floor((np.abs(x[:, t]) + 1) / 2)).astype(int)
-        options = ((near, near + 1, 0 * near), (away, away + np.sign(x[:, t]).astype(int), 0 * near))
-        for state in range(4):
-            kind = QUANTIZER[state]
-            for level in options[kind]:
-                value = 2 * level - kind * np.sign(level)
-                total = cost[:, state] + (x[:, t] - value) ** 2 + slope * price[t, kind, level + REACH]
-                for odd in (0, 1):
-                    target = NEXT[state, odd]
-                    better = (level & 1 == odd) & (total < best[:, target])
-                    best[better, target] = total[better]
-                    came[t, better, target], took[t, better, target] = state, level[better]
-        cost = best
-    levels, kinds = np.zeros(x.shape, int), np.zeros(x.shape, int)
-    state, row = cost.argmin(axis=1), np.arange(rows)
-    for t in reversed(range(columns)):
-        levels[:, t], state = took[t, row, state], came[t, row, state]
-        kinds[:, t] = QUANTIZER[state]
-    return levels, kinds
-
-
-def dependent(x: np.ndarray, step: float, slope: float, run: int) -> tuple[float, float]:
-    """Bits a weight and mean square error with a trellis that runs over `run` kernels before it starts anew."""
-    count = len(x) // run * run
-    lanes = x[:count].reshape(-1, run * x.shape[1]) / step
-    price = np.tile(prices(np.rint(x / step / 2)), (x.shape[1], 2, 1))
-    for _ in range(4):
-        levels, kinds = trellis(lanes, np.tile(price, (run, 1, 1)), slope)
-        values = step * (2 * levels - kinds * np.sign(levels))
-        levels, kinds = levels.reshape(count, -1), kinds.reshape(count, -1)
-        price = np.stack([[prices(levels[kinds[:, t] == q, t]) for q in (0, 1)] for t in range(x.shape[1])])
-    bits = np.mean([price[t, kinds[:, t], levels[:, t] + REACH].mean() for t in range(x.shape[1])])
-    return float(bits), float(np.square(values.reshape(count, -1) - x[:count]).mean())
 
 
 def rounded(x: np.ndarray, step: float, slope: float) -> tuple[float, float]:
@@ -124,23 +77,20 @@ def context(layers: list[np.ndarray]) -> float:
     return saved / x.size
 
 
-def predictions(layers: list[np.ndarray]) -> dict[str, float]:
-    """Bits a weight saved beside collocated prediction that is left out where it does not pay."""
+def anywhere(layers: list[np.ndarray]) -> float:
+    """Bits a weight saved if any layer before may predict, or none, and not only the previous one, or none."""
     step = np.sqrt(12 * np.mean(np.square(np.concatenate(layers))) / 10 ** (WANTED / 10))
 
     def bits(residual: np.ndarray) -> float:
         return fit(np.rint(residual / step).astype(int))[1]
 
-    plain = weighted = anywhere = 0.0
+    plain = chosen = 0.0
     for i, layer in enumerate(layers[1:], start=1):
         beside = [layers[u][np.arange(len(layer)) % len(layers[u])] for u in range(i)]
         alone = bits(layer)
         plain += min(alone, bits(layer - beside[-1]))
-        weighted += min(alone, *(bits(layer - weight * beside[-1]) for weight in WEIGHTS))
-        anywhere += min(alone, *(bits(layer - reference) for reference in beside))
-    weights = sum(layer.size for layer in layers)
-    return {"a weight of the prediction a layer": (plain - weighted) / weights,
-            "any earlier layer as reference": (plain - anywhere) / weights}  # fmt: skip
+        chosen += min(alone, *(bits(layer - reference) for reference in beside))
+    return (plain - chosen) / sum(layer.size for layer in layers)
 
 
 def main() -> None:
@@ -157,13 +107,9 @@ def main() -> None:
         ideas = {
             "a coefficient's scale from those before it": context(layers),
             "rounding by rate and distortion": nearest - at_wanted(x, lambda x, step: rounded(x, step, 0.08)),
-            "a trellis, anew with every kernel": nearest - at_wanted(x, lambda x, step: dependent(x, step, 0.3, 1)),
-            "a trellis that runs on over 16 kernels": nearest
-            - at_wanted(x, lambda x, step: dependent(x, step, 0.3, 16)),
+            "any earlier layer as reference": anywhere(layers),
         }
-        rows += [
-            {"network": network, "idea": idea, "saved": saved} for idea, saved in (ideas | predictions(layers)).items()
-        ]
+        rows += [{"network": network, "idea": idea, "saved": saved} for idea, saved in ideas.items()]
     save("tried", rows)
 
 

@@ -24,10 +24,10 @@ def results(name: str) -> pd.DataFrame:
         raise IlwpError(f"{path} is no benchmark's result: make it again with benchmarks/{name}.py") from error
 
 
-def bits_at(points: pd.DataFrame, snr_db: float) -> float:
-    """Bits a weight at that SNR, linear between the points of one codec; NaN beyond them."""
+def bits_at(points: pd.DataFrame, snr_db: float, column: str = "bits_a_weight") -> float:
+    """Bits a weight (or another column) at that SNR, linear between the points of one codec; NaN beyond them."""
     points = points.sort_values("snr_db")
-    return float(np.interp(snr_db, points["snr_db"], points["bits_a_weight"], left=np.nan, right=np.nan))
+    return float(np.interp(snr_db, points["snr_db"], points[column], left=np.nan, right=np.nan))
 
 
 def bytes_at(points: pd.DataFrame, accuracy: float) -> float:

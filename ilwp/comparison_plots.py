@@ -19,6 +19,12 @@ WHOLE = {
     "ilwp": ("ours", COLOURS["lss"], "o", "-"),
     "NNCodec": CODECS["NNCodec"],
 }
+ROUNDINGS = {  # of dense weights; the number is what a bit may cost, in squared steps
+    "nearest": ("nearest", "#0072b2", "o", "-"),
+    "trellis, 0": ("trellis", "#e69f00", "v", "--"),
+    "trellis, 0.1": ("trellis, a bit may cost 0.1", "#d55e00", "s", "--"),
+    "trellis, 0.3": ("trellis, a bit may cost 0.3", "#882255", "D", "--"),
+}
 GENERAL = ("zstd", "lzma", "brotli")
 
 
@@ -56,7 +62,18 @@ def whole_networks(ax: Axes, networks: pd.DataFrame, below: float = 4) -> None:
     """Accuracy against kilobytes of one network, down to `below` points under the network before compression."""
     trained = float(networks[networks["codec"] == "float32"]["accuracy"].iloc[0])
     ax.axhline(trained, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    for name, (title, colour, marker, line) in WHOLE.items():
-        points = networks[networks["codec"] == name].sort_values("bytes")
+    _accuracies(ax, networks, "codec", WHOLE)
+    ax.set(xlim=(0, None), ylim=(trained - below, trained + 0.6))
+
+
+def roundings(ax: Axes, networks: pd.DataFrame, below: float = 4) -> None:
+    """The same for ways to round dense weights, down to `below` points under the best."""
+    _accuracies(ax, networks, "rounding", ROUNDINGS)
+    ax.set_ylim(networks["accuracy"].max() - below, networks["accuracy"].max() + 0.6)
+
+
+def _accuracies(ax: Axes, networks: pd.DataFrame, column: str, styles: dict[str, tuple[str, str, str, str]]) -> None:
+    for name, (title, colour, marker, line) in styles.items():
+        points = networks[networks[column] == name].sort_values("bytes")
         ax.plot(points["bytes"] / 1000, points["accuracy"], color=colour, marker=marker, linestyle=line, label=title)
-    ax.set(xlabel="file (kB)", ylabel="top-1 accuracy (%)", xlim=(0, None), ylim=(trained - below, trained + 0.6))
+    ax.set(xlabel="file (kB)", ylabel="top-1 accuracy (%)")

@@ -15,6 +15,7 @@ def test_rates_lie_between_the_points_and_nowhere_else():
     curve = points(snr_db=[20.0, 10.0], bits_a_weight=[3.0, 1.0])
     assert comparison.bits_at(curve, 15) == 2
     assert np.isnan(comparison.bits_at(curve, 21))
+    assert comparison.bits_at(curve.assign(bytes=[9, 5]), 15, "bytes") == 7
 
 
 def test_bytes_at_an_accuracy_are_those_of_the_smallest_file_that_has_it():
