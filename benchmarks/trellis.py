@@ -138,7 +138,10 @@ def of_kernels(network: str) -> list[dict]:
 
 
 def of_network(network: str, images: datasets.Images) -> list[dict]:
-    """Bytes against accuracy of whole networks whose dense weights alone are dependent."""
+    """Bytes against accuracy of whole networks whose dense weights alone are dependent.
+
+    `kept` is the factor by which rounded weights, as a whole, lie along the weights.
+    """
     tensors, module = load(network)
     _, graph, width = TRAINED[network]
     structure = structure_of(graph, width, tensors)
@@ -155,8 +158,12 @@ def of_network(network: str, images: datasets.Images) -> list[dict]:
 
         def row(rounding: str, bytes_: float, back: dict) -> None:
             load_tensors(module, back)
-            found = {"rounding": rounding, "bytes": round(bytes_), "accuracy": evaluate(module, images)}
-            print(network, bits, found, flush=True)  # noqa: B023
+            weights, rounded = (np.concatenate([t[n].ravel() for n in dense]).astype(float) for t in (exact, back))  # noqa: B023
+            found = {
+                "rounding": rounding, "dense_bits": bits, "bytes": round(bytes_), "accuracy": evaluate(module, images),  # noqa: B023
+                "snr_db": snr(weights, rounded), "kept": float(weights @ rounded / (weights @ weights)),
+            }  # fmt: skip
+            print(network, found, flush=True)
             rows.append(found)
 
         row("nearest", len(file), decoded)
