@@ -59,7 +59,7 @@ def rearranged(
     for name in symmetry.after:
         changed[name] = changed[name][order]
     for name in symmetry.signed or ():
-        changed[name] = changed[name] * signs.astype(np.float32)
+        changed[name] = changed[name] * signs.astype(np.float32) + np.float32(0)  # a zero has no sign to store
     if symmetry.consumer is not None and symmetry.ordered:
         weights = np.split(changed[symmetry.consumer], symmetry.groups)
         columns = np.split(order % (len(order) // symmetry.groups), symmetry.groups)

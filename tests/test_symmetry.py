@@ -90,6 +90,14 @@ def test_biases_follow_their_channels():
         torch.testing.assert_close(network(x), before)
 
 
+def test_a_flipped_zero_is_the_same_zero():
+    network = settled(Block())
+    (symmetry,) = symmetries(network)
+    tensors = arrays(network) | {"norm.running_mean": np.zeros(4, np.float32)}
+    flipped = rearranged(tensors, symmetry, np.arange(4), np.array([1, -1, -1, 1]))
+    assert flipped["norm.running_mean"].tobytes() == bytes(16)
+
+
 def test_signs_need_a_batch_norm_behind_the_layer():
     (symmetry,) = symmetries(Block(norm=False))
     assert symmetry.ordered
