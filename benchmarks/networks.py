@@ -2,8 +2,8 @@
 
     ILWP_DATA=... python benchmarks/networks.py    (`make bench-peers`; 20 minutes, most of them evaluating)
 
-Nothing is retrained. NNCodec gets its trellis, and vectors at its default step and at two coarser ones. Ours get
-kernels as sets, folded batch norms of 8 bits, and the images of `compression.IMAGES` or none.
+Nothing is retrained. All get folded batch norms: NNCodec with its trellis and two steps for vectors, both coarser than
+its default, ours of 8 bits with kernels as sets, and with the images of `compression.IMAGES` or none.
 """
 
 import numpy as np
@@ -15,11 +15,12 @@ from ilwp import datasets
 from ilwp.compression import compress_network, structure_of
 from ilwp.network_codec import Plan
 from ilwp.networks.tensors import load_tensors
+from ilwp.norms import folded
 from ilwp.state_dicts import decoded
 from ilwp.training import evaluate
 
 NETWORKS = ("MobileNet", "ShuffleNetV2")
-PEER = [(-26, -75), (-24, -75), (-22, -75), (-26, -60), (-24, -60), (-22, -60), (-20, -60)]
+PEER = [(-26, -50), (-24, -50), (-22, -50), (-26, -40), (-24, -40), (-22, -40), (-20, -40)]
 PLAIN = [(8.0, 8.0), (7.5, 7.5), (7.5, 7.0), (7.0, 6.5), (7.0, 6.0)]  # bits of kernels and of dense weights
 ROUNDED = [(7.5, 6.5), (7.0, 6.0), (7.0, 5.5), (7.0, 5.0), (6.5, 4.75)]
 
@@ -33,7 +34,8 @@ def main() -> None:
         tensors, module = load(name)
         _, graph, width = TRAINED[name]
         structure = structure_of(graph, width, tensors)
-        weights = {n: t for n, t in tensors.items() if t.dtype == np.float32}
+        simpler = folded(tensors, structure.norms)
+        weights = {n: t for n, t in simpler.items() if t.dtype == np.float32}
         shapes = {n: t.shape for n, t in weights.items()}
 
         def row(codec: str, setting: str, size: int, back: dict, encoding: float, decoding: float) -> None:
@@ -47,7 +49,7 @@ def main() -> None:
         for qp, vector_qp in PEER:
             file, encoding = timed(lambda qp=qp, v=vector_qp: nncodec_encode(weights, qp, True, v), 1)  # noqa: B023
             back, decoding = timed(lambda file=file: nncodec_decode(file, shapes), 1)  # noqa: B023
-            row("NNCodec", f"qp {qp}, vectors {vector_qp}", len(file), tensors | back, encoding, decoding)
+            row("NNCodec", f"qp {qp}, vectors {vector_qp}", len(file), simpler | back, encoding, decoding)
         for codec, dataset, grid in (("ilwp", None, PLAIN), ("ilwp, images", "cifar10", ROUNDED)):
             for bits, dense_bits in grid:
                 plan = Plan(method="multiset", bits=bits, range="network", dense_bits=dense_bits, vector_bits=8)
