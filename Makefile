@@ -3,12 +3,14 @@ BIN := .venv/bin
 PROFILE ?= cpu
 ENGINE ?= local
 
-.PHONY: help setup book test grid status test-slurm bench-peers clean
+.PHONY: help setup book pdf test test-site grid status test-slurm bench-peers clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
 	@echo "make book    run the notebooks and build the book into _build/html"
+	@echo "make pdf     print the book into _build/book.pdf, with Chromium"
 	@echo "make test    check style and types, and run the tests"
+	@echo "make test-site   look at every page of the built book in Chromium"
 	@echo "make grid    train what PROFILE (cpu) still lacks; ENGINE=slurm on a cluster"
 	@echo "make status  say what of PROFILE is done, running, failed or missing"
 	@echo "make test-slurm   run the smoke grid through a SLURM started for it"
@@ -19,7 +21,7 @@ setup: .venv/.done
 
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -c constraints.txt -e '.[book,grid,test]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[book,grid,site,test]'
 	touch $@
 
 # after a warning every page is read again, since a page that is not read again does not repeat its warning
@@ -31,6 +33,14 @@ test: .venv/.done
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# not a folder of pytest's own, since it needs the built book and a browser
+test-site: .venv/.done
+	$(BIN)/pytest tests/site/check_*.py
+
+pdf: .venv/.done
+	$(BIN)/jupyter-book build -W --keep-going --builder singlehtml book/
+	$(BIN)/python book/print.py _build/singlehtml/intro.html _build/book.pdf
 
 grid: .venv/.done
 	$(BIN)/snakemake train --profile workflow/profiles/$(ENGINE) --config profile=$(PROFILE); \

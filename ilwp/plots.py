@@ -29,19 +29,19 @@ WIDTH = 7.2  # inches, the book's text width at 100 dots an inch
 
 
 def use_style() -> None:
-    """Set the look of all figures, drawn as SVG in notebooks; the same figure gives the same bytes."""
+    """Set the look of all figures, and how notebooks show them."""
     sns.set_theme(style="ticks", context="notebook", rc={
         "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
         "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e4e4e4",
         "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 10,
         "xtick.labelsize": 9, "ytick.labelsize": 9,
         "legend.fontsize": 9,
-        "figure.dpi": 100, "legend.frameon": False, "svg.hashsalt": "ilwp", "figure.constrained_layout.use": True,
+        "figure.dpi": 100, "legend.frameon": False, "figure.constrained_layout.use": True,
         "lines.linewidth": 1.8, "lines.markersize": 5.5,
     })  # fmt: skip
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    from ilwp.figure_output import show_figures_so  # IPython is there in notebooks only
 
-    set_matplotlib_formats("svg", metadata={"Date": None})  # type: ignore[no-untyped-call]
+    show_figures_so()
 
 
 def network_panels(
@@ -102,11 +102,13 @@ def lifts(ax: Axes, sources: Mapping[str, Sources], null: Sequence[float]) -> No
 
     Bars are 95 % bootstrap intervals of `sources`; the grey band holds 95 % of `null`, lifts of shuffled kernels.
     """
-    ax.axvspan(*np.quantile(null, [0.025, 0.975]), color="#bbbbbb", alpha=0.6, linewidth=0)
+    ax.axvspan(*np.quantile(null, [0.025, 0.975]), color="#bbbbbb", alpha=0.6, linewidth=0,
+               label="95 % of shuffled kernels' lifts")  # fmt: skip
     ax.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for y, found in enumerate(sources.values()):
-        ax.plot(found.lift_interval(), [y, y], color="#0072b2", linewidth=3, solid_capstyle="round")
-        ax.plot(found.lift, y, "o", color="#0072b2", markersize=8)
+        ax.plot(found.lift_interval(), [y, y], color="#0072b2", linewidth=3, solid_capstyle="round",
+                label="95 % interval")  # fmt: skip
+        ax.plot(found.lift, y, "o", color="#0072b2", markersize=8, label="lift")
         ax.annotate(f"{found.lift:.2f}", (found.lift, y), (0, 7), textcoords="offset points", ha="center", fontsize=9)
     ax.set(yticks=range(len(sources)), yticklabels=list(sources), xlabel="lift of the previous layer (1 = chance)")
     ax.set(ylim=(len(sources) - 0.5, -0.7), xlim=(0, None))
@@ -169,7 +171,7 @@ def residual_histogram(ax: Axes, values: np.ndarray, fit: LaplaceFit, colour: st
     edges = np.linspace(-reach, reach, bins + 1)
     counts, _ = np.histogram(values, edges)
     ax.stairs(counts / values.size / np.diff(edges), edges, fill=True, color=colour, alpha=0.45)
-    x = np.linspace(-reach, reach, 2001)
+    x = np.linspace(-reach, reach, 801)
     ax.plot(x, fit.density(x), color=INK, linewidth=1.3, label="Laplace fit")
     ax.set(xlabel="value", ylabel="density", xlim=(-reach, reach))
     note = f"b = {fit.scale:.4f}\n{fit.nats:.2f} nats = {fit.bits:.2f} bits"

@@ -9,7 +9,6 @@ The run list maps a name to `notebook` (default `<name>.ipynb`) and `parameters`
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from figure_notes import add_notes, lay_out
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from sphinx.application import Sphinx
@@ -34,7 +34,6 @@ from ilwp.errors import IlwpError, first_problem
 from ilwp.files import atomic_write
 
 PARALLEL = 2
-MATHJAX = "tex-svg-full.js"  # the smallest file of MathJax that never loads another
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,10 @@ def load_runs(path: Path) -> dict[str, Run]:
 
 def due(root: Path, runs: dict[str, Run]) -> dict[str, str]:
     """The runs that the book has not got, or got from something else than there is now: name -> key."""
-    shared = [("extension", Path(__file__).read_bytes()), ("files", _hash(_files(root)).encode())]
+    extension = b"".join(
+        Path(__file__).with_name(name).read_bytes() for name in ("notebook_runs.py", "figure_notes.py")
+    )
+    shared = [("extension", extension), ("files", _hash(_files(root)).encode())]
     found = {}
     for name, run in runs.items():
         notebook = root / "notebooks" / run.notebook
@@ -98,7 +100,8 @@ def run_notebooks(root: Path) -> None:
                 if not isinstance(error, IlwpError):
                     raise error
                 problems.append(str(error))
-                pool.shutdown(wait=False, cancel_futures=True)
+                for other in futures:  # those that have not begun
+                    other.cancel()
     if problems:
         raise IlwpError("\n".join(problems))
 
@@ -121,9 +124,10 @@ def _run(root: Path, run: Run, output: Path, key: str) -> None:
             error = _cell_error(notebook) or (process.stderr.strip() or "it was ended").splitlines()[-1]
             raise IlwpError(f"{source} failed, run as {output.name}: {' '.join(error.split())}")
     _make_reproducible(notebook)
-    notebook["metadata"]["inputs"] = key
     if output.stem != source.stem:
         _rename_figures(notebook, output.stem.removeprefix(f"{source.stem}-"))
+    add_notes(notebook, root / source, run.parameters)
+    notebook["metadata"]["inputs"] = key
     text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     atomic_write(output, text.encode())
     logger.info("notebooks: %s took %.1f s", output.name, time.monotonic() - started)
@@ -175,16 +179,13 @@ def _hash(parts: Iterable[tuple[str, bytes]]) -> str:
 
 
 def prepare(app: Sphinx, config: Config) -> None:
-    """Run the notebooks, and take MathJax from its package into the site."""
+    """Run the notebooks, and lay out what pages show of their figures."""
     try:
         run_notebooks(Path(app.srcdir).parent)
     except IlwpError as error:
         # Jupyter Book would bury any other exception under a traceback
         raise SystemExit(f"{error}\nThe book was not built.") from None
-    package = importlib.metadata.distribution("sphinx-mathjax-offline")
-    script = Path(str(package.locate_file(f"sphinx-mathjax-offline/static/mathjax/{MATHJAX}")))
-    config.html_static_path.append(str(script))
-    config.mathjax_path = MATHJAX
+    lay_out(Path(app.srcdir, "notebooks"))
 
 
 def gluing_pages(

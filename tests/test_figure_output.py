@@ -1,0 +1,67 @@
+import re
+import xml.etree.ElementTree as ET
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from ilwp import plots
+from ilwp.figure_output import DARK, drawing, numbers
+
+
+@pytest.fixture
+def figure() -> Figure:
+    plots.use_style()
+    figure, (left, right) = plt.subplots(1, 2)
+    left.errorbar([2, 4], [1.0, 3.0], [0.5, 0.25], label="FSS")
+    left.plot([2, 4], [5.0, 6.0], label="LSS")
+    left.axhline(1)
+    left.set(title="sizes", xlabel="bits", ylabel="file (kB)")
+    right.barh([0, 1], [7.0, 8.0])
+    right.set(title="bars", yticks=[0, 1], yticklabels=["one\nbar", "other"])
+    yield figure
+    plt.close(figure)
+
+
+def test_numbers_are_those_that_are_drawn(figure: Figure) -> None:
+    table = numbers(figure)
+    shown = table[["panel", "series", "x", "y", "low", "high"]].astype(object)
+    rows = shown.where(table.notna(), None).to_numpy().tolist()
+    assert rows == [
+        ["sizes", "FSS", 2.0, 1.0, 0.5, 1.5],
+        ["sizes", "FSS", 4.0, 3.0, 2.75, 3.25],
+        ["sizes", "LSS", 2, 5.0, None, None],
+        ["sizes", "LSS", 4, 6.0, None, None],
+        ["bars", "", 7.0, "one bar", None, None],
+        ["bars", "", 8.0, "other", None, None],
+    ]
+    assert (table["y_axis"] == "file (kB)").all()
+
+
+def test_heatmap_gives_its_cells_that_are_not_masked() -> None:
+    figure, ax = plt.subplots()
+    plots.share_heatmap(ax, np.tril(np.full((4, 4), 0.25), -1))
+    table = numbers(figure)
+    plt.close(figure)
+    assert len(table) == 6
+    assert (table["value"] == 25).all()
+    assert set(zip(table["x"], table["y"], strict=True)) == {(str(j), str(i)) for i in range(2, 5) for j in range(1, i)}
+
+
+def test_drawing_is_the_same_every_time_and_follows_the_page(figure: Figure) -> None:
+    svg = drawing(figure)
+    assert drawing(figure) == svg
+    ET.fromstring(svg)
+    assert not re.search(r"Matplotlib v|dc:date", svg)
+    rules = svg[svg.index("@media(prefers-color-scheme:dark)") : svg.index("</style>")]
+    for light, dark in DARK.items():
+        assert f"fill: {light}" in rules
+        assert dark in rules
+
+
+def test_a_figure_without_data_has_no_numbers() -> None:
+    figure = plt.figure()
+    figure.text(0, 0, "a scheme")
+    assert numbers(figure).empty
+    plt.close(figure)
