@@ -16,16 +16,19 @@ from ilwp.errors import IlwpError
 from ilwp.paths import ROOT
 
 SOURCE = ROOT / "book" / "extensions" / "notebook_runs.py"
+sys.path.insert(0, str(SOURCE.parent))
 SPEC = importlib.util.spec_from_file_location("notebook_runs", SOURCE)
 notebook_runs = importlib.util.module_from_spec(SPEC)
 sys.modules["notebook_runs"] = notebook_runs
 SPEC.loader.exec_module(notebook_runs)
 
 DRAW = """\
-from IPython.display import Image
+import matplotlib.pyplot as plt
 from myst_nb import glue
+from ilwp import plots
+plots.use_style()
 glue("share", bits / 3, display=False)
-Image(data=bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b"), format="gif")
+plt.plot([1, 2], [bits, 3], label="a line");
 """
 FIGURE = {"figure": {"name": "fig-dot", "caption": "One dot."}, "image": {"alt": "A dot"}}
 
@@ -59,6 +62,12 @@ def due(root: Path) -> list[str]:
 
 def results(root: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((root / "book" / "notebooks").iterdir())}
+
+
+def scripts(site: Path, page: str) -> list[Path]:
+    """The scripts that a page loads."""
+    found = re.findall(r'<script [^>]*src="(?:\.\./)*([^"?]+)', page)
+    return [site / name for name in found if (site / name).is_file()]
 
 
 def book(root: Path) -> subprocess.CompletedProcess[str]:
@@ -159,7 +168,7 @@ def test_failed_run_fails_the_build_in_one_line_and_leaves_no_notebook(root: Pat
 
 def test_book_is_whole_by_itself_and_follows_its_notebook(root: Path) -> None:
     shutil.copy(ROOT / "_config.yml", root)
-    for folder in ("extensions", "style"):
+    for folder in ("extensions", "style", "templates"):
         shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
     shutil.copy(ROOT / "book" / "references.bib", root / "book")
     shutil.copy(ROOT / "book" / "bibliography.md", root / "book")
@@ -186,10 +195,22 @@ def test_book_is_whole_by_itself_and_follows_its_notebook(root: Path) -> None:
     for text in pages.values():
         assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"(?:https?:)?//", text)
         assert "thebe" not in text
-    (mathjax,) = re.findall(r'src="([^"?]*tex-svg[^"?]*)', intro)
-    assert (site / mathjax).stat().st_size > 1_000_000
+    assert re.search(r'<span class="math"><svg class="formula" role="img" aria-label="\\boldsymbol{x}"', intro)
+    assert "papermill notebooks/dot.ipynb -p bits 8" in re.sub(r"<[^>]*>", "", pages["dot.html"])
+    (numbers,) = re.findall(r'href="\.\./(_downloads/[^"]*fig-dot\.csv)"', pages["dot.html"])
+    assert (site / numbers).read_text().splitlines()[1:] == ["1,a line,1,8", "1,a line,2,3"]
+    # in the project's own pages no script is heavier than all of a page may be
+    assert max(path.stat().st_size for text in pages.values() for path in scripts(site, text)) < 1_000_000
 
     list_runs(root, "dot: {parameters: {bits: 4}}")
     process = book(root)
     assert process.returncode == 0, process.stderr
     assert '<span class="pasted-text">1.33</span>' in (site / "intro.html").read_text()
+
+
+def test_failed_run_ends_the_build_though_others_were_still_waiting(root: Path) -> None:
+    write_notebook(root / "notebooks" / "broken.ipynb", "1 / 0")
+    names = "{broken: , broken-a: {notebook: broken.ipynb}, dot: , "
+    list_runs(root, names + "dot-b: {notebook: dot.ipynb}, dot-c: {notebook: dot.ipynb}}")
+    with pytest.raises(IlwpError, match="ZeroDivisionError"):
+        notebook_runs.run_notebooks(root)

@@ -10,7 +10,7 @@
   let at = 0;
 
   const range = html("input", { type: "range", id: "drift-layer", min: 1, max: last + 1, step: 1, value: 1 });
-  const shown = html("output", { for: range.id });
+  const shown = html("output", { for: range.id, "aria-live": "off" });
   const back = html("button", { type: "button" }, "Back");
   const next = html("button", { type: "button" }, "Next layer");
   const status = html("p", { class: "result", role: "status", "aria-live": "polite" });

@@ -38,7 +38,7 @@
     const range = html("input", {
       type: "range", id: "explorer-bits", min: data.bits[0], max: data.bits.at(-1), step: 1, value: chosen.bits,
     });
-    const shown = html("output", { for: range.id }, String(chosen.bits));
+    const shown = html("output", { for: range.id, "aria-live": "off" }, String(chosen.bits));
     range.addEventListener("input", () => { shown.value = chosen.bits = Number(range.value); update(); });
     return html("div", { class: "choice" }, html("label", { for: range.id }, "Bits a level: ", shown), range);
   }

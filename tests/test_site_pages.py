@@ -1,0 +1,43 @@
+import importlib.util
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ilwp.paths import ROOT
+
+SPEC = importlib.util.spec_from_file_location("site_pages", ROOT / "book" / "extensions" / "site_pages.py")
+site_pages = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(site_pages)
+
+
+def git(root: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://github.com/someone/companion.git", "https://github.com/someone/companion"),
+        ("git@github.com:someone/com.pan-ion", "https://github.com/someone/com.pan-ion"),
+        ("https://user:secret@github.com/someone/companion", "https://github.com/someone/companion"),
+        ("https://example.org/someone/companion.git", None),
+        ("/srv/github.com/someone/companion", None),
+    ],
+)
+def test_repository_is_the_remote_if_it_is_on_github(tmp_path: Path, address: str, found: str | None) -> None:
+    git(tmp_path, "init", "-q")
+    assert site_pages.repository(tmp_path) is None
+    git(tmp_path, "remote", "add", "origin", address)
+    assert site_pages.repository(tmp_path) == (found and (found, "main"))
+
+
+def test_branch_is_the_one_that_the_remote_shows_first(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "remote", "add", "origin", "https://github.com/someone/companion")
+    git(tmp_path, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
+    assert site_pages.repository(tmp_path) == ("https://github.com/someone/companion", "develop")
+
+
+def test_folder_that_is_no_repository_has_no_address(tmp_path: Path) -> None:
+    assert site_pages.repository(tmp_path) is None
