@@ -17,14 +17,14 @@ from ilwp.plots import COLOURS, INK
 from ilwp.verdicts import FAILS, HOLDS, IN_PART, UNTESTED, Evidence, Score
 
 PAPER, OURS = "#bbbbbb", "#0072b2"
-METHODS = {"fss": "full search", "lss": "local search", "ill": "with the\ninter-layer loss"}
+METHODS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
 # how much of its square a verdict fills
 VERDICTS = {HOLDS: 1.0, IN_PART: 0.5, FAILS: 0.0, UNTESTED: 0.0}
 
 
 def overview(found: Evidence, scores: Sequence[Score], lifts: pd.DataFrame) -> Figure:
     """Three panels for a narrow column: verdicts, sizes beside the paper's, and whether neighbours are alike."""
-    figure, axes = plt.subplots(3, 1, figsize=(5.6, 5.6), height_ratios=[0.9, 2.2, 1.7])
+    figure, axes = plt.subplots(3, 1, figsize=(4.7, 5.4), height_ratios=[0.9, 2.2, 1.7])
     _verdicts(axes[0], scores)
     _sizes(axes[1], found)
     _lifts(axes[2], lifts)
@@ -37,7 +37,7 @@ def overview(found: Evidence, scores: Sequence[Score], lifts: pd.DataFrame) -> F
 
 
 def _verdicts(ax: Axes, scores: Sequence[Score]) -> None:
-    ax.set_title(f"The paper's {len(scores)} claims, judged by our runs")
+    ax.set_title(f"The paper's {len(scores)} claims, judged here")
     ordered = sorted(scores, key=lambda score: list(VERDICTS).index(score.verdict))
     start = 0
     for verdict, filled in VERDICTS.items():
@@ -75,7 +75,7 @@ def _sizes(ax: Axes, found: Evidence) -> None:
         also = f" (open loop {opened:.3f})" if abs(opened - closed) >= 0.01 else ""
         _words(ax, closed, y + 0.2, f"{closed:.3f} ours{also}")
     ax.set(yticks=range(len(METHODS)), yticklabels=list(METHODS.values()), ylim=(len(METHODS) - 0.4, -0.6))
-    ax.set(xlim=(0, 1.6), xticks=[0, 0.5, 1], xlabel="of the baseline's size, 8 bits a level")
+    ax.set(xlim=(0, 2.15), xticks=[0, 0.5, 1], xlabel="of the baseline's size, 8 bits a level")
 
 
 def _words(ax: Axes, value: float, y: float, words: str) -> None:
@@ -90,7 +90,7 @@ def _words(ax: Axes, value: float, y: float, words: str) -> None:
 
 def _lifts(ax: Axes, lifts: pd.DataFrame) -> None:
     ax.set_title("How often the layer before predicts best")
-    rows = {"trained": "lift", "trained, all kernels\nof one size": "unit", "before training": "untrained"}
+    rows = {"trained": "lift", "trained, all\nof one length": "unit", "before training": "untrained"}
     values = [float(lifts[column].mean()) if len(lifts) else np.nan for column in rows.values()]
     ax.barh(range(len(rows)), values, 0.5, color=[OURS, OURS, PAPER])
     for y, value in enumerate(values):

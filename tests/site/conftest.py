@@ -39,7 +39,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of the width and theme that the test asks for with `view`; it fails the test if its scripts do."""
     width, theme = getattr(request, "param", ("desktop", "light"))
     context = browser.new_context(viewport={"width": WIDTHS[width], "height": 844}, color_scheme=theme)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)  # a busy machine is no fault of a page
     page = context.new_page()
     page.problems = []  # type: ignore[attr-defined]
     page.weight = 0  # type: ignore[attr-defined]
