@@ -17,7 +17,7 @@ GITHUB = re.compile(r"(?:https://|git@|ssh://git@)(?:[^@/]+@)?github\.com[:/]([\
 
 def repository(root: Path) -> tuple[str, str] | None:
     """The address on GitHub and the branch that `root` was cloned from; None if it was not."""
-    remote = GITHUB.fullmatch(_git(root, "remote", "get-url", "origin"))
+    remote = GITHUB.fullmatch(_git(root, "config", "--get", "remote.origin.url"))
     if remote is None:
         return None
     head = _git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
