@@ -9,7 +9,7 @@ from typing import get_args
 import torch
 from torch import nn
 
-from ilwp import __version__, bitstream, codec, datasets, locks
+from ilwp import __version__, bitstream, checkpoints, codec, datasets, locks
 from ilwp.codec import Loop, Settings
 from ilwp.errors import IlwpError
 from ilwp.files import atomic_write
@@ -21,7 +21,7 @@ from ilwp.progress import progress_bar
 from ilwp.quantization import BITS
 from ilwp.records import Measurement, RunRecord, read_kernels, read_record, write_kernels, write_record
 from ilwp.state_dicts import write_state_dict
-from ilwp.training import TrainConfig, epochs_saved, evaluate, forget, inter_layer_weight, train
+from ilwp.training import TrainConfig, evaluate, inter_layer_weight, train
 
 # without prediction there is no loop to close
 SWEEP = [
@@ -54,7 +54,7 @@ def finished(path: Path, profile: Profile, config: TrainConfig) -> bool:
 def epoch_reached(name: str, profile: Profile, config: TrainConfig) -> int:
     """The epoch after which training of a cell would go on."""
     folder = network_path(name, config).parent
-    return epochs_saved(folder) if _is_of_recipe(folder, profile.recipe) else 0
+    return checkpoints.last(folder) if _is_of_recipe(folder, profile.recipe) else 0
 
 
 def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress: bool = True) -> RunRecord:
@@ -65,7 +65,7 @@ def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress
     folder = network_path(name, config).parent
     with locks.held(folder):
         if not _is_of_recipe(folder, profile.recipe):
-            forget(folder)
+            checkpoints.forget(folder)
         atomic_write(folder / "recipe", f"{profile.recipe}\n".encode())
         return _run(name, profile, config, output, progress)
 

@@ -6,15 +6,12 @@ On a CPU a run is single-threaded, and nothing in it depends on the clock, on th
 often it was interrupted: the same configuration ends in the same bits.
 """
 
-import hashlib
-import io
 import math
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, cast
+from typing import Annotated, Literal, NoReturn, cast
 
 import torch
 from pydantic import Field
@@ -23,9 +20,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from ilwp import datasets, locks
+from ilwp import checkpoints, datasets, locks
 from ilwp.errors import IlwpError
-from ilwp.files import atomic_write
 from ilwp.kernels import depthwise_names
 from ilwp.losses import inter_layer_loss, tie, total_loss
 from ilwp.networks import NETWORKS, build
@@ -107,17 +103,6 @@ def train(
         return _train(config, images, folder, progress)
 
 
-def epochs_saved(folder: Path) -> int:
-    """The last epoch of which `folder` holds a checkpoint, 0 where there is none."""
-    return max((int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.pt")), default=0)
-
-
-def forget(folder: Path) -> None:
-    """Delete the checkpoints in `folder`, so that training there starts over."""
-    for path in folder.glob("epoch-*.pt"):
-        path.unlink()
-
-
 def evaluate(network: nn.Module, images: datasets.Images) -> float:
     """Top-1 accuracy on the test set in percent."""
     device = next(network.parameters()).device
@@ -153,7 +138,11 @@ def _train(config: TrainConfig, images: datasets.Images, folder: Path, progress:
         weight_decay=config.weight_decay,
         nesterov=config.momentum > 0,
     )
-    history = _resume(folder, config, network, optimizer)
+    history: list[Epoch] = []
+    if state := checkpoints.newest(folder, asdict(config), where):
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        history = [Epoch(**epoch) for epoch in state["history"]]
     steps = math.ceil(len(images.train) / config.batch_size)
     with progress_bar("training", config.epochs * steps, "batches", len(history) * steps, progress) as bar:
         for epoch in range(len(history), config.epochs):
@@ -164,7 +153,7 @@ def _train(config: TrainConfig, images: datasets.Images, folder: Path, progress:
             accuracy = evaluate(network, images)
             history.append(Epoch(rate, loss, inter_layer, accuracy, time.monotonic() - started))
             bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.2f} %", refresh=False)
-            _save(folder, len(history), {
+            checkpoints.save(folder, len(history), {
                 "config": asdict(config), "history": [asdict(e) for e in history],
                 "network": network.state_dict(), "optimizer": optimizer.state_dict(),
             })  # fmt: skip
@@ -201,32 +190,6 @@ def _epoch(
         inter_layer_sum += inter_layer_loss([layer.weight.detach() for layer in layers]).item() * len(y)
         bar.update()
     return loss_sum / len(images.train), inter_layer_sum / len(images.train)
-
-
-def _save(folder: Path, epoch: int, state: dict[str, Any]) -> None:
-    """Write a checkpoint beside the last one, whole or not at all, then drop the one before that."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    path = folder / f"epoch-{epoch:05}.pt"
-    atomic_write(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
-    for old in sorted(folder.glob("epoch-*.pt"))[:-2]:
-        old.unlink()
-
-
-def _resume(folder: Path, config: TrainConfig, network: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
-    """Load the newest whole checkpoint into network and optimizer; its history, or an empty one."""
-    for path in sorted(folder.glob("epoch-*.pt"), reverse=True):
-        content = path.read_bytes()
-        if hashlib.sha256(content[32:]).digest() != content[:32]:
-            warnings.warn(f"{path} is damaged: going back to the checkpoint before it", stacklevel=2)
-            continue
-        state = torch.load(io.BytesIO(content[32:]), weights_only=True, map_location=next(network.parameters()).device)
-        if state["config"] != asdict(config):
-            raise IlwpError(f"{folder} holds a run with other settings: delete it or train in another folder")
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        return [Epoch(**epoch) for epoch in state["history"]]
-    return []
 
 
 def _predicted_weights(network: str, width: float) -> int:
