@@ -1,4 +1,4 @@
-"""The command line: ilwp train | status | compress | decompress | inspect | evaluate | svwh."""
+"""The command line: ilwp train | status | compress | finetune | decompress | inspect | evaluate | svwh."""
 
 import json
 import sys
@@ -9,8 +9,9 @@ import click
 
 from ilwp import reports
 from ilwp.bitstream import Tensors
+from ilwp.cli_codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, finetune, refuse
 from ilwp.codec import Settings
-from ilwp.compression import compress_kernels, compress_network, structure_of
+from ilwp.compression import compress_additive, compress_kernels, compress_network, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
 from ilwp.kernels import Kernels, depthwise_kernels
@@ -33,6 +34,8 @@ How depthwise kernels are predicted:
             given the signs that suit it best; needs --graph
   multiset  not at all, but neither order nor signs are stored;
             needs --graph and ANS
+  additive  not at all: all weights are read from codebooks, ANS-coded;
+            with training, which it needs for few bits, `ilwp finetune`
 After aligned and multiset the network computes the same as before, but
 hidden channels do not come back in the old order."""
 
@@ -124,7 +127,7 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
 @click.option("-o", "--output", type=FilePath, help="The file to write.  [default: NETWORK with suffix .ilwp]")
 @click.option("--coder", type=click.Choice(["ans", "huffman"]), default="ans", show_default=True)
 @click.option(
-    "--method", type=click.Choice([*METHODS, "multiset"]),
+    "--method", type=click.Choice([*METHODS, "multiset", "additive"]),
     help="See above.  [default: multiset with --graph and ANS, else ill]",
 )  # fmt: skip
 @click.option(
@@ -166,17 +169,21 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
     help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
     " for most of the accuracy that few bits cost; needs --graph.",
 )  # fmt: skip
+@codebook_options
 @click.pass_context
 def compress(
     context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
     bits: float, graph: str | None, width: float, images: str | None, **chosen: Any,
 ) -> None:  # fmt: skip
     """Command `compress`."""
-    for option in HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"):
-        if context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{option.replace('_', '-')} has no meaning with --coder {coder}", context)
+    additive = method == "additive"
+    if additive:
+        refuse(context, ("coder", "bits", "dense_bits", "range_", "images", *HUFFMAN_ONLY), "--method additive")
+    else:
+        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"--coder {coder}")
+        refuse(context, CODEBOOK_OPTIONS, "another --method than additive")
     tensors = read_state_dict(network)
-    kernels = _kernels_in(network, tensors)
+    kernels = {} if additive else _kernels_in(network, tensors)
     method = method or ("multiset" if graph and coder == "ans" else "ill")
     wanting = [f"--method {method}"] * (method in ("aligned", "multiset"))
     wanting += ["--vector-bits"] * bool(chosen["vector_bits"]) + ["--images"] * bool(images)
@@ -190,7 +197,11 @@ def compress(
         options = {
             name: value for name, value in chosen.items() if name in (ANS_ONLY if coder == "ans" else HUFFMAN_ONLY)
         }
-        if coder == "ans":
+        if additive:
+            compressed = compress_additive(
+                tensors, **additive_arguments(**chosen), vector_bits=chosen["vector_bits"], structure=structure
+            )
+        elif coder == "ans":
             plan = Plan(method=method, bits=bits, range=range_ or "network", **options)
             compressed = compress_network(tensors, plan, structure, images)
         else:
@@ -200,9 +211,13 @@ def compress(
         if not symmetry.ordered:
             click.echo(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
     atomic_write(path, compressed.content)
-    click.echo(f"found {reports.described(kernels)} in {network}")
+    if kernels:
+        click.echo(f"found {reports.described(kernels)} in {network}")
     click.echo(compressed.report)
     click.echo(f"wrote {path}")
+
+
+cli.add_command(finetune)
 
 
 @cli.command()

@@ -1,12 +1,13 @@
-"""A state dict to the bytes of an `.ilwp` file, in the paper's format or as a whole network, and what to say of it."""
+"""A state dict to the bytes of an `.ilwp` file of any of the three formats, and what to say of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ilwp import bitstream, codec, network_codec, network_file, reports
+from ilwp import additive, bitstream, codebook_file, codec, network_codec, network_file, reports
 from ilwp.alignment import align
 from ilwp.bitstream import Tensors
+from ilwp.codebooks import Codebooks, CodedNetwork, pieces
 from ilwp.codec import Settings
 from ilwp.kernels import depthwise_kernels
 from ilwp.network_codec import Plan, Rounding
@@ -70,6 +71,28 @@ def compress_network(
     pieces = network_codec.encode(tensors, plan, structure.symmetries if structure else (), rounding)
     content, bits = network_file.write(pieces)
     return Compressed(content, reports.tensor_table(pieces, bits, len(content)))
+
+
+def compress_additive(
+    tensors: Tensors, books: int, bits: int, length: int, shared: bool, vector_bits: float | None = None,
+    structure: Structure | None = None,
+) -> Compressed:  # fmt: skip
+    """Format 3, by additive quantization without training; arguments and errors are those of `additive.quantize`."""
+    sets = additive.quantize(tensors, books, bits, length, shared)
+    return compress_coded(tensors, sets, vector_bits, structure)
+
+
+def compress_coded(
+    tensors: Tensors, sets: Sequence[Codebooks], vector_bits: float | None = None, structure: Structure | None = None
+) -> Compressed:
+    """Format 3: the sets and the rest of the state dict, batch norms folded where the structure is known."""
+    if structure:
+        tensors = folded(tensors, structure.norms)
+    coded = {name for books in sets for name in books.shapes}
+    rest = {name: t for name, t in tensors.items() if name not in coded}
+    network = CodedNetwork(tuple(sets), pieces(rest, vector_bits))
+    content, rate = codebook_file.write(network)
+    return Compressed(content, reports.codebook_table(network, rate, len(content)))
 
 
 def _error_feedback(network: "nn.Module", dataset: str) -> Rounding:

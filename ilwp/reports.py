@@ -1,5 +1,6 @@
 """What the command line says of kernels, rates and the smoothly varying weight hypothesis."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilwp import bitstream, codec, network_file
+from ilwp import bitstream, codebook_file, codec, network_file
 from ilwp.analysis import best_sources, unit_length
 from ilwp.binary import format_of
+from ilwp.codebooks import CodedNetwork
 from ilwp.codec import Rate
 from ilwp.kernels import Kernels, depthwise_kernels
 from ilwp.network_codec import KernelLevels, Levels, Piece, size
@@ -36,7 +38,10 @@ def rate_table(rate: Rate, weights: int) -> str:
 
 def tensor_table(pieces: Mapping[str, Piece], bits: Mapping[str, float], file_bytes: int) -> str:
     """A row a tensor: how it is stored, its weights, bytes and bits a weight; below them the file as a whole."""
-    rows = tensor_rows(pieces, bits)
+    return _table(tensor_rows(pieces, bits), file_bytes)
+
+
+def _table(rows: list[dict[str, Any]], file_bytes: int) -> str:
     weights = sum(row["weights"] for row in rows)
     total = {"tensor": "whole file", "stored": "", "weights": weights, "bytes": file_bytes}
     table = pd.DataFrame([*rows, total])
@@ -53,12 +58,51 @@ def tensor_rows(pieces: Mapping[str, Piece], bits: Mapping[str, float]) -> list[
     ]
 
 
+def codebook_table(network: CodedNetwork, rate: codebook_file.Rate, file_bytes: int) -> str:
+    """The same of a file of format 3, and what codebooks it has."""
+    sets = [
+        f"codebooks {row['set']}: {' + '.join(map(str, row['codewords']))} codewords of {row['length']}, "
+        f"{row['entropy']:.2f} bits a weight"
+        for row in codebook_rows(network)
+    ]
+    return "\n".join([*sets, _table(coded_rows(network, rate), file_bytes)])
+
+
+def codebook_rows(network: CodedNetwork) -> list[dict[str, Any]]:
+    """Of each set: its tensors, codewords a codebook, weights a codeword, entropy of its codes in bits a weight."""
+    return [
+        {
+            "set": i, "tensors": len(books.shapes), "codewords": [len(book) for book in books.books],
+            "length": books.books[0].shape[1], "entropy": books.entropy(),
+        }
+        for i, books in enumerate(network.sets, start=1)
+    ]  # fmt: skip
+
+
+def coded_rows(network: CodedNetwork, rate: codebook_file.Rate) -> list[dict[str, Any]]:
+    """How each tensor of a file of format 3 is stored, its weights and bytes, and the bytes of each set's codebooks."""
+    rows: list[dict[str, Any]] = []
+    for i, books in enumerate(network.sets, start=1):
+        stored = f"codebooks {i}"
+        rows.append({"tensor": f"({stored})", "stored": "", "weights": 0, "bytes": rate.books[i - 1] / 8})
+        rows += [
+            {"tensor": name, "stored": stored, "weights": math.prod(shape), "bytes": rate.codes[name] / 8}
+            for name, shape in books.shapes.items()
+        ]
+    return rows + tensor_rows(network.rest, rate.rest)
+
+
 def inspected(content: bytes) -> tuple[dict[str, Any], str]:
     """What is in an `.ilwp` file, as plain values and as text; raises IlwpError as reading it does."""
     if format_of(content) == network_file.VERSION:
         pieces = network_file.read(content)
         _, bits = network_file.write(pieces)
         return {"format": 2, "tensors": tensor_rows(pieces, bits)}, tensor_table(pieces, bits, len(content))
+    if format_of(content) == codebook_file.VERSION:
+        network = codebook_file.read(content)
+        _, shares = codebook_file.write(network)
+        summary = {"format": 3, "sets": codebook_rows(network), "tensors": coded_rows(network, shares)}
+        return summary, codebook_table(network, shares, len(content))
     coded, other = bitstream.read(content)
     kernels = codec.decode(coded)
     _, rate = bitstream.write(coded, other)

@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors
 import safetensors.numpy
 
-from ilwp import bitstream, codec, network_codec, network_file
+from ilwp import bitstream, codebook_file, codec, network_codec, network_file
 from ilwp.binary import format_of
 from ilwp.bitstream import Tensors
 from ilwp.errors import IlwpError, about
@@ -50,6 +50,8 @@ def decoded(content: bytes) -> Tensors:
     """The state dict that an `.ilwp` file stands for."""
     if format_of(content) == network_file.VERSION:
         return network_codec.decode(network_file.read(content))
+    if format_of(content) == codebook_file.VERSION:
+        return in_network_order(codebook_file.read(content).tensors())
     coded, other = bitstream.read(content)
     kernels = codec.decode(coded)
     return in_network_order(other | with_kernels(kernels, kernels))
