@@ -44,10 +44,13 @@ def learn(vectors: np.ndarray, books: int, bits: int) -> tuple[np.ndarray, np.nd
 
     faiss.omp_set_num_threads(1)
     quantizer = faiss.ResidualQuantizer(vectors.shape[1], books, bits)
-    quantizer.max_beam_size = BEAM
+    quantizer.train_type = faiss.ResidualQuantizer.Train_default  # k-means, which needs no more vectors than codewords
     quantizer.cp.min_points_per_centroid = 1  # fewer are no reason to print a warning
     vectors = np.ascontiguousarray(vectors)
+    # a codebook is learned from what all sums in the beam leave, so those must be few of many
+    quantizer.max_beam_size = max(min(BEAM, (1 << bits) // 32), 1)
     quantizer.train(vectors)
+    quantizer.max_beam_size = min(BEAM, 1 << bits)  # codes come out wrong where there are fewer sums than it holds
     codes = faiss.unpack_bitstrings(quantizer.compute_codes(vectors), books, bits)
     learned = faiss.vector_to_array(quantizer.codebooks).reshape(books, 1 << bits, -1)
     return learned, codes.astype(np.int32)

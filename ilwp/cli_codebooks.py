@@ -31,6 +31,13 @@ _OPTIONS = [
 ]  # fmt: skip
 
 
+def _number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse NaN, which lies in every range for click."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number", context, parameter)
+    return value
+
+
 def codebook_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of additive quantization."""
     for option in reversed(_OPTIONS):
@@ -55,32 +62,34 @@ def refuse(context: click.Context, options: Sequence[str], what: str) -> None:
 @click.command()
 @click.argument("network", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: NETWORK with suffix .ilwp]")
-@click.option("--method", type=click.Choice(list(RATES)), required=True)
+@click.option("--method", type=click.Choice(list(RATES)), default="weight-fixing", show_default=True)
 @click.option("--graph", metavar="GRAPH", required=True, help="The network itself, as in `ilwp compress`.")
 @click.option("--width", type=float, default=1.0, show_default=True, help="Its width multiplier.")
 @click.option("--dataset", type=click.Choice(["cifar10", "cifar100", "digits"]), default="cifar10", show_default=True)
 @click.option(
     "--delta", type=click.FloatRange(0, 1 / 9, min_open=True, max_open=True), default=0.03, show_default=True,
-    help="weight-fixing: mean relative distance that weights may move; the larger, the smaller the file.",
+    callback=_number, help="weight-fixing: mean relative distance that weights may move; the larger, the smaller the file.",
 )  # fmt: skip
 @codebook_options
 @click.option(
-    "--epochs", type=click.FloatRange(0, 1000, min_open=True), default=3.0, show_default=True,
+    "--epochs", type=click.FloatRange(0, 1000, min_open=True), default=3.0, show_default=True, callback=_number,
     help="In each of weight fixing's ten steps, or of additive quantization in all; may be a fraction.",
 )  # fmt: skip
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, 1, min_open=True),
+    "--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=_number,
     help="[default: 2e-5 for weight-fixing, 1e-3 for additive]",
 )  # fmt: skip
 @click.option(
-    "--vector-bits", type=click.FloatRange(2, 16), help="Bits of batch norms and biases; without, they stay exact."
-)
+    "--vector-bits", type=click.FloatRange(2, 16), callback=_number,
+    help="Bits of batch norms and biases in no codebook; without, they stay exact.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 @click.pass_context
 def finetune(
     context: click.Context, /, network: Path, output: Path | None, method: str, graph: str, width: float,
-    dataset: str, delta: float, epochs: float, learning_rate: float | None, vector_bits: float | None, seed: int, quiet: bool, **options: Any,
+    dataset: str, delta: float, epochs: float, learning_rate: float | None, vector_bits: float | None, seed: int,
+    quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a network so that its weights come from codebooks, and write it as an .ilwp file.
 
