@@ -1,59 +1,146 @@
-"""Weight fixing and additive quantization beside our codec: bytes, accuracy, and what fine-tuning costs.
+"""Our codec and its neighbours without any training: bytes of files against accuracy.
 
-    ILWP_DATA=... python benchmarks/neighbours.py    (`make bench-neighbours`; two hours, most of them fine-tuning)
+    ILWP_DATA=... python benchmarks/neighbours.py    (`make bench-neighbours`; 20 minutes, most of them evaluating)
 
-Fine-tuning is resumable: finished runs are read from checkpoints/neighbours, and each is written to the results as soon
-as it is there. Weight fixing is published with three epochs a step; here it gets `STEP_EPOCHS`.
+Depthwise kernels alone, all else as trained or, where channels change places, of 16 bits; and whole networks, with
+batch norms folded and of 8 bits. What networks.json and the runs' records hold is not measured again. Linear
+quantization with Huffman codes has no file format for whole networks: its code words, tables and steps are counted,
+names are not. ILWP-ILL is of the network that was trained with the inter-layer loss. Weight fixing without training
+takes its ten steps at once.
 """
 
-from pathlib import Path
+from collections.abc import Iterator
 
+import numpy as np
 import torch
 from results import TRAINED, load, save
 
-from ilwp import datasets
-from ilwp.finetuned_methods import AdditiveQuantization, WeightFixing
-from ilwp.finetuning import Method, Round, Tuning, finetune
-from ilwp.paths import CHECKPOINTS
+from ilwp import additive, codebook_file, datasets, network_file, weight_fixing
+from ilwp.codebooks import Codebooks, CodedNetwork, cut, ordered
+from ilwp.compression import Structure, compress_coded, compress_network, structure_of
+from ilwp.entropy_coding import code_lengths, encode_table
+from ilwp.entropy_coding import encode as huffman_encode
+from ilwp.finetuned_methods import WeightFixing
+from ilwp.kernels import depthwise_kernels
+from ilwp.network_codec import Plan, decode, encode
+from ilwp.networks.tensors import load_tensors
+from ilwp.norms import folded
+from ilwp.quantization import dequantize, fit, quantize
+from ilwp.state_dicts import decoded
+from ilwp.training import evaluate
 
-STEP_EPOCHS = 0.5
-FIXING = Tuning(epochs=STEP_EPOCHS, learning_rate=2e-5)
-ADDITIVE = Tuning(epochs=1, learning_rate=1e-3)
-RUNS = [
-    ("MobileNet", "weight fixing", 0.03),
-    ("MobileNet", "additive", (3, 8, 8, True)),
-    ("MobileNet", "weight fixing", 0.06),
-    ("MobileNet", "additive", (2, 8, 8, True)),
-    ("MobileNet", "weight fixing", 0.015),
-    ("MobileNet", "none", 3),
-    ("ShuffleNetV2", "weight fixing", 0.06),
-    ("ShuffleNetV2", "additive", (3, 8, 8, True)),
-    ("MobileNet", "additive", (3, 8, 8, False)),
-    ("ShuffleNetV2", "weight fixing", 0.03),
-    ("ShuffleNetV2", "additive", (2, 8, 8, True)),
-]
+VECTOR_BITS = 8
+NETWORKS = ("MobileNet", "ShuffleNetV2")
+WITH_LOSS = "MobileNet, inter-layer loss"
+PLANS = [(7.5, 7.0), (7.0, 6.0)]  # bits of kernels and of dense weights
+HUFFMAN_BITS = [8, 6, 5]
+KERNEL_BITS = [7, 6, 5]
+DELTAS = [0.015, 0.03, 0.06]
+BOOKS = [(3, 8, 8), (4, 8, 8)]  # codebooks, bits of a code, weights in a codeword
+KERNEL_BOOKS = [(1, 8, 9), (2, 8, 9), (3, 6, 9)]
+Tensors = dict[str, np.ndarray]
+Point = tuple[str, str, int, Tensors]  # method, setting, bytes, and the state dict that the file decodes to
 
 
-def tuned(name: str, method: str, setting: object) -> tuple[Method, list[Round]]:
-    """A network fine-tuned with a method, and what every round did."""
-    _, network = load(name)
-    network = network.to(memory_format=torch.channels_last)
-    if method == "weight fixing":
-        chosen, tuning = WeightFixing(network, setting), FIXING
-    elif method == "additive":
-        books, bits, length, shared = setting
-        chosen, tuning = AdditiveQuantization(network, 3, books, bits, length, shared), ADDITIVE
-    else:
-        chosen, tuning = Method(network, setting), Tuning(epochs=1, learning_rate=2e-5)
-    folder = CHECKPOINTS / "neighbours" / f"{name}-{method}-{setting}".replace(" ", "")
-    return chosen, finetune(chosen, tuning, datasets.load("cifar10"), folder)
+def huffman(tensors: Tensors, bits: int) -> tuple[int, Tensors]:
+    """Bytes of linear quantization, a range a tensor, with one Huffman table for weights and one for vectors."""
+    total, back = 0, dict(tensors)
+    for dense, depth in ((True, bits), (False, VECTOR_BITS)):
+        names = [n for n, t in tensors.items() if t.dtype == np.float32 and (t.ndim > 1) == dense and np.ptp(t) > 0]
+        steps = {n: fit(float(tensors[n].min()), float(tensors[n].max()), depth, True) for n in names}
+        levels = {n: quantize(tensors[n], steps[n]) for n in names}
+        symbols = np.concatenate([v.ravel() for v in levels.values()]).astype(np.int64) + (1 << (depth - 1))
+        lengths = code_lengths(np.bincount(symbols))
+        total += (len(huffman_encode(symbols, lengths)) + len(encode_table(lengths))) // 8 + 4 * len(names)
+        back |= {n: dequantize(levels[n], steps[n]).astype(np.float32) for n in names}
+    return total, back
+
+
+def fixed(tensors: Tensors, delta: float) -> Codebooks:
+    """Weight fixing of all these tensors, the ten steps at once."""
+    weights = cut(tensors, 1)[:, 0]
+    mask = np.zeros(len(weights), bool)
+    for step, share in enumerate(weight_fixing.SHARES, start=1):
+        done = weight_fixing.fix(weights, mask, share, weight_fixing.tolerance(delta, step))
+        weights, mask = done.weights, done.fixed
+    values, codes = np.unique(weights, return_inverse=True)
+    shapes = {name: t.shape for name, t in tensors.items()}
+    return ordered(Codebooks(shapes, (values[:, None],), codes.reshape(-1, 1).astype(np.int32)))
+
+
+def of_kernels(tensors: Tensors, structure: Structure) -> Iterator[Point]:
+    """Files of depthwise kernels alone, beyond those of which runs have records."""
+    kernels = {n: tensors[n] for n in depthwise_kernels(tensors)}
+    for method in ("aligned", "multiset"):
+        for bits in KERNEL_BITS:
+            pieces = encode(
+                tensors, Plan(method=method, bits=bits, range="network", dense_bits=16), structure.symmetries
+            )
+            file, _ = network_file.write({n: pieces[n] for n in kernels})
+            yield method, f"{bits} bits", len(file), decode(pieces)
+    for delta in DELTAS:
+        yield coded("weight fixing", f"{delta:g}", [fixed(kernels, delta)], tensors)
+    for shared in (True, False):
+        for books, bits, length in KERNEL_BOOKS:
+            sets = additive.quantize(kernels, books, bits, length, shared)
+            yield coded(f"additive{'' if shared else ', own codebooks'}", str((books, bits, length)), sets, tensors)
+
+
+def of_networks(tensors: Tensors, structure: Structure) -> Iterator[Point]:
+    """Files of whole networks."""
+    small = folded(tensors, structure.norms)
+    for bits in HUFFMAN_BITS:
+        yield "linear + Huffman", f"{bits} bits", *huffman(small, bits)
+    for method in ("baseline", "fss", "lss", "aligned"):
+        yield from planned(method, tensors, structure)
+    pooled = {name: tensors[name] for name in WeightFixing(structure.network, DELTAS[0]).pool}
+    for delta in DELTAS:
+        file = compress_coded(tensors, [fixed(pooled, delta)], VECTOR_BITS, structure).content
+        yield "weight fixing", f"{delta:g}", len(file), decoded(file)
+    for shared in (True, False):
+        for chosen in BOOKS:
+            sets = additive.quantize(tensors, *chosen, shared)
+            file = compress_coded(tensors, sets, VECTOR_BITS, structure).content
+            yield f"additive{'' if shared else ', own codebooks'}", str(chosen), len(file), decoded(file)
+
+
+def planned(method: str, tensors: Tensors, structure: Structure) -> Iterator[Point]:
+    """Files of format 2 of whole networks."""
+    for bits, dense_bits in PLANS:
+        plan = Plan(method=method, bits=bits, range="network", dense_bits=dense_bits, vector_bits=VECTOR_BITS)
+        file = compress_network(tensors, plan, structure).content
+        yield f"ILWP {method}", f"{bits:g} and {dense_bits:g} bits", len(file), decoded(file)
+
+
+def coded(method: str, setting: str, sets: list[Codebooks], tensors: Tensors) -> Point:
+    """A file of sets and nothing else."""
+    network = CodedNetwork(tuple(sets), {})
+    return method, setting, len(codebook_file.write(network)[0]), tensors | network.tensors()
 
 
 def main() -> None:
+    """Both networks, alone and as a whole."""
     torch.set_num_threads(1)
-    for run in RUNS:
-        method, history = tuned(*run)
-        print(run, history[-1], sum(r.seconds for r in history), flush=True)
+    images = datasets.load("cifar10")
+    rows = []
+
+    def measure(network: str, module: torch.nn.Module, scope: str, points: Iterator[Point]) -> None:
+        for method, setting, size, tensors in points:
+            load_tensors(module, tensors)
+            found = {"network": network, "scope": scope, "method": method, "setting": setting, "bytes": size,
+                     "accuracy": evaluate(module, images)}  # fmt: skip
+            print(found, flush=True)
+            rows.append(found)
+
+    for name in NETWORKS:
+        tensors, module = load(name)
+        structure = structure_of(*TRAINED[name][1:], tensors)
+        measure(name, module, "kernels", of_kernels(tensors, structure))
+        measure(name, module, "whole", of_networks(tensors, structure))
+    tensors, module = load(WITH_LOSS)
+    structure = structure_of(*TRAINED[WITH_LOSS][1:], tensors)
+    measure("MobileNet", module, "whole", planned("ill", tensors, structure))
+    save("neighbours", rows)
 
 
 if __name__ == "__main__":

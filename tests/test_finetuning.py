@@ -147,5 +147,5 @@ def test_fine_tuning_lowers_the_loss_of_a_coarsely_quantized_network(images: dat
     method = AdditiveQuantization(nn.Sequential(*small, nn.Linear(16, 10)), 2, 2, 3, 4, True)
     tuning = replace(TUNING, epochs=10, learning_rate=0.03)
     history = finetune(method, tuning, images, tmp_path, progress=False)
-    assert history[-1].loss < 0.8 * history[0].loss
+    assert history[-1].loss < 0.9 * history[0].loss
     assert history[-1].accuracy == evaluate(method.network, images)
