@@ -68,7 +68,7 @@ def refuse(context: click.Context, options: Sequence[str], what: str) -> None:
 @click.option("--dataset", type=click.Choice(["cifar10", "cifar100", "digits"]), default="cifar10", show_default=True)
 @click.option(
     "--delta", type=click.FloatRange(0, 1 / 9, min_open=True, max_open=True), default=0.03, show_default=True,
-    callback=_number, help="weight-fixing: mean relative distance that weights may move; the larger, the smaller the file.",
+    callback=_number, help="weight-fixing: how far weights may move, relative, in the mean; more makes a smaller file.",
 )  # fmt: skip
 @codebook_options
 @click.option(

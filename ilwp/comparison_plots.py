@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from ilwp.plots import COLOURS, INK, MARKERS
 
@@ -24,6 +25,25 @@ ROUNDINGS = {  # of dense weights; the number is what a bit may cost, in squared
     "trellis, 0": ("trellis", "#e69f00", "v", "--"),
     "trellis, 0.1": ("trellis, a bit may cost 0.1", "#d55e00", "s", "--"),
     "trellis, 0.3": ("trellis, a bit may cost 0.3", "#882255", "D", "--"),
+}
+# method -> the same, and whether its markers are filled
+NEIGHBOURS = {
+    "ILWP baseline": ("ILWP baseline", COLOURS["baseline"], MARKERS["baseline"], "-", True),
+    "ILWP fss": ("ILWP-FSS", COLOURS["fss"], MARKERS["fss"], "-", True),
+    "ILWP lss": ("ILWP-LSS", COLOURS["lss"], MARKERS["lss"], "-", True),
+    "ILWP ill": ("ILWP-ILL", COLOURS["ill"], MARKERS["ill"], "-", True),
+    "aligned": (*CODECS["ilwp aligned"], True),
+    "ILWP aligned": (*CODECS["ilwp aligned"], True),
+    "multiset": ("a set", "#0072b2", "o", "-", False),
+    "ilwp": ("a set", "#0072b2", "o", "-", False),
+    "ilwp, images": ("a set, with images", "#0072b2", "*", "-", True),
+    "NNCodec": (*CODECS["NNCodec"], True),
+    "linear + Huffman": ("linear + Huffman", "#8c8c8c", "d", ":", True),
+    "weight fixing": ("weight fixing, not fine-tuned", "#882255", "D", ":", False),
+    "weight fixing, fine-tuned": ("weight fixing, fine-tuned", "#882255", "D", "-", True),
+    "additive": ("additive, not fine-tuned", "#332288", "p", ":", False),
+    "additive, own codebooks": ("additive, own codebooks", "#8878c3", "h", ":", False),
+    "additive, fine-tuned": ("additive, fine-tuned", "#332288", "p", "-", True),
 }
 GENERAL = ("zstd", "lzma", "brotli")
 
@@ -77,3 +97,21 @@ def _accuracies(ax: Axes, networks: pd.DataFrame, column: str, styles: dict[str,
         points = networks[networks[column] == name].sort_values("bytes")
         ax.plot(points["bytes"] / 1000, points["accuracy"], color=colour, marker=marker, linestyle=line, label=title)
     ax.set(xlabel="file (kB)", ylabel="top-1 accuracy (%)")
+
+
+def neighbours(ax: Axes, points: pd.DataFrame, below: float) -> None:
+    """Accuracy against kilobytes of one network in one scope, down to `below` points under the network as trained."""
+    trained = float(points[points["method"] == "float32"]["accuracy"].iloc[0])
+    ax.axhline(trained, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    shown = points[points["accuracy"] > trained - below]
+    for method, (title, colour, marker, line, filled) in NEIGHBOURS.items():
+        found = shown[shown["method"] == method].sort_values("bytes")
+        if len(found):
+            face = colour if filled else "white"
+            kilobytes = found["bytes"] / 1000
+            (drawn,) = ax.plot(kilobytes, found["accuracy"], label=title, color=colour, marker=marker, linestyle=line)
+            drawn.set(markerfacecolor=face, linewidth=1.3)
+    ax.set(xscale="log", xlabel="file (kB)", ylabel="top-1 accuracy (%)", ylim=(trained - below, trained + 0.8))
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
