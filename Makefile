@@ -3,7 +3,7 @@ BIN := .venv/bin
 PROFILE ?= cpu
 ENGINE ?= local
 
-.PHONY: help setup book pdf test test-site grid status test-slurm bench-peers clean
+.PHONY: help setup book pdf test test-site grid status test-slurm bench-peers bench-neighbours clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -15,6 +15,7 @@ help:
 	@echo "make status  say what of PROFILE is done, running, failed or missing"
 	@echo "make test-slurm   run the smoke grid through a SLURM started for it"
 	@echo "make bench-peers  measure the codec beside its peers, in an environment of its own; needs ILWP_DATA"
+	@echo "make bench-neighbours  measure weight fixing and additive quantization beside it; needs ILWP_DATA"
 	@echo "make clean   remove what the book's build has made"
 
 setup: .venv/.done
@@ -62,6 +63,9 @@ test-slurm: .venv/.done
 bench-peers: .venv-peers/.done
 	for name in kernels ablation tried trellis search inter_layer networks; do \
 		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
+
+bench-neighbours: .venv/.done
+	for name in neighbours neighbours_tuned; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf _build book/notebooks

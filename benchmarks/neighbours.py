@@ -32,12 +32,12 @@ from ilwp.training import evaluate
 VECTOR_BITS = 8
 NETWORKS = ("MobileNet", "ShuffleNetV2")
 WITH_LOSS = "MobileNet, inter-layer loss"
-PLANS = [(7.5, 7.0), (7.0, 6.0)]  # bits of kernels and of dense weights
+PLANS = [(7.0, 6.0)]  # bits of kernels and of dense weights
 HUFFMAN_BITS = [8, 6, 5]
 KERNEL_BITS = [7, 6, 5]
-DELTAS = [0.015, 0.03, 0.06]
-BOOKS = [(3, 8, 8), (4, 8, 8)]  # codebooks, bits of a code, weights in a codeword
-KERNEL_BOOKS = [(1, 8, 9), (2, 8, 9), (3, 6, 9)]
+DELTAS = [0.015, 0.03]
+BOOKS = [(3, 8, 8)]  # codebooks, bits of a code, weights in a codeword
+KERNEL_BOOKS = [(1, 8, 9), (2, 8, 9)]
 Tensors = dict[str, np.ndarray]
 Point = tuple[str, str, int, Tensors]  # method, setting, bytes, and the state dict that the file decodes to
 
@@ -137,6 +137,7 @@ def main() -> None:
         structure = structure_of(*TRAINED[name][1:], tensors)
         measure(name, module, "kernels", of_kernels(tensors, structure))
         measure(name, module, "whole", of_networks(tensors, structure))
+        save("neighbours", rows)
     tensors, module = load(WITH_LOSS)
     structure = structure_of(*TRAINED[WITH_LOSS][1:], tensors)
     measure("MobileNet", module, "whole", planned("ill", tensors, structure))

@@ -6,12 +6,15 @@ however often the work was interrupted.
 """
 
 import hashlib
+import itertools
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -96,8 +99,8 @@ def finetune(
 ) -> list[Round]:
     """Run all rounds, going on from the newest whole checkpoint in `folder`; the network is left in evaluation mode.
 
-    Raises IlwpError if another process is at work there, the folder belongs to another run, or the loss stops being
-    finite.
+    Raises IlwpError if another process is at work there, the folder belongs to another run, or a weight or the loss is
+    not finite.
     """
     network = method.network
     where = next(network.parameters()).device
@@ -155,21 +158,20 @@ def _round(
     return total.item() / seen, seen
 
 
-def _shuffled(images: datasets.Images, tuning: Tuning, number: int, count: int) -> Any:
+def _shuffled(
+    images: datasets.Images, tuning: Tuning, number: int, count: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """`count` batches, as many epochs as they take."""
-    epoch, given = 0, 0
-    while given < count:
-        for batch in datasets.batches(images, tuning.batch_size, (tuning.seed * 1009 + number) * 1009 + epoch):
-            if given == count:
-                return
-            given += 1
-            yield batch
-        epoch += 1
+    seeds = itertools.count((tuning.seed * 1009 + number) * 1009)
+    epochs = (datasets.batches(images, tuning.batch_size, seed) for seed in seeds)
+    return itertools.islice(itertools.chain.from_iterable(epochs), count)
 
 
 def _digest(network: nn.Module) -> str:
-    """Tells one network from another by its weights."""
+    """Tells one network from another by its weights; raises IlwpError where one is no finite number."""
     digest = hashlib.sha256()
     for name, tensor in arrays(network).items():
+        if not np.isfinite(tensor).all():
+            raise IlwpError(f"{name} holds NaN or infinite weights: the network did not train")
         digest.update(name.encode() + tensor.tobytes())
     return digest.hexdigest()

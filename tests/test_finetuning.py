@@ -73,11 +73,23 @@ def test_a_folder_of_another_run_is_refused(images: datasets.Images, tmp_path: P
 
 
 def test_a_loss_that_is_no_number_ends_in_one_line(images: datasets.Images, tmp_path: Path):
-    method = METHODS["none"]()
-    next(method.network.parameters()).data.fill_(torch.nan)
+    class Diverging(Method):
+        def logits(self, x: torch.Tensor) -> torch.Tensor:
+            return super().logits(x) * torch.inf
+
+    method = Diverging(build("mobilenet", 10, 0.1), 3)
     with pytest.raises(IlwpError, match=r"^the loss became nan: lower the learning rate$"):
         finetune(method, TUNING, images, tmp_path, progress=False)
     assert not list(tmp_path.glob("*.pt"))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", METHODS)
+def test_a_network_that_did_not_train_is_refused(name: str, bad: float, images: datasets.Images, tmp_path: Path):
+    method = METHODS[name]()
+    next(method.network.parameters()).data[0] = bad
+    with pytest.raises(IlwpError, match=r"^0.0.weight holds NaN or infinite"):
+        finetune(method, TUNING, images, tmp_path, progress=False)
 
 
 def test_weight_fixing_ends_with_all_weights_and_biases_fixed(images: datasets.Images, tmp_path: Path):
