@@ -30,10 +30,10 @@ VECTOR_BITS = 8
 RUNS = [
     ("MobileNet", "weight fixing", 0.03, 0.5),
     ("MobileNet", "additive", (3, 8, 8), 2),
+    ("MobileNet", "none", None, 1),
     ("MobileNet", "weight fixing", 0.06, 0.25),
     ("ShuffleNetV2", "weight fixing", 0.03, 0.25),
     ("MobileNet", "additive", (2, 8, 8), 2),
-    ("MobileNet", "none", None, 1),
     ("ShuffleNetV2", "additive", (3, 8, 8), 1),
     ("MobileNet", "weight fixing", 0.015, 0.25),
 ]
