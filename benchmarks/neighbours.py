@@ -30,7 +30,7 @@ from ilwp.state_dicts import decoded
 from ilwp.training import evaluate
 
 VECTOR_BITS = 8
-NETWORKS = ("MobileNet", "ShuffleNetV2")
+NETWORK = "MobileNet"
 WITH_LOSS = "MobileNet, inter-layer loss"
 PLANS = [(7.0, 6.0)]  # bits of kernels and of dense weights
 HUFFMAN_BITS = [8, 6, 5]
@@ -119,28 +119,26 @@ def coded(method: str, setting: str, sets: list[Codebooks], tensors: Tensors) ->
 
 
 def main() -> None:
-    """Both networks, alone and as a whole."""
+    """MobileNet, and for ILWP-ILL the one trained with the loss."""
     torch.set_num_threads(1)
     images = datasets.load("cifar10")
     rows = []
 
-    def measure(network: str, module: torch.nn.Module, scope: str, points: Iterator[Point]) -> None:
+    def measure(module: torch.nn.Module, scope: str, points: Iterator[Point]) -> None:
         for method, setting, size, tensors in points:
             load_tensors(module, tensors)
-            found = {"network": network, "scope": scope, "method": method, "setting": setting, "bytes": size,
+            found = {"network": NETWORK, "scope": scope, "method": method, "setting": setting, "bytes": size,
                      "accuracy": evaluate(module, images)}  # fmt: skip
             print(found, flush=True)
             rows.append(found)
 
-    for name in NETWORKS:
-        tensors, module = load(name)
-        structure = structure_of(*TRAINED[name][1:], tensors)
-        measure(name, module, "kernels", of_kernels(tensors, structure))
-        measure(name, module, "whole", of_networks(tensors, structure))
-        save("neighbours", rows)
+    tensors, module = load(NETWORK)
+    structure = structure_of(*TRAINED[NETWORK][1:], tensors)
+    measure(module, "kernels", of_kernels(tensors, structure))
+    measure(module, "whole", of_networks(tensors, structure))
     tensors, module = load(WITH_LOSS)
     structure = structure_of(*TRAINED[WITH_LOSS][1:], tensors)
-    measure("MobileNet", module, "whole", planned("ill", tensors, structure))
+    measure(module, "whole", planned("ill", tensors, structure))
     save("neighbours", rows)
 
 

@@ -11,7 +11,7 @@ from ilwp.kernels import Kernels
 from ilwp.paths import RUNS
 from ilwp.records import read_record
 
-RECORDS = {"MobileNet": "mobilenet", "ShuffleNetV2": "shufflenetv2"}
+RECORDS = {"MobileNet": "mobilenet"}
 COST = ["epochs", "images", "minutes"]
 
 
@@ -25,7 +25,7 @@ def points() -> pd.DataFrame:
     frames = [comparison.results("neighbours"), networks, *map(_kernels, RECORDS), tuned]
     columns = ["network", "scope", "method", "setting", "bytes", "accuracy", *COST]
     found = pd.concat(frames, ignore_index=True).reindex(columns=columns)
-    return found.fillna(dict.fromkeys(COST, 0))
+    return found[found["network"].isin(RECORDS)].fillna(dict.fromkeys(COST, 0))
 
 
 def _kernels(network: str) -> pd.DataFrame:
