@@ -1,6 +1,6 @@
 """Our codec and its neighbours without any training: bytes of files against accuracy.
 
-    ILWP_DATA=... python benchmarks/neighbours.py    (`make bench-neighbours`; 20 minutes, most of them evaluating)
+    ILWP_DATA=... python benchmarks/neighbours.py    (`make bench-neighbours`; 10 minutes, most of them evaluating)
 
 Depthwise kernels alone, all else as trained or, where channels change places, of 16 bits; and whole networks, with
 batch norms folded and of 8 bits. What networks.json and the runs' records hold is not measured again. Linear
