@@ -63,7 +63,8 @@ def _columns(stack: Stack, code: Code, count: int, columns: int) -> np.ndarray:
 
 def _members(cells: np.ndarray) -> list[np.ndarray]:
     """The channels of each cell."""
-    return [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
+    order = np.argsort(cells, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(cells[order])) + 1)
 
 
 def _pool(piece: KernelLevels, channels: Sequence[int]) -> int:

@@ -11,6 +11,8 @@ MAGIC = b"ILWP"
 LATEST = 3  # of the formats
 LONGEST_NAME = 255
 LONGEST_VARINT = 5  # bytes, for numbers below 2 ** 35
+MOST_LAYERS = 1 << 10  # of depthwise kernels, since each may be predicted from all before it
+WEIGHTS = (1 << 20, 2048)  # how many a file may stand for, and how many more for each of its bytes
 
 
 def pack_name(before: str, name: str) -> bytes:
@@ -37,6 +39,11 @@ def pack_varint(number: int) -> bytes:
     """
     low = bytes([number & 127])
     return low if number < 128 else bytes([number & 127 | 128]) + pack_varint(number >> 7)
+
+
+def room(limit: tuple[int, int], file_bytes: int) -> int:
+    """What a file of so many bytes may stand for, so that a short one can fill neither memory nor time."""
+    return limit[0] + limit[1] * file_bytes
 
 
 @dataclass

@@ -33,7 +33,7 @@ import safetensors
 import safetensors.numpy
 from bitarray import bitarray
 
-from ilwp.binary import LONGEST_NAME, MAGIC, Reader, opened, pack_name
+from ilwp.binary import LONGEST_NAME, MAGIC, MOST_LAYERS, WEIGHTS, Reader, opened, pack_name, room
 from ilwp.codec import Coded, Rate, Settings
 from ilwp.coded_section import read_section, write_section
 from ilwp.errors import IlwpError
@@ -62,8 +62,9 @@ def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
     settings = coded.settings
     channels = [len(coded.first), *map(len, coded.levels)]
     height, width = coded.first.shape[1:]
-    if sum(channels) * height * width > MOST_WEIGHTS or max(height, width) > 255 or len(channels) > 65_535:
-        raise IlwpError(f"this network is too large for the format: at most {MOST_WEIGHTS:,} depthwise weights")
+    if sum(channels) * height * width > MOST_WEIGHTS or max(height, width) > 255 or len(channels) > MOST_LAYERS:
+        most = f"{MOST_WEIGHTS:,} depthwise weights in {MOST_LAYERS:,} layers"
+        raise IlwpError(f"this network is too large for the format: at most {most}")
     section, index_bits, texture_bits = write_section(coded, channels)
     flags = sum(1 << i for i, (name, _, value) in enumerate(FLAGS) if getattr(settings, name) == value)
     stored = coded.quantizers[:1] if settings.range == "network" else coded.quantizers
@@ -77,6 +78,7 @@ def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
     file = content + tail
     file += struct.pack("<I", zlib.crc32(file))
     raw_bits, other_bits = 32 * coded.first.size, 8 * len(tail)
+    _check_room(sum(channels) * height * width, len(file))
     side_bits = 8 * len(file) - texture_bits - index_bits - raw_bits - other_bits
     return file, Rate(texture_bits, index_bits, raw_bits, side_bits, other_bits)
 
@@ -97,8 +99,9 @@ def read(file: bytes) -> tuple[Coded, Tensors]:
     chosen = {name: values[flags >> i & 1] for i, (name, *values) in enumerate(FLAGS)}
     settings = Settings(method=METHODS[method], bits=bits, **chosen)
     names, channels = _names_and_channels(reader, layers)
-    if sum(channels) * height * width > MOST_WEIGHTS or 0 in channels:
+    if sum(channels) * height * width > MOST_WEIGHTS or 0 in channels or layers > MOST_LAYERS:
         raise IlwpError(f"this file claims an impossible number of weights (at most {MOST_WEIGHTS:,} are allowed)")
+    _check_room(sum(channels) * height * width, len(file))
     first = np.frombuffer(reader.take(4 * channels[0] * height * width), "<f4").reshape(-1, height, width)
     quantizers = _quantizers(reader, settings, layers - 1)
     section = bitarray(endian="big")
@@ -107,6 +110,11 @@ def read(file: bytes) -> tuple[Coded, Tensors]:
     shaped = tuple(k.reshape(-1, height, width) for k in levels)
     coded = Coded(settings, tuple(names), first.astype(np.float32), shaped, tuple(indices), quantizers)
     return coded, _other_tensors(reader.rest(), names)
+
+
+def _check_room(weights: int, file_bytes: int) -> None:
+    if weights > room(WEIGHTS, file_bytes):
+        raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
 
 
 def _names_and_channels(reader: Reader, layers: int) -> tuple[list[str], list[int]]:

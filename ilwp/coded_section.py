@@ -10,6 +10,8 @@ from ilwp.errors import IlwpError
 from ilwp.prediction import SEARCHES
 from ilwp.quantization import fit
 
+MOST_SEARCHED = 1 << 14  # kernels of a layer with indices: taking one number apart costs their square
+
 
 def write_section(coded: Coded, channels: list[int]) -> tuple[bytes, int, int]:
     """The coded section, and how many of its bits are indices and code words."""
@@ -76,6 +78,8 @@ def _index_bits(count: int, base: int) -> int:
 
 
 def _pack_indices(indices: np.ndarray, base: int) -> bitarray:
+    if len(indices) > MOST_SEARCHED:
+        raise IlwpError(f"a layer that is searched for has more than {MOST_SEARCHED:,} kernels: choose another method")
     number = 0
     for index in reversed(indices.tolist()):
         number = number * base + index
@@ -86,7 +90,7 @@ def _pack_indices(indices: np.ndarray, base: int) -> bitarray:
 def _unpack_indices(bits: bitarray, count: int, base: int) -> tuple[np.ndarray, int]:
     # the exact length is costly to know for the absurd counts of a forged file, this lower bound is not
     least = count * (base.bit_length() - 1)
-    if least > len(bits) or (length := _index_bits(count, base)) > len(bits):
+    if count > MOST_SEARCHED or least > len(bits) or (length := _index_bits(count, base)) > len(bits):
         raise IlwpError("the file's indices end too soon")
     number, digits = (ba2int(bits[:length]) if length else 0), []
     for _ in range(count):

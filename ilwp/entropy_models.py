@@ -126,7 +126,7 @@ def _read_model(reader: Reader, kind: int, reach: int) -> Model:
     if kind < KINDS.index("table"):
         return Geometric(reach, reader.take(1)[0], reader.take(1)[0] if kind else None)
     bits = bitarray(endian="big")
-    bits.frombytes(reader.content[reader.position :][: 4 * (2 * reach + 1)])
+    bits.frombytes(reader.content[reader.position : reader.position + 4 * (2 * reach + 1)])
     eighths, used = decode_lengths(bits, 2 * reach + 1, LONGEST)
     reader.take(-(-used // 8))
     return Table(tuple(eighths.tolist()))

@@ -37,7 +37,7 @@ import constriction
 import numpy as np
 
 from ilwp.ans_section import pop, push
-from ilwp.binary import MAGIC, Reader, opened, pack_name, pack_varint
+from ilwp.binary import MAGIC, MOST_LAYERS, WEIGHTS, Reader, opened, pack_name, pack_varint, room
 from ilwp.entropy_models import Code, fit, read_code
 from ilwp.errors import IlwpError
 from ilwp.network_codec import WEIGHTS, Exact, KernelLevels, Levels, Piece, size
@@ -46,9 +46,12 @@ from ilwp.prediction import PAPER_METHODS
 VERSION = 2
 TYPES = ("<f4", "<f2", "<f8", "<i8", "<i4", "<i2", "|i1", "|u1", "|b1")
 SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bits back from
-MOST_KERNELS = 1 << 17  # in a file, since those of a set are sorted one by one
+MOST_KERNELS = 1 << 17
 MOST_TAPS = 1 << 10
 MOST_AXES = 8
+# beside WEIGHTS: kernels of a set are taken off the coder one by one, and models are made level by level
+DEPTHWISE_WEIGHTS, DEPTHWISE_KERNELS = (1 << 18, 64), (1 << 14, 16)
+MODELLED_LEVELS = (1 << 22, 256)
 EXACT, CONSTANT, LEVELS, KERNELS = range(4)
 A_SET, SIGNS_FREE, TRANSFORMED, WEIGHT = 4, 8, 16, 32
 
@@ -61,10 +64,12 @@ def write(pieces: Mapping[str, Piece]) -> tuple[bytes, dict[str, float]]:
     heads: dict[str, bytes] = {}
     codes: dict[str, Code | None] = {}
     channels: dict[str, list[int]] = {}
+    counts: list[int] = []
     for (before, name), piece in zip(pairwise(["", *pieces]), pieces.values(), strict=True):
         head, codes[name] = _pack(piece)
         heads[name] = pack_name(before, name) + head
-        channels[name] = [len(p.levels) for p in list(pieces.values())[: len(codes) - 1] if isinstance(p, KernelLevels)]
+        channels[name] = counts[:]
+        counts += [len(piece.levels)] if isinstance(piece, KernelLevels) else []
     stack = constriction.stream.stack.AnsCoder(np.array(SEED, np.uint32))
     bits: dict[str, float] = {}
     for name in reversed(list(pieces)):
@@ -74,7 +79,7 @@ def write(pieces: Mapping[str, Piece]) -> tuple[bytes, dict[str, float]]:
     words = stack.get_compressed()
     file = MAGIC + bytes([VERSION]) + pack_varint(len(pieces)) + b"".join(heads.values())
     file += pack_varint(len(words)) + words.astype("<u4").tobytes()
-    _check_size(pieces.values(), len(file) + 4)
+    _check_size(zip(pieces.values(), codes.values(), strict=True), len(file) + 4)
     return file + struct.pack("<I", zlib.crc32(file)), {name: bits[name] for name in pieces}
 
 
@@ -83,14 +88,14 @@ def read(file: bytes) -> dict[str, Piece]:
     reader = opened(file, VERSION)
     reader.take(len(MAGIC) + 1)
     heads: dict[str, tuple[Piece, Code | None]] = {}
-    name, room = b"", _room(len(file))
+    name, left = b"", room(WEIGHTS, len(file))
     for _ in range(reader.varint()):
         name = reader.name(name)
-        piece, code = _unpack(reader, room)
-        room -= size(piece)
+        piece, code = _unpack(reader, left)
+        left -= size(piece)
         if heads.setdefault(_text(name), (piece, code))[0] is not piece:
             raise IlwpError("this file holds a tensor twice")
-    _check_size([piece for piece, _ in heads.values()], len(file))
+    _check_size(heads.values(), len(file))
     stack = _stack(reader)
     pieces: dict[str, Piece] = {}
     channels: list[int] = []
@@ -129,10 +134,11 @@ def _pack(piece: Piece) -> tuple[bytes, Code | None]:
     return head + code.pack(), code
 
 
-def _unpack(reader: Reader, room: int) -> tuple[Piece, Code | None]:
-    """A piece, its levels still zero, of at most `room` weights, and the code of its levels."""
+def _unpack(reader: Reader, most: int) -> tuple[Piece, Code | None]:
+    """A piece, its levels still zero, of at most `most` weights, and the code of its levels."""
     kind, shape = reader.take(1)[0], tuple(reader.varint() for _ in range(reader.take(1)[0]))
-    if math.prod(shape) > room or len(shape) > MOST_AXES:
+    # an axis of 0 makes no room for the others
+    if math.prod(max(axis, 1) for axis in shape) > most or len(shape) > MOST_AXES:
         raise IlwpError("this file claims an impossible number of weights")
     if kind in (EXACT, CONSTANT):
         type_ = reader.take(1)[0]
@@ -175,17 +181,22 @@ def _read_cells(reader: Reader, channels: int) -> np.ndarray:
     return np.repeat([cell for _, cell in runs], [length for length, _ in runs]).astype(np.int64)
 
 
-def _room(file_bytes: int) -> int:
-    """How many weights a file of so many bytes may stand for, so that a short one cannot fill the memory."""
-    return (1 << 20) + 2048 * file_bytes
-
-
-def _check_size(pieces: Iterable[Piece], file_bytes: int) -> None:
+def _check_size(pieces: Iterable[tuple[Piece, Code | None]], file_bytes: int) -> None:
     pieces = list(pieces)
-    if sum(size(piece) for piece in pieces) > _room(file_bytes):
-        raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
-    if sum(len(piece.levels) for piece in pieces if isinstance(piece, KernelLevels)) > MOST_KERNELS:
-        raise IlwpError(f"this network is too large for the format: at most {MOST_KERNELS:,} depthwise kernels")
+    layers = [piece.levels for piece, _ in pieces if isinstance(piece, KernelLevels)]
+    kernels = sum(map(len, layers))
+    if len(layers) > MOST_LAYERS or kernels > MOST_KERNELS:
+        most = f"{MOST_KERNELS:,} depthwise kernels in {MOST_LAYERS:,} layers"
+        raise IlwpError(f"this network is too large for the format: at most {most}")
+    for count, limit in (
+        (sum(size(piece) for piece, _ in pieces), WEIGHTS),
+        (sum(levels.size for levels in layers), DEPTHWISE_WEIGHTS),
+        (kernels, DEPTHWISE_KERNELS),
+    ):
+        if count > room(limit, file_bytes):
+            raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
+    if sum(len(code.models) * (2 * code.reach + 1) for _, code in pieces if code) > room(MODELLED_LEVELS, file_bytes):
+        raise IlwpError(f"too many models of levels for a file of {file_bytes:,} bytes: choose fewer bits")
 
 
 def _stack(reader: Reader) -> Any:
