@@ -5,7 +5,7 @@ import time
 import tracemalloc
 import zlib
 from contextlib import suppress
-from itertools import pairwise
+from itertools import accumulate
 
 import pytest
 
@@ -45,18 +45,16 @@ def together(count: int, taps: int, reach: int) -> bytes:
     return head + b"\1" + pack_varint(count) + b"\0" + pack_varint(reach) + b"\3\0"
 
 
-def format_1(channels: list[int], method: int, taps: int = 1, flags: int = 8) -> bytes:
-    """Layers whose levels are all zero and whose indices, where there are candidates, are too."""
-    table = bytes([0b10100110]) if flags & 8 and len(channels) > 1 else b""
-    digits = 0
-    for before, count in pairwise(channels):
-        digits += (before**count - 1).bit_length() if method == 2 else 0
-    section = table + bytes((digits + 7) // 8)
-    content = HEAD.pack(b"ILWP", 1, method, 2, flags | 4, 1, taps, len(channels), len(section))
+def format_1(channels: list[int], method: int) -> bytes:
+    """Kernels of one tap whose levels are all zero and so are their indices, where there are candidates."""
+    pools = {1: list(accumulate(channels)), 2: channels}.get(method, [1] * len(channels))
+    bits = 7 + sum((pool**count - 1).bit_length() for pool, count in zip(pools, channels[1:], strict=False))
+    section = bytes([0b10100110]) + bytes((bits - 1) // 8)  # the table of code lengths 0, 1, 0 takes seven bits
+    content = HEAD.pack(b"ILWP", 1, method, 2, 4 | 8, 1, 1, len(channels), len(section))
     names = [f"{i:07}" for i in range(len(channels))]
     for before, name, count in zip(["", *names], names, channels, strict=False):
         content += pack_name(before, name) + struct.pack("<I", count)
-    content += bytes(4 * channels[0] * taps) + struct.pack("<ff", 1, 0) * (len(channels) - 1) + section
+    content += bytes(4 * channels[0]) + SCALE + section
     return content + struct.pack("<I", zlib.crc32(content))
 
 
@@ -72,7 +70,7 @@ FORGED = {
     "a great set": format_2([together(1 << 17, 2, 1)]),
     "a set as great as may be": format_2([together(1 << 14, 16, 1)]),
     "many layers, each predicted from all before": format_2([kernel_layer(40, 2, 1, 0, b"\0", 3)] * 4000),
-    "as many layers as may be": format_2([kernel_layer(20, 20, 0, 0, b"\0", 3)] + [kernel_layer(20, 20, 1, 0, b"\0", 3)] * 999),
+    "as many layers as may be": format_2([kernel_layer(20, 20, i > 0, 0, b"\0", 3) for i in range(1000)]),
     "many weights": format_2([shaped(CONSTANT, 1 << 20, 1 << 10) + b"\0" + bytes(4)]),
     "as many weights as may be": format_2([shaped(LEVELS, 1 << 10, 1 << 10) + SCALE + b"\1\0\0"]),
     "an empty tensor of impossible axes": format_2([shaped(CONSTANT, 0, 1 << 34, 1 << 34, 1 << 34) + b"\0" + bytes(4)]),
@@ -83,7 +81,7 @@ FORGED = {
     "format 1: many searched for": format_1([1, 1 << 20], 2),
     "format 1: as many searched for as may be": format_1([1] + [1 << 14] * 60, 2),
     "format 1: many layers": format_1([1] * 60_000, 1),
-    "format 1: as many layers as may be": format_1([1000] * 1024, 1),
+    "format 1: as many layers as may be": format_1([100] * 1024, 1),
 }  # fmt: skip
 
 
@@ -104,8 +102,9 @@ def test_a_small_file_that_stands_for_much_takes_neither_time_nor_memory(kind: s
 
 @pytest.mark.parametrize("kind", [kind for kind in FORGED if "may be" in kind])
 def test_no_bound_stops_what_is_just_within_it(kind: str):
-    try:
+    if kind.startswith("format 1"):
         assert decoded(FORGED[kind])
-    except IlwpError as error:
-        # all levels have come off the coder by then
-        assert "do not end where they should" in str(error)
+    else:
+        # all levels have come off the coder when it turns out to hold another number than it should
+        with pytest.raises(IlwpError, match="do not end where they should"):
+            decoded(FORGED[kind])
