@@ -51,4 +51,5 @@ def forget(folder: Path) -> None:
 
 
 def _saved(folder: Path) -> list[Path]:
-    return sorted(folder.glob("epoch-*.pt"))
+    """Oldest first."""
+    return sorted(folder.glob("epoch-" + 5 * "[0-9]" + ".pt"))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ilwp.bitstream import Tensors
 from ilwp.cli_codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, finetune, refuse
 from ilwp.codec import Settings
 from ilwp.compression import compress_additive, compress_kernels, compress_network, structure_of
-from ilwp.errors import IlwpError, about
+from ilwp.errors import IlwpError, about, printable
 from ilwp.files import atomic_write
 from ilwp.kernels import Kernels, depthwise_kernels
 from ilwp.network_codec import Plan
@@ -44,6 +45,7 @@ FilePath = click.Path(path_type=Path)
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one line on standard error and a non-zero exit."""
+    warnings.showwarning = lambda message, *_: _show(f"warning: {message}", err=True)
     try:
         cli.main(standalone_mode=False)
     except IlwpError as error:
@@ -58,6 +60,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'the output'}: {error.strerror}", 1)
+    except MemoryError:
+        _fail("this machine has too little memory for that file", 1)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -94,11 +100,11 @@ def train(
     if path.suffix != ".json" or path.is_dir():
         raise IlwpError(f"{path} is no name for a record: it must end in .json")
     if runs.finished(path, chosen, config):
-        click.echo(f"{path} is finished already")
+        _show(f"{path} is finished already")
         return
     record = runs.run(profile, chosen, config, path, progress=not quiet)
-    click.echo(f"{path}: {record.accuracy:.2f} % on the test set after {config.epochs} epochs")
-    click.echo(f"the whole network: {runs.network_path(profile, config)}")
+    _show(f"{path}: {record.accuracy:.2f} % on the test set after {config.epochs} epochs")
+    _show(f"the whole network: {runs.network_path(profile, config)}")
 
 
 @cli.command()
@@ -111,7 +117,7 @@ def status(profile: str) -> None:
     from ilwp.profiles import load_profile
     from ilwp.status import as_table, grid_status
 
-    click.echo(as_table(grid_status(profile, load_profile(profile))))
+    _show(as_table(grid_status(profile, load_profile(profile))))
 
 
 @cli.command(
@@ -209,12 +215,12 @@ def compress(
             compressed = compress_kernels(tensors, settings, structure)
     for symmetry in structure.symmetries if structure and method in ("aligned", "multiset") else ():
         if not symmetry.ordered:
-            click.echo(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
+            _show(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
     atomic_write(path, compressed.content)
     if kernels:
-        click.echo(f"found {reports.described(kernels)} in {network}")
-    click.echo(compressed.report)
-    click.echo(f"wrote {path}")
+        _show(f"found {reports.described(kernels)} in {network}")
+    _show(compressed.report)
+    _show(f"wrote {path}")
 
 
 cli.add_command(finetune)
@@ -235,7 +241,7 @@ def decompress(file: Path, output: Path | None) -> None:
         raise IlwpError(f"{path} is there already, perhaps the original: name the file to write with --output")
     _other_than(file, path)
     write_state_dict(path, tensors)
-    click.echo(f"wrote {len(tensors)} tensors to {path}")
+    _show(f"wrote {len(tensors)} tensors to {path}")
 
 
 @cli.command()
@@ -250,7 +256,7 @@ def inspect(file: Path, as_json: bool) -> None:
         summary, text = (
             reports.inspected(read_bytes(file)) if file.suffix == ".ilwp" else reports.listed(read_state_dict(file))
         )
-    click.echo(json.dumps({"file": str(file), **summary}) if as_json else text)
+    _show(json.dumps({"file": str(file), **summary}) if as_json else text)
 
 
 @cli.command()
@@ -271,7 +277,7 @@ def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
     module = build(network, datasets.CLASSES[dataset], width).to(training.device())
     with about(file):
         load_tensors(module, tensors)
-    click.echo(f"{training.evaluate(module, datasets.load(dataset)):.2f}")
+    _show(f"{training.evaluate(module, datasets.load(dataset)):.2f}")
 
 
 @cli.command()
@@ -287,7 +293,7 @@ def svwh(file: Path, as_json: bool) -> None:
     if len(kernels) < 3:
         raise IlwpError(f"{file} has {len(kernels)} depthwise layers: the hypothesis needs at least three")
     summary = reports.svwh(kernels)
-    click.echo(json.dumps({"file": str(file), **summary}) if as_json else reports.svwh_text(summary))
+    _show(json.dumps({"file": str(file), **summary}) if as_json else reports.svwh_text(summary))
 
 
 def _other_than(read: Path, written: Path) -> Path:
@@ -301,6 +307,10 @@ def _kernels_in(file: Path, tensors: Tensors) -> Kernels:
         return depthwise_kernels(tensors)
 
 
+def _show(text: str, err: bool = False) -> None:
+    click.echo("\n".join(map(printable, text.split("\n"))), err=err)
+
+
 def _fail(message: str, code: int) -> None:
-    click.echo(f"ilwp: {message}", err=True)
+    click.echo(f"ilwp: {printable(message)}", err=True)
     sys.exit(code)

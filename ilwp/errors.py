@@ -11,6 +11,15 @@ class IlwpError(Exception):
     """Says in one line what is wrong and what to do about it."""
 
 
+def printable(text: str) -> str:
+    """One line that a terminal only shows: control characters and the like are spelt out.
+
+    >>> printable("a\\x1b[2J\\n")
+    'a\\\\x1b[2J\\\\n'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
 def first_problem(error: ValidationError) -> str:
     """The first of a validation's complaints as `where: what`."""
     problem = error.errors()[0]

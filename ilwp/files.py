@@ -1,10 +1,13 @@
 """Writing a file whole or not at all."""
 
+import glob
 import os
 import tempfile
 from pathlib import Path
 
 from ilwp.errors import IlwpError
+
+PART = ".part"  # ends the names of temporary files
 
 
 def atomic_write(path: Path, content: bytes) -> None:
@@ -18,7 +21,7 @@ def atomic_write(path: Path, content: bytes) -> None:
         if path.exists() and not path.is_file():
             raise IlwpError(f"{path} could not be written: it is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=PART, delete=False) as file:
             temporary = Path(file.name)
             file.write(content)
             file.flush()
@@ -32,3 +35,12 @@ def atomic_write(path: Path, content: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, stem: str = "") -> None:
+    """Delete what writes that were killed left in `folder` of files whose names begin with `stem`.
+
+    No other process may be writing any of them.
+    """
+    for left in folder.glob(f".{glob.escape(stem)}*{PART}"):
+        left.unlink(missing_ok=True)

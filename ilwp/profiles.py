@@ -12,8 +12,9 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from ilwp.errors import IlwpError, first_problem
+from ilwp.errors import IlwpError, about, first_problem
 from ilwp.paths import CONFIG
+from ilwp.state_dicts import read_bytes
 from ilwp.training import NetworkName, TrainConfig
 
 
@@ -63,12 +64,23 @@ def load_profile(name: str) -> Profile:
     if name not in known:
         raise IlwpError(f"no profile is called {name[:40]!r}: choose one of {', '.join(known)}")
     path = known[name]
+    content = read_bytes(path)
+    with about(path):
+        return parse_profile(content)
+
+
+def parse_profile(content: bytes) -> Profile:
+    """The profile in a YAML file's bytes; raises IlwpError where it does not make sense."""
     try:
-        return TypeAdapter(Profile).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise IlwpError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        # aliases can make a short file endless
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(content)):
+            raise IlwpError("this is not a profile: write values out where they are used, without * and &")
+        return TypeAdapter(Profile).validate_python(yaml.safe_load(content))
     except ValidationError as error:
-        raise IlwpError(f"{path} is not a profile: {first_problem(error)}") from error
+        raise IlwpError(f"this is not a profile: {first_problem(error)}") from error
+    # its own errors, and what Python makes of absurd dates, numbers and depths
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise IlwpError(f"this is not YAML: {' '.join(str(error).split())}") from error
 
 
 def cell_name(config: TrainConfig) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ilwp.codec import Loop, Rate
-from ilwp.errors import IlwpError, first_problem
+from ilwp.errors import IlwpError, about, first_problem
 from ilwp.files import atomic_write
 from ilwp.kernels import Kernels, depthwise_kernels, with_kernels
 from ilwp.prediction import Method
@@ -78,10 +78,17 @@ def write_kernels(path: Path, kernels: Kernels) -> str:
 
 def read_record(path: Path) -> RunRecord:
     """A validated record; raises IlwpError where it is missing or does not make sense."""
+    content = read_bytes(path)
+    with about(path):
+        return parse_record(content)
+
+
+def parse_record(content: bytes) -> RunRecord:
+    """The record in a JSON file's bytes; raises IlwpError where it does not make sense."""
     try:
-        return TypeAdapter(RunRecord).validate_json(read_bytes(path))
+        return TypeAdapter(RunRecord).validate_json(content)
     except ValidationError as error:
-        raise IlwpError(f"{path} is not a run's record: {first_problem(error)}") from error
+        raise IlwpError(f"this is not a run's record: {first_problem(error)}") from error
 
 
 def read_kernels(path: Path) -> Kernels:

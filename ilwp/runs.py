@@ -12,7 +12,7 @@ from torch import nn
 from ilwp import __version__, bitstream, checkpoints, codec, datasets, locks
 from ilwp.codec import Loop, Settings
 from ilwp.errors import IlwpError
-from ilwp.files import atomic_write
+from ilwp.files import atomic_write, sweep
 from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.paths import CHECKPOINTS, RUNS
 from ilwp.prediction import PAPER_METHODS
@@ -66,6 +66,7 @@ def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress
     with locks.held(folder):
         if not _is_of_recipe(folder, profile.recipe):
             checkpoints.forget(folder)
+        sweep(output.parent, f"{output.stem}.")
         atomic_write(folder / "recipe", f"{profile.recipe}\n".encode())
         return _run(name, profile, config, output, progress)
 

@@ -7,6 +7,7 @@ before features.10) from a `.safetensors`, which keeps no order of its own.
 import io
 import re
 import warnings
+import zipfile
 from pathlib import Path
 
 import safetensors
@@ -62,8 +63,10 @@ def in_network_order(tensors: Tensors) -> Tensors:
     return dict(sorted(tensors.items(), key=lambda item: _natural(item[0])))
 
 
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name)]
+def _natural(name: str) -> list[tuple[bool, int, str, str]]:
+    # digits are compared as text, since int() refuses thousands of them
+    parts = [(part, part.lstrip("0") if part.isdecimal() else part) for part in re.split(r"([0-9]+)", name)]
+    return [(not part.isdecimal(), len(bare) * part.isdecimal(), bare, part) for part, bare in parts]
 
 
 def _read_safetensors(content: bytes) -> Tensors:
@@ -77,6 +80,7 @@ def _read_torch(content: bytes) -> Tensors:
     import torch
 
     try:
+        _check_memory(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch thinks of a pickle's protocol helps no user
             tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -85,10 +89,22 @@ def _read_torch(content: bytes) -> Tensors:
         raise IlwpError(f"not a whole state dict ({reason}): save network.state_dict()") from error
     if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):
         raise IlwpError("not a mapping from names to tensors: save network.state_dict()")
+    if sum(t.numel() * t.element_size() for t in tensors.values() if t.layout == torch.strided) > 4 * len(content):
+        raise IlwpError("its tensors are far larger than the file: save copies of them")
     try:
         return {str(name): t.detach().numpy() for name, t in tensors.items()}
     except (TypeError, RuntimeError) as error:
         raise IlwpError(f"not of NumPy's types ({_one_line(error)}): convert it to float32 first") from error
+
+
+def _check_memory(content: bytes) -> None:
+    """Raises ValueError for what would take more memory to read than the file has bytes."""
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > len(content):
+                raise ValueError("it is compressed")
+    if b"builtin" in content and b"\nbytearray\n" in content:  # of any length, and torch would make it
+        raise ValueError("more than tensors in it")
 
 
 def _one_line(error: Exception) -> str:

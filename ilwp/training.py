@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from ilwp import checkpoints, datasets, locks
 from ilwp.errors import IlwpError
+from ilwp.files import sweep
 from ilwp.kernels import depthwise_names
 from ilwp.losses import inter_layer_loss, tie, total_loss
 from ilwp.networks import NETWORKS, build
@@ -100,6 +101,7 @@ def train(
     another process trains there, the folder belongs to another configuration, or the loss stops being finite.
     """
     with locks.held(folder):
+        sweep(folder)
         return _train(config, images, folder, progress)
 
 

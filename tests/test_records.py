@@ -104,7 +104,7 @@ def test_a_record_that_makes_no_sense_is_refused_in_one_line(tmp_path: Path, whe
     stored = json.loads(path.read_text())
     change(stored, where, value)
     path.write_text(json.dumps(stored))
-    with pytest.raises(IlwpError, match=rf"run.json is not a run's record: .*{where[-1]}[^\n]*$"):
+    with pytest.raises(IlwpError, match=rf"run.json: this is not a run's record: .*{where[-1]}[^\n]*$"):
         read_record(path)
 
 
