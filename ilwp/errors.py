@@ -23,7 +23,7 @@ def printable(text: str) -> str:
 def first_problem(error: ValidationError) -> str:
     """The first of a validation's complaints as `where: what`."""
     problem = error.errors()[0]
-    return f"{'.'.join(str(part) for part in problem['loc']) or 'value'}: {problem['msg'].lower()}"
+    return printable(f"{'.'.join(str(part) for part in problem['loc']) or 'value'}: {problem['msg'].lower()}")
 
 
 @contextmanager

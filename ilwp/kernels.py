@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ilwp.errors import IlwpError
+from ilwp.errors import IlwpError, printable
 
 Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
 
@@ -41,13 +41,13 @@ def checked(kernels: Kernels) -> Kernels:
         raise IlwpError("no depthwise layer here (a weight of shape channels, 1, kh, kw): nothing to predict")
     sizes = {k.shape[1:]: name for name, k in kernels.items()}
     if len(sizes) > 1:
-        listed = ", ".join(f"{h}x{w} ({name})" for (h, w), name in sizes.items())
+        listed = ", ".join(f"{h}x{w} ({printable(name)})" for (h, w), name in sizes.items())
         raise IlwpError(f"prediction needs depthwise kernels of one size, but these differ: {listed}")
     for name, layer in kernels.items():
         if layer.dtype != np.float32:
-            raise IlwpError(f"{name} is {layer.dtype}: convert the network to float32 first")
+            raise IlwpError(f"{printable(name)} is {layer.dtype}: convert the network to float32 first")
         if not np.isfinite(layer).all():
-            raise IlwpError(f"{name} holds NaN or infinite weights: the network did not train")
+            raise IlwpError(f"{printable(name)} holds NaN or infinite weights: the network did not train")
     return kernels
 
 

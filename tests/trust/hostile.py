@@ -1,0 +1,183 @@
+"""What reads files of others' making, sound samples of them, and what a case must keep to."""
+
+import io
+import json
+import resource
+import struct
+import sys
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import torch
+from samples import SMALL, VARIANTS, kernels, state_dict
+
+from ilwp import bitstream, codec, network_codec, network_file, reports
+from ilwp.binary import WEIGHTS, room
+from ilwp.codec import Settings
+from ilwp.errors import IlwpError
+from ilwp.kernels import depthwise_kernels
+from ilwp.network_codec import Plan
+from ilwp.paths import CONFIG, RUNS
+from ilwp.prediction import PAPER_METHODS
+from ilwp.profiles import parse_profile
+from ilwp.records import parse_record
+from ilwp.state_dicts import _read_safetensors, _read_torch, decoded
+from ilwp.symmetry import Symmetry
+
+EXPECTED = Path(__file__).parent.parent / "expected"
+LONGEST_SECONDS = 1.0
+OVERHEAD = 8 << 20  # bytes that a reader may take for a file of any length
+CELLS = 1000  # of a profile, that are looked at
+
+
+def inspect(content: bytes) -> None:
+    """What `ilwp decompress` and `ilwp inspect` do with a file."""
+    decoded(content)
+    reports.inspected(content)
+
+
+def state(read: Callable[[bytes], bitstream.Tensors]) -> Callable[[bytes], object]:
+    return lambda content: depthwise_kernels(read(content))
+
+
+def files_of_format_1() -> list[bytes]:
+    others = [None, {"bias": np.arange(3, dtype=np.float32), "mean": np.ones(2)}]
+    small = [bitstream.write(codec.encode(SMALL, s), o)[0] for s in VARIANTS for o in others]
+    more = [bitstream.write(codec.encode(kernels((3, 5, 2)), Settings(m, bits=3)))[0] for m in PAPER_METHODS]
+    return [*small, *more, *((EXPECTED / f"{m}.ilwp").read_bytes() for m in PAPER_METHODS)]
+
+
+def files_of_format_2() -> list[bytes]:
+    tensors = {name: t for name, t in state_dict().items() if "depthwise" in name or t.ndim < 2}
+    free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items() if t.ndim > 1]
+    plans = [Plan(m, bits=b, vector_bits=b) for m in (*PAPER_METHODS, "multiset") for b in (2, 5)]
+    written = [network_file.write(network_codec.encode(tensors, plan, free))[0] for plan in plans]
+    return [*written, (EXPECTED / "network.ilwp").read_bytes()]
+
+
+def torch_files() -> list[bytes]:
+    made = []
+    for zipped in (True, False):
+        file = io.BytesIO()
+        tensors = {name: torch.from_numpy(t.copy()) for name, t in kernels((2, 3)).items()}
+        torch.save({name: t[:, None] for name, t in tensors.items()}, file, _use_new_zipfile_serialization=zipped)
+        made.append(file.getvalue())
+    return made
+
+
+def records() -> list[bytes]:
+    record = json.loads(next(iter(sorted(RUNS.rglob("*.json")))).read_text())
+    short = {part: record[part][:1] for part in ("history", "measurements")}
+    return [json.dumps(record | short).encode()]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader, sound samples for it, and how many bytes it may take for a file of a given length."""
+
+    read: Callable[[bytes], object]
+    samples: Callable[[], list[bytes]]
+    limit: Callable[[int], int] = lambda length: OVERHEAD + length
+    checksum: bool = False
+
+    def sealed(self, content: bytes) -> bytes:
+        """The content with its checksum made right, if it has one."""
+        return content[:-4] + struct.pack("<I", zlib.crc32(content[:-4])) if self.checksum else content
+
+
+def decoded_bytes(length: int) -> int:
+    """Eight for each weight that a file of so many bytes may stand for."""
+    return 8 * room(WEIGHTS, length)
+
+
+TARGETS = {
+    ".ilwp, format 1": Target(inspect, files_of_format_1, decoded_bytes, checksum=True),
+    ".ilwp, format 2": Target(inspect, files_of_format_2, decoded_bytes, checksum=True),
+    "safetensors": Target(state(_read_safetensors), lambda: [safetensors.numpy.save(state_dict())]),
+    "torch": Target(state(_read_torch), torch_files),
+    "record": Target(parse_record, records),
+    "profile": Target(
+        lambda content: list(islice(parse_profile(content).cells(), CELLS)),
+        lambda: [path.read_bytes() for path in sorted(CONFIG.glob("*.yaml"))],
+    ),
+}
+
+
+@dataclass
+class Watch:
+    """Runs cases and keeps count; `problems` are those that broke a promise."""
+
+    target: Target
+    cases: int = 0
+    refused: int = 0
+    slowest_s: float = 0.0
+    most_of_limit: float = 0.0  # memory taken, as a share of four times the limit
+    most_bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+    weigh: int = 100  # every so manieth case is weighed by tracemalloc, which slows it down
+    writing: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        sys.addaudithook(self._look)
+        self.watching = False
+        for content in self.target.samples():
+            self.target.read(content)
+
+    def _look(self, event: str, arguments: tuple[object, ...]) -> None:
+        if not getattr(self, "watching", False):
+            return
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & 3
+        if writes or event in ("os.rename", "os.remove", "os.mkdir", "os.system", "subprocess.Popen", "socket.connect"):
+            self.writing.append(f"{event} {arguments}")
+
+    def run(self, content: bytes) -> None:
+        """One case."""
+        weighed = self.cases % self.weigh == 0
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if weighed:
+            tracemalloc.start()
+        self.watching, started = True, time.process_time()
+        error: BaseException | None = None
+        try:
+            self.target.read(content)
+        except IlwpError as refusal:
+            self.refused += 1
+            if "\n" in str(refusal).strip():
+                error = refusal
+        except BaseException as other:
+            error = other
+        took = time.process_time() - started
+        self.watching = False
+        grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        if weighed:
+            grown = max(grown, tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        else:
+            self.slowest_s = max(self.slowest_s, took)
+        self.cases += 1
+        self.most_bytes = max(self.most_bytes, grown)
+        share = grown / (4 * self.target.limit(len(content)))
+        self.most_of_limit = max(self.most_of_limit, share)
+        wrong = [f"{type(error).__name__}: {error}"] if error else []
+        wrong += [f"{took:.2f} s"] if took > LONGEST_SECONDS and not weighed else []
+        wrong += [f"{grown:,} bytes"] if share > 1 else []
+        wrong += self.writing[:1]
+        self.writing.clear()
+        self.problems += [f"{problem[:300]} from {content.hex()[:4000]}" for problem in wrong][:1]
+
+    def figures(self) -> dict[str, object]:
+        """What goes into the results file."""
+        values = asdict(self)
+        return {
+            **{name: values[name] for name in ("cases", "refused")},
+            **{name: round(values[name], 4) for name in ("slowest_s", "most_of_limit")},
+            "most_bytes": self.most_bytes,
+            "problems": len(self.problems),
+        }
