@@ -1,4 +1,4 @@
-"""Files of others' making, fuzzed, mutated, flipped bit by bit: a case ends well or in IlwpError, soon and in bounds."""
+"""Files of others' making, fuzzed, mutated or flipped bit by bit: a case ends well or in IlwpError, and soon."""
 
 import json
 import os

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[1:3]]
-import atheris
+import atheris  # noqa: E402
 
 with atheris.instrument_imports(include=["ilwp"]):
     import hostile
