@@ -127,7 +127,7 @@ def test_a_damaged_checkpoint_makes_way_for_the_one_before_and_is_named(
     place: Path, undisturbed: tuple[str, bytes, bytes], how: str
 ):
     run = TinyRun(place / f"damaged-{how}")
-    assert run.run(at_operation(run.folder, len(operations(place)), die)).code == -9
+    assert run.run(at_operation(run.folder, len(operations(place)) - 1, die)).code == -9
     assert len(run.checkpoints()) > 1
     last = run.checkpoints()[-1]
     content = bytearray(last.read_bytes())
