@@ -131,7 +131,7 @@ def test_a_step_that_is_no_positive_number_is_refused(step: float):
     file = small_file(Settings("ill"))
     position = 16 + 3 + 10 + 4 + 3 + 1 + 4 + 16
     assert codec.encode(SMALL, Settings("ill")).quantizers[0].step == struct.unpack_from("<f", file, position)[0]
-    with pytest.raises(IlwpError, match="steps"):
+    with pytest.raises(IlwpError, match=r"^this file's quantization steps make no sense$"):
         bitstream.read(changed(file, position, struct.pack("<f", step)))
 
 
@@ -154,8 +154,59 @@ def test_forged_bytes_under_a_right_checksum_decode_or_are_refused(chosen, chang
     assert set(other).isdisjoint(decoded)
 
 
+NO_SENSE = "^this file's header makes no sense$"
+NO_NAMES = "^this file's layer names make no sense$"
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "message"),
+    [
+        (5, 5, NO_SENSE), (6, 1, NO_SENSE), (6, 9, NO_SENSE), (7, 16, NO_SENSE), (8, 0, NO_SENSE), (9, 0, NO_SENSE),
+        (10, 0, NO_SENSE), (16, 1, NO_NAMES), (17, 1, NO_NAMES), (19 + 10 + 4 + 3, ord("0"), NO_NAMES),
+        (19, 0xFF, "^this file's layer names are not UTF-8$"),
+        (29, 0, r"^this file claims an impossible number of weights \(at most 16,777,216 are allowed\)$"),
+    ],
+)  # fmt: skip
+def test_fields_out_of_range_are_named(position: int, value: int, message: str):
+    with pytest.raises(IlwpError, match=message):
+        bitstream.read(changed(small_file(VARIANTS[0]), position, bytes([value])))
+
+
+@pytest.mark.parametrize("chosen", VARIANTS, ids=lambda s: s.method)
+def test_the_quantizers_come_back(chosen: Settings):
+    coded = codec.encode(SMALL, chosen)
+    assert bitstream.read(bitstream.write(coded)[0])[0].quantizers == coded.quantizers
+
+
+def test_the_most_layers_and_the_widest_kernels_are_written_and_no_more():
+    layers = {f"{i}": np.zeros((1, 1, 1), np.float32) for i in range(1025)}
+    with pytest.raises(IlwpError, match=r"^this network is too large for the format: at most 16,777,216 depthwise"):
+        bitstream.write(codec.encode(layers, Settings()))
+    layers.popitem()
+    assert len(bitstream.read(bitstream.write(codec.encode(layers, Settings()))[0])[0].names) == 1024
+    for shape in ((1, 1, 255), (1, 255, 1)):
+        wide = codec.encode({"a": np.zeros(shape, np.float32)}, Settings())
+        assert bitstream.read(bitstream.write(wide)[0])[0].first.shape == shape
+
+
+def test_more_weights_than_a_short_file_may_stand_for_are_neither_written_nor_read():
+    layers = {"a": np.zeros((1, 1, 1), np.float32), "b": np.zeros(((1 << 20) + (1 << 19), 1, 1), np.float32)}
+    with pytest.raises(IlwpError, match=r"^too many weights for a file of [0-9]+ bytes: nearly all"):
+        bitstream.write(codec.encode(layers, Settings()))
+    short = small_file(VARIANTS[0])
+    forged = changed(short, 29, struct.pack("<I", 1 << 21))
+    with pytest.raises(IlwpError, match=r"^too many weights for a file of"):
+        bitstream.read(forged)
+
+
+def test_the_one_name_that_safetensors_keeps_for_itself_is_refused():
+    refusal = "^a tensor cannot be called __metadata__ in a safetensors file: rename it$"
+    with pytest.raises(IlwpError, match=refusal):
+        small_file(Settings(), {"__metadata__": np.arange(3)})
+
+
 def test_a_tensor_that_is_there_twice_is_refused():
-    with pytest.raises(IlwpError, match="twice"):
+    with pytest.raises(IlwpError, match=r"^this file holds a tensor twice$"):
         bitstream.read(small_file(Settings(), {"a.1.weight": np.arange(3)}))
 
 

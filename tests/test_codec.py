@@ -2,6 +2,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,6 +152,9 @@ def test_an_open_loop_searches_the_originals(method: Method):
 def test_one_range_is_the_same_step_in_every_layer_and_reaches_every_residual():
     coded = codec.encode(kernels((8, 16, 16, 8)), Settings("ill", bits=3, range="network"))
     assert len(set(coded.quantizers)) == 1
+    decoded, half = codec.decode(coded), coded.quantizers[0].step / 2
+    for name, layer in kernels((8, 16, 16, 8)).items():
+        assert np.abs(decoded[name].astype(np.float64) - layer).max() <= half * (1 + 1e-6)
     assert len(set(codec.encode(kernels((8, 16, 16, 8)), Settings("ill", bits=3)).quantizers)) == 3
 
 
@@ -166,12 +170,28 @@ def test_residuals_are_weights_minus_prediction_from_originals(method: Method):
     assert [r.ravel().tolist() for r in codec.residuals(layers, method)] == wanted[method]
 
 
+def test_residuals_of_larger_kernels_are_flattened():
+    layers = kernels((2, 3), 3, 5)
+    first, second = layers.values()
+    assert codec.residuals(layers, "ill")[0].shape == (3, 15)
+    np.testing.assert_array_equal(
+        codec.residuals(layers, "ill")[0].reshape(3, 3, 5), second - first[[0, 1, 0]].astype(float)
+    )
+
+
+@pytest.mark.parametrize("part", ["names", "levels", "indices", "quantizers"])
+def test_a_layer_that_lacks_something_is_not_decoded(part: str):
+    coded = codec.encode(kernels((2, 3, 4)), Settings())
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        codec.decode(replace(coded, **{part: getattr(coded, part)[:-1]}))
+
+
 def test_weights_whose_reconstruction_would_overflow_are_refused():
     most = float(np.finfo(np.float32).max)
     # residuals 0.6 and -1 times the largest number at a step of 1 times it
     layers = {"a": row(0.4 * most), "b": row(most, -0.6 * most)}
     for method in ("fss", "lss", "ill"):
-        with pytest.raises(IlwpError, match="too large"):
+        with pytest.raises(IlwpError, match=r"^the weights are too large for float32 once they are quantized$"):
             codec.encode(layers, Settings(method, bits=2))
 
 

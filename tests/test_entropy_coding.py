@@ -70,15 +70,38 @@ def test_code_words_are_canonical():
 
 
 def test_the_most_skewed_counts_still_decode():
-    fibonacci = [1, 1]
-    while len(fibonacci) < 45:
-        fibonacci.append(sum(fibonacci[-2:]))
-    lengths = code_lengths(np.array(fibonacci))
+    lengths = code_lengths(fibonacci(45))
     assert lengths.max() <= 31
     assert (2.0**-lengths).sum() == 1
     symbols = np.arange(45)
     assert decode(encode(symbols, lengths), 45, lengths).tolist() == symbols.tolist()
     assert decode_table(encode_table(lengths), 45)[0].tolist() == lengths.tolist()
+
+
+def fibonacci(count: int) -> np.ndarray:
+    """Counts whose code is as long as a code of so many symbols can be."""
+    numbers = [1, 1]
+    while len(numbers) < count:
+        numbers.append(sum(numbers[-2:]))
+    return np.array(numbers)
+
+
+def test_a_code_of_the_greatest_length_is_kept_and_a_longer_one_is_that_of_halved_counts():
+    longest = code_lengths(fibonacci(32))
+    assert longest.max() == 31
+    assert decode_table(encode_table(longest), 32)[0].tolist() == longest.tolist()
+    halved = (fibonacci(33) + 1) // 2
+    assert code_lengths(fibonacci(33)).tolist() == code_lengths(halved).tolist()
+    assert code_lengths(halved).max() <= 31
+
+
+@pytest.mark.parametrize("counts", [[], [0, 0]])
+def test_nothing_needs_no_code(counts: list[int]):
+    assert code_lengths(np.array(counts, np.int64)).tolist() == counts
+
+
+def test_symbols_that_occur_once_have_an_entropy():
+    assert entropy(np.array([1, 1])) == 1
 
 
 @given(occurrences, st.binary(max_size=3))
@@ -104,6 +127,7 @@ def test_a_table_by_hand():
         ([1, 1, 1], "not a prefix code"),
         ([2, 2, 2], "not a prefix code"),
         ([2], "not a prefix code"),
+        ([1, 1, 0, 1], "not a prefix code"),
         ([0, 0], "not a prefix code"),
         ([-1, 1], "impossible length"),
         ([31, 32], "impossible length"),
@@ -111,7 +135,7 @@ def test_a_table_by_hand():
     ],
 )
 def test_tables_of_no_prefix_code_are_refused(lengths: list[int], message: str):
-    with pytest.raises(IlwpError, match=message):
+    with pytest.raises(IlwpError, match=rf"^a code table (is|holds an) {message}$"):
         decode_table(encode_table(np.array(lengths)), len(lengths))
 
 
