@@ -154,6 +154,9 @@ def _kernels(layer: np.ndarray, before: list[np.ndarray], plan: Plan, step: floa
             residual = flat - weight * prediction
             chosen = step or _step([residual], plan.bits)
             values = forward(residual, basis(*layer.shape[1:])) if transformed else residual
+            # a coefficient of many taps may reach further than any of them
+            if transformed and np.abs(values).max(initial=0) > MOST_REACH * chosen:
+                continue
             levels = _quantized(values, chosen)
             pieces.append(KernelLevels(layer.shape[1:], levels, chosen, method, indices, transformed, weight))
     return min(pieces, key=lambda piece: _cost(piece, before))

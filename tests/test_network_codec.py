@@ -135,3 +135,11 @@ def test_weights_that_are_not_finite_are_refused(bad: float):
         tensors[name].flat[3] = bad
         with pytest.raises(IlwpError):
             encode(tensors, Plan())
+
+
+def test_kernels_whose_coefficients_reach_too_far_are_not_transformed():
+    constant = {f"{i}.weight": np.full((2, 1, 5, 5), 0.3, np.float32) for i in range(2)}
+    pieces = encode(constant, Plan(method="baseline", bits=16))
+    assert not any(piece.transformed for piece in pieces.values())
+    for layer in decode(network_file.read(network_file.write(pieces)[0])).values():
+        np.testing.assert_allclose(layer, 0.3, rtol=1e-4)

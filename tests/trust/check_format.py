@@ -1,0 +1,75 @@
+"""Files stay readable, are refused by older readers in a line, and are the same whatever Python and thread count."""
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.numpy
+from hostile import EXPECTED
+from results import TOOLS, save
+
+from ilwp import bitstream
+from ilwp.binary import LATEST
+from ilwp.errors import IlwpError
+from ilwp.paths import ROOT
+from ilwp.state_dicts import decoded
+
+PYTHONS = {"3.11": Path(sys.executable)} | {v: TOOLS / f"python{v}" / "bin" / "python" for v in ("3.12", "3.13")}
+THREADS = ("1", "2", "7")
+CORES = ("Nehalem", "Sandybridge", "Haswell", "SkylakeX")  # kernels that OpenBLAS may choose
+
+
+def hashes(python: Path, **variables: str) -> dict[str, list[str]]:
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"} | variables
+    command = [str(python), str(ROOT / "tests" / "trust" / "written.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_files_are_the_same_under_every_python_and_thread_count():
+    here = hashes(Path(sys.executable), OMP_NUM_THREADS="1")
+    tried = []
+    for version, python in PYTHONS.items():
+        if not python.exists():
+            continue
+        for threads in THREADS if version == "3.11" else ("1",):
+            assert hashes(python, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads) == here, (version, threads)
+            tried.append(f"Python {version}, {threads} threads")
+    for core in CORES:
+        assert hashes(Path(sys.executable), OPENBLAS_CORETYPE=core) == here, core
+        tried.append(f"OpenBLAS for {core}")
+    save("format", {"identical": {"files": len(here), "tried": tried, "differing": 0}})
+
+
+def test_every_golden_is_read():
+    goldens = sorted(EXPECTED.glob("*.ilwp"))
+    versions = [path.read_bytes()[4] for path in goldens]
+    for path in goldens:
+        found = decoded(path.read_bytes())
+        wanted = path.with_suffix(".safetensors")
+        for name, tensor in (safetensors.numpy.load_file(wanted) if wanted.exists() else {}).items():
+            assert found[name].tobytes() == tensor.tobytes()
+    assert set(versions) >= {1, 2}
+    save("format", {"goldens": {f"format {v}": versions.count(v) for v in sorted(set(versions))}})
+
+
+def test_a_reader_of_version_1_refuses_version_2_in_one_line():
+    with pytest.raises(IlwpError, match=r"^this file has format version 2, not 1$"):
+        bitstream.read((EXPECTED / "network.ilwp").read_bytes())
+
+
+@pytest.mark.parametrize("version", [0, *range(LATEST + 1, 256)])
+def test_a_file_of_the_future_is_refused_in_one_line(version: int, tmp_path: Path, ilwp: Callable[..., Any]):
+    content = bytearray((EXPECTED / "network.ilwp").read_bytes()[:-4])
+    content[4] = version
+    file = tmp_path / "future.ilwp"
+    file.write_bytes(bytes(content) + zlib.crc32(content).to_bytes(4, "little"))
+    assert ilwp("decompress", file).refused(f"format version {version}")
+    assert [path.name for path in tmp_path.iterdir()] == ["future.ilwp"]

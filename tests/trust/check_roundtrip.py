@@ -1,0 +1,103 @@
+"""Every method, coder, bit width, loop, quantizer and range, odd kernels and real: decoded is what was meant."""
+
+import itertools
+
+import numpy as np
+import pytest
+from results import LONG, save
+from samples import kernels, unusual_kernels
+
+from ilwp import bitstream, codec, network_file
+from ilwp.codec import Settings
+from ilwp.kernels import Kernels
+from ilwp.network_codec import KernelLevels, Plan, decode, encode
+from ilwp.paths import RUNS
+from ilwp.prediction import METHODS
+from ilwp.quantization import BITS
+from ilwp.records import read_kernels
+from ilwp.symmetry import Symmetry
+
+BOTH = ("layer", "network")
+SLACK = 1 + 1e-6
+WIDTHS = BITS if LONG else (2, 8)
+FRACTIONS = (2, 2.7, 3, 4, 5.5, 6, 8, 11, 16) if LONG else (2, 5.5, 16)
+
+
+def denormals() -> Kernels:
+    return {name: (k * np.float32(1e-41)).astype(np.float32) for name, k in kernels((3, 6, 4)).items()}
+
+
+KINDS = unusual_kernels() | {"one kernel": kernels((1,)), "denormals": denormals(), "5x5": kernels((4, 7, 5), 5, 5)}
+KINDS["large"] = {name: k * np.float32(1e37) for name, k in kernels((3, 6, 4)).items()}
+KINDS["one weight stands out"] = {name: np.where(k == k.max(), 1e6, k * 1e-3) for name, k in kernels((9, 9)).items()}
+TRAINED = [path for path in sorted(RUNS.rglob("*seed0.json")) if "lambda0-" in path.name or "lambda1-" in path.name]
+REAL = {path.stem: path for path in (TRAINED if LONG else TRAINED[:1])}
+
+
+def layers_of(kind: str) -> Kernels:
+    return read_kernels(REAL[kind]) if kind in REAL else KINDS[kind]
+
+
+def worst(coded: codec.Coded, layers: Kernels, decoded: Kernels) -> float:
+    """The greatest error in steps, less what rounding to float32 explains."""
+    found = [0.0]
+    for layer, got, quantizer in zip(
+        list(layers.values())[1:], list(decoded.values())[1:], coded.quantizers, strict=True
+    ):
+        error = np.abs(got.astype(np.float64) - layer) - np.spacing(np.abs(layer))
+        found.append(float(error.max()) / quantizer.step)
+    return max(found)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *REAL])
+def test_files_of_format_1(kind: str):
+    layers, files, furthest = layers_of(kind), 0, 0.0
+    real = kind in REAL
+    widths = WIDTHS[::3] if real else WIDTHS
+    for method, bits, loop in itertools.product(METHODS, widths, ("closed", "open")):
+        for quantizer, shared, table in itertools.product(
+            ("symmetric", "affine"), BOTH, ("network",) if real else BOTH
+        ):
+            settings = Settings(method, bits, loop, quantizer, shared, table)
+            coded = codec.encode(layers, settings)
+            meant = codec.decode(coded)
+            read, _ = bitstream.read(bitstream.write(coded)[0])
+            got = codec.decode(read)
+            assert {n: k.tobytes() for n, k in got.items()} == {n: k.tobytes() for n, k in meant.items()}
+            files += 1
+            if loop == "closed":
+                furthest = max(furthest, worst(coded, layers, got))
+    assert furthest <= 0.5 * SLACK
+    save(
+        "roundtrip",
+        {f"format 1, {'trained kernels, ' if real else ''}{kind}": {"files": files, "worst_steps": furthest}},
+    )
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *REAL])
+def test_files_of_format_2(kind: str):
+    tensors = {name: k[:, None] for name, k in layers_of(kind).items()}
+    if min(map(len, tensors.values())) < 2:
+        pytest.skip("a layer of one kernel cannot be told from a plain convolution")
+    free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items()]
+    files, furthest = 0, 0.0
+    fractions = FRACTIONS[::3] if kind in REAL else FRACTIONS
+    for method, bits, shared in itertools.product((*METHODS, "multiset"), fractions, BOTH):
+        pieces = encode(tensors, Plan(method=method, bits=bits, range=shared), free)
+        content, _ = network_file.write(pieces)
+        assert network_file.write(network_file.read(content))[0] == content
+        meant, got = decode(pieces), decode(network_file.read(content))
+        assert {n: t.tobytes() for n, t in got.items()} == {n: t.tobytes() for n, t in meant.items()}
+        files += 1
+        if method in ("aligned", "multiset"):  # their channels come back in another order
+            continue
+        for name, tensor in tensors.items():
+            piece = pieces[name]
+            assert isinstance(piece, KernelLevels)
+            error = np.abs(got[name].astype(np.float64) - tensor) - np.spacing(np.abs(tensor))
+            # cosine coefficients keep distances, so the bound is on the kernel as a whole
+            length = np.sqrt((error.clip(0) ** 2).sum(axis=(1, 2, 3)).max() / tensor[0].size)
+            furthest = max(furthest, float(length) / piece.step)
+    assert furthest <= 0.5 * SLACK
+    name = f"format 2, {'trained kernels, ' if kind in REAL else ''}{kind}"
+    save("roundtrip", {name: {"files": files, "worst_steps": furthest}})
