@@ -12,7 +12,7 @@ LATEST = 3  # of the formats
 LONGEST_NAME = 255
 LONGEST_VARINT = 5  # bytes, for numbers below 2 ** 35
 MOST_LAYERS = 1 << 10  # of depthwise kernels, since each may be predicted from all before it
-WEIGHTS = (1 << 20, 2048)  # how many a file may stand for, and how many more for each of its bytes
+WEIGHTS_LIMIT = (1 << 20, 2048)  # how many a file may stand for, and how many more for each of its bytes
 
 
 def pack_name(before: str, name: str) -> bytes:

@@ -33,7 +33,7 @@ import safetensors
 import safetensors.numpy
 from bitarray import bitarray
 
-from ilwp.binary import LONGEST_NAME, MAGIC, MOST_LAYERS, WEIGHTS, Reader, opened, pack_name, room
+from ilwp.binary import LONGEST_NAME, MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, opened, pack_name, room
 from ilwp.codec import Coded, Rate, Settings
 from ilwp.coded_section import read_section, write_section
 from ilwp.errors import IlwpError
@@ -113,7 +113,7 @@ def read(file: bytes) -> tuple[Coded, Tensors]:
 
 
 def _check_room(weights: int, file_bytes: int) -> None:
-    if weights > room(WEIGHTS, file_bytes):
+    if weights > room(WEIGHTS_LIMIT, file_bytes):
         raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
 
 

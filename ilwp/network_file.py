@@ -37,7 +37,7 @@ import constriction
 import numpy as np
 
 from ilwp.ans_section import pop, push
-from ilwp.binary import MAGIC, MOST_LAYERS, WEIGHTS, Reader, opened, pack_name, pack_varint, room
+from ilwp.binary import MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_varint, room
 from ilwp.entropy_models import Code, fit, read_code
 from ilwp.errors import IlwpError
 from ilwp.network_codec import WEIGHTS, Exact, KernelLevels, Levels, Piece, size
@@ -49,7 +49,7 @@ SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bi
 MOST_KERNELS = 1 << 17
 MOST_TAPS = 1 << 10
 MOST_AXES = 8
-# beside WEIGHTS: kernels of a set are taken off the coder one by one, and models are made level by level
+# beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one, and models are made level by level
 DEPTHWISE_WEIGHTS, DEPTHWISE_KERNELS = (1 << 18, 64), (1 << 14, 16)
 MODELLED_LEVELS = (1 << 22, 256)
 EXACT, CONSTANT, LEVELS, KERNELS = range(4)
@@ -88,7 +88,7 @@ def read(file: bytes) -> dict[str, Piece]:
     reader = opened(file, VERSION)
     reader.take(len(MAGIC) + 1)
     heads: dict[str, tuple[Piece, Code | None]] = {}
-    name, left = b"", room(WEIGHTS, len(file))
+    name, left = b"", room(WEIGHTS_LIMIT, len(file))
     for _ in range(reader.varint()):
         name = reader.name(name)
         piece, code = _unpack(reader, left)
@@ -189,7 +189,7 @@ def _check_size(pieces: Iterable[tuple[Piece, Code | None]], file_bytes: int) ->
         most = f"{MOST_KERNELS:,} depthwise kernels in {MOST_LAYERS:,} layers"
         raise IlwpError(f"this network is too large for the format: at most {most}")
     for count, limit in (
-        (sum(size(piece) for piece, _ in pieces), WEIGHTS),
+        (sum(size(piece) for piece, _ in pieces), WEIGHTS_LIMIT),
         (sum(levels.size for levels in layers), DEPTHWISE_WEIGHTS),
         (kernels, DEPTHWISE_KERNELS),
     ):

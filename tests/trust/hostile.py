@@ -19,7 +19,7 @@ import torch
 from samples import SMALL, VARIANTS, kernels, state_dict
 
 from ilwp import bitstream, codec, network_codec, network_file, reports
-from ilwp.binary import WEIGHTS, room
+from ilwp.binary import WEIGHTS_LIMIT, room
 from ilwp.codec import Settings
 from ilwp.errors import IlwpError
 from ilwp.kernels import depthwise_kernels
@@ -94,7 +94,7 @@ class Target:
 
 def decoded_bytes(length: int) -> int:
     """Eight for each weight that a file of so many bytes may stand for."""
-    return 8 * room(WEIGHTS, length)
+    return 8 * room(WEIGHTS_LIMIT, length)
 
 
 TARGETS = {

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 import pytest
 
-from ilwp.binary import WEIGHTS, pack_name, pack_varint, room
+from ilwp.binary import WEIGHTS_LIMIT, pack_name, pack_varint, room
 from ilwp.bitstream import HEAD
 from ilwp.errors import IlwpError
 from ilwp.network_file import SEED
@@ -97,7 +97,7 @@ def test_a_small_file_that_stands_for_much_takes_neither_time_nor_memory(kind: s
         decoded(content)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak <= 4 * 8 * room(WEIGHTS, len(content))
+    assert peak <= 4 * 8 * room(WEIGHTS_LIMIT, len(content))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORGED if "may be" in kind])
