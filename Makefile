@@ -3,7 +3,7 @@ BIN := .venv/bin
 PROFILE ?= cpu
 ENGINE ?= local
 
-.PHONY: help setup book pdf test test-site grid status test-slurm bench-peers bench-neighbours clean
+.PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -11,6 +11,7 @@ help:
 	@echo "make pdf     print the book into _build/book.pdf, with Chromium"
 	@echo "make test    check style and types, and run the tests"
 	@echo "make test-site   look at every page of the built book in Chromium"
+	@echo "make test-trust   check what the book promises, in minutes; LONG=1 for all of it, in hours"
 	@echo "make grid    train what PROFILE (cpu) still lacks; ENGINE=slurm on a cluster"
 	@echo "make status  say what of PROFILE is done, running, failed or missing"
 	@echo "make test-slurm   run the smoke grid through a SLURM started for it"
@@ -42,6 +43,23 @@ test-site: .venv/.done
 pdf: .venv/.done
 	$(BIN)/jupyter-book build -W --keep-going --builder singlehtml book/
 	$(BIN)/python book/print.py _build/singlehtml/intro.html _build/book.pdf
+
+# each tool of these checks in a folder of its own, since none is a dependency of the project
+.venv-trust/.done: .venv/.done tests/trust/atheris.txt tests/trust/mutmut.txt tests/trust/codec.txt
+	for tool in atheris mutmut; do \
+		$(BIN)/python -m pip install --upgrade --target .venv-trust/$$tool -c constraints.txt \
+			-r tests/trust/$$tool.txt || exit 1; done
+	for version in 3.12 3.13; do \
+		if command -v python$$version; then python$$version -m venv .venv-trust/python$$version && \
+			.venv-trust/python$$version/bin/pip install -c constraints.txt -r tests/trust/codec.txt || exit 1; fi; done
+	touch $@
+
+test-trust: .venv-trust/.done
+	LONG=$(LONG) OMP_NUM_THREADS=1 $(BIN)/pytest -n 0 tests/trust/check_*.py
+
+lock: .venv/.done
+	$(BIN)/pip install --dry-run --ignore-installed --no-deps --report .venv/report.json -r constraints.txt
+	$(BIN)/python tests/trust/lock.py .venv/report.json
 
 grid: .venv/.done
 	$(BIN)/snakemake train --profile workflow/profiles/$(ENGINE) --config profile=$(PROFILE); \

@@ -104,21 +104,24 @@ def test_on_a_disk_that_fills_up_it_says_so_and_goes_on_when_there_is_space(
 ):
     needed = sum(path.stat().st_size + 4096 for path in (place / "undisturbed").rglob("*") if path.is_file())
     needed += TinyRun(place / "undisturbed").checkpoints()[-1].stat().st_size
-    refusals = set()
+    refusals, levels = set(), 0
     for level in range(LEVELS):
         run, ballast = TinyRun(disk / f"level-{level}", place / "level.log"), disk / "ballast"
         free = os.statvfs(disk).f_bavail * 4096
         ballast.write_bytes(bytes(free - needed * level // LEVELS))
         ended = run.run()
+        if ended.code == 0:  # so much is enough
+            break
         assert ended.refused, ended
         assert TOO_FULL in ended.err
+        levels += 1
         refusals.add(ended.err.split(" could not")[0].split("/")[-1])
         ballast.unlink()
         assert run.run().code == 0
         assert run.result() == undisturbed
         subprocess.run(["rm", "-r", run.folder], check=True)
     files = sorted(refusals)
-    save("training", {"disk full": {"levels": LEVELS, "files": files, "unclear": 0, "differing": 0}})
+    save("training", {"disk full": {"levels": levels, "files": files, "unclear": 0, "differing": 0}})
     assert len(files) > 1
 
 
