@@ -30,7 +30,7 @@ def denormals() -> Kernels:
 KINDS = unusual_kernels() | {"one kernel": kernels((1,)), "denormals": denormals(), "5x5": kernels((4, 7, 5), 5, 5)}
 KINDS["large"] = {name: k * np.float32(1e37) for name, k in kernels((3, 6, 4)).items()}
 KINDS["one weight stands out"] = {name: np.where(k == k.max(), 1e6, k * 1e-3) for name, k in kernels((9, 9)).items()}
-TRAINED = [path for path in sorted(RUNS.rglob("*seed0.json")) if "lambda0-" in path.name or "lambda1-" in path.name]
+TRAINED = sorted(RUNS.rglob("*mobilenet-lambda[01]-seed0.json"))
 REAL = {path.stem: path for path in (TRAINED if LONG else TRAINED[:1])}
 
 

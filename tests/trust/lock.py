@@ -1,4 +1,4 @@
-"""Write requirements.lock from pip's report on constraints.txt: python tests/trust/lock.py REPORT.json (`make lock`)."""
+"""Writes requirements.lock from pip's report on constraints.txt: python tests/trust/lock.py REPORT.json; `make lock`."""
 
 import json
 import sys
