@@ -1,5 +1,6 @@
 """What reads files of others' making, sound samples of them, and what a case must keep to."""
 
+import gc
 import io
 import json
 import resource
@@ -129,6 +130,8 @@ class Watch:
         self.watching = False
         for content in self.target.samples():
             self.target.read(content)
+        gc.collect()
+        gc.freeze()  # or a case now and then pays for looking through all of torch
 
     def _look(self, event: str, arguments: tuple[object, ...]) -> None:
         if not getattr(self, "watching", False):

@@ -1,4 +1,4 @@
-"""Writes requirements.lock from pip's report on constraints.txt: python tests/trust/lock.py REPORT.json; `make lock`."""
+"""Writes requirements.lock from pip's report on constraints.txt, `lock.py REPORT.json`; `make lock` does both."""
 
 import json
 import sys
