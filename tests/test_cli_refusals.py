@@ -1,5 +1,6 @@
 import errno
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,23 @@ def test_a_network_too_narrow_to_build_is_refused(network_file, ilwp):
 def test_options_that_do_not_go_together_are_refused(options, message: str, network_file, ilwp):
     assert ilwp("compress", network_file, *options).refused(message)
     assert not network_file.with_suffix(".ilwp").exists()
+
+
+def test_names_of_anothers_making_cannot_command_the_terminal(tmp_path: Path, ilwp: Ilwp):
+    tensors = {f"\x1b[2J{name}": t for name, t in state_dict().items()}
+    safetensors.numpy.save_file(tensors, tmp_path / "network.safetensors")
+    for command in (["inspect"], ["svwh"], ["compress"]):
+        outcome = ilwp(*command, tmp_path / "network.safetensors")
+        assert outcome.code == 0
+        assert "\x1b" not in outcome.out
+    assert ilwp("inspect", tmp_path / "\x1b[2J.safetensors").refused(r"\x1b[2J.safetensors could not be read")
+
+
+def test_printing_to_a_full_disk_is_one_line(network_file: Path, ilwp: Ilwp, monkeypatch: pytest.MonkeyPatch):
+    def full(message: str, err: bool = False) -> None:
+        if not err:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        print(message, file=sys.stderr)
+
+    monkeypatch.setattr("click.echo", full)
+    assert ilwp("inspect", network_file).refused("the output: No space left on device")

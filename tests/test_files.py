@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ilwp.errors import IlwpError
-from ilwp.files import atomic_write
+from ilwp.files import atomic_write, sweep
 
 
 def test_content_arrives_and_folders_are_made(tmp_path: Path):
@@ -68,3 +68,13 @@ def test_a_device_is_not_replaced_by_a_file(tmp_path: Path):
     with pytest.raises(IlwpError, match="no regular file"):
         atomic_write(tmp_path / "pipe", b"content")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_killed_writes_left_is_swept_up_and_nothing_else(tmp_path: Path):
+    kept = ["cell1.json", ".cell10.json.x.part", ".cell1.json", "cell1.json.part", ".[a].json.x.part"]
+    for name in [*kept, ".cell1.json.a1b2.part", ".cell1.safetensors.c3.part"]:
+        (tmp_path / name).touch()
+    sweep(tmp_path, "cell1.")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cell1.json", "cell1.json", "cell1.json.part"]

@@ -144,3 +144,19 @@ def test_a_forged_file_is_refused_or_decodes(position: int, value: bytes):
 def test_a_tensor_of_a_strange_type_is_refused():
     with pytest.raises(IlwpError, match="complex64"):
         network_file.write({"a": Exact(np.zeros(3, np.complex64))})
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        # a constant of shape (0, 2 ** 34, 2 ** 34)
+        (b"\1\3\0" + 2 * b"\x80\x80\x80\x80\x40" + b"\0" + bytes(4), "impossible number of weights"),
+        # 1,024 columns with a model each of levels up to 65,536
+        (b"\3\4\1\1\1\x80\x08" + struct.pack("<f", 1) + b"\0\x80\x80\x04\0" + bytes(1024), "too many models of levels"),
+        # 2 ** 17 kernels of two taps in a set
+        (b"\3\4\x80\x80\x08\1\1\2" + struct.pack("<f", 1) + b"\4\0\1\3\0", "too many weights for a file"),
+    ],
+)
+def test_a_short_file_cannot_stand_for_much(head: bytes, message: str):
+    with pytest.raises(IlwpError, match=message):
+        network_file.read(with_checksum(b"ILWP\2\1\0\0\1a" + head + b"\2PWLIDEES"))

@@ -97,6 +97,12 @@ def test_a_cell_out_of_range_is_refused_in_one_line(config_folder: Path, cell, m
     [
         ("recipe: [", r"is not YAML: [^\n]*$"),
         ("", "is empty"),
+        ("recipe: &a [*a]", "is not a profile: write values out"),
+        ("recipe: " + 3000 * "[", "is not YAML"),
+        ("recipe: 2001-13-41", "is not YAML"),
+        ("recipe: " + 5000 * "9", "is not YAML"),
+        ('recipe: !!int ""', "is not YAML"),
+        (PLAIN + '"two\\nlines": 1', r"is not a profile: two\\nlines"),
         ("recipe: 1\n", "is not a profile: settings"),
         (PLAIN + "speed: 1\n", "is not a profile: speed"),
         (PLAIN.replace("recipe: 2", "recipe: soon"), "is not a profile: recipe"),

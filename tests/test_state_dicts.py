@@ -1,5 +1,7 @@
+import io
 import pickle
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,3 +170,37 @@ def test_an_ilwp_file_without_other_tensors_is_a_state_dict_of_its_kernels():
     kernels = depthwise_kernels(state_dict())
     found = decoded(bitstream.write(codec.encode(kernels, Settings()))[0])
     assert {name: t.shape for name, t in found.items()} == {n: (len(k), 1, 3, 3) for n, k in kernels.items()}
+
+
+class Long:
+    """An object whose unpickling takes a gigabyte, by a function that torch allows."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return bytearray, (1 << 30,)
+
+
+def compressed(content: bytes) -> bytes:
+    """A torch file whose parts are compressed, the weights a thousand times."""
+    squeezed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(squeezed, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.namelist():
+            new.writestr(part, old.read(part))
+    return squeezed.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["compressed", "bytes", "expanded"])
+def test_a_torch_file_that_takes_far_more_memory_than_it_is_long_is_refused(tmp_path: Path, kind: str):
+    path = tmp_path / "network.pt"
+    tensors = {"expanded": torch.zeros(1).expand(1 << 30), "compressed": torch.zeros(1 << 20), "bytes": Long()}
+    torch.save({"a.weight": tensors[kind]}, path)
+    if kind == "compressed":
+        path.write_bytes(compressed(path.read_bytes()))
+    message = {"expanded": "far larger than the file", "compressed": "compressed", "bytes": "more than tensors in it"}
+    with pytest.raises(IlwpError, match=message[kind]):
+        read_state_dict(path)
+
+
+def test_names_with_thousands_of_digits_have_an_order():
+    names = [f"a.{digits}.b" for digits in ("9", "10", "011", "1" + "0" * 5000)]
+    shuffled = dict.fromkeys(reversed(names), np.zeros(1))
+    assert list(in_network_order(shuffled)) == names
