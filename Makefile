@@ -45,13 +45,14 @@ pdf: .venv/.done
 	$(BIN)/python book/print.py _build/singlehtml/intro.html _build/book.pdf
 
 # each tool of these checks in a folder of its own, since none is a dependency of the project
-.venv-trust/.done: .venv/.done tests/trust/atheris.txt tests/trust/mutmut.txt tests/trust/codec.txt
+.venv-trust/.done: .venv/.done tests/trust/atheris.txt tests/trust/mutmut.txt tests/trust/codec.txt tests/trust/oldest.txt
 	for tool in atheris mutmut; do \
 		$(BIN)/python -m pip install --upgrade --target .venv-trust/$$tool -c constraints.txt \
 			-r tests/trust/$$tool.txt || exit 1; done
 	for version in 3.12 3.13; do \
 		if command -v python$$version; then python$$version -m venv .venv-trust/python$$version && \
 			.venv-trust/python$$version/bin/pip install -c constraints.txt -r tests/trust/codec.txt || exit 1; fi; done
+	$(PYTHON) -m venv .venv-trust/oldest && .venv-trust/oldest/bin/pip install -r tests/trust/oldest.txt
 	touch $@
 
 test-trust: .venv-trust/.done

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,11 @@ def test_the_lock_holds_a_hash_for_every_constraint_and_for_nothing_else():
     assert len(entries) == len(pins(LOCK))
     for entry in entries:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+def test_the_oldest_set_is_at_the_lower_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bounds = dict(text.split(">=") for text in project["dependencies"])
+    lines = (ROOT / "tests" / "trust" / "oldest.txt").read_text().splitlines()[1:]
+    for name, version in (line.split("==") for line in lines):
+        assert version.removesuffix(".*").removesuffix(".0") == bounds[name].removesuffix(".0"), name
