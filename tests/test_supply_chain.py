@@ -43,10 +43,8 @@ def sources() -> Iterator[tuple[str, ast.AST]]:
         elif path.suffix == ".ipynb":
             cells = json.loads(path.read_text())["cells"]
             code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-            yield (
-                name,
-                ast.parse(TransformerManager().transform_cell(code)),
-            )  # lines that call the shell are none of Python
+            # lines that call the shell are none of Python
+            yield name, ast.parse(TransformerManager().transform_cell(code))
 
 
 def unpickled(tree: ast.AST) -> Iterator[str]:
