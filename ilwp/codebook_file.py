@@ -150,7 +150,8 @@ def _bits(books: Codebooks, models: list[Model]) -> dict[str, float]:
 
 def _pack(books: Codebooks, models: list[Model]) -> bytes:
     """What the file says of a set before its codes."""
-    halves = [book.astype("<f2") for book in books.books]
+    with np.errstate(over="ignore"):
+        halves = [book.astype("<f2") for book in books.books]
     half = all(np.array_equal(short, book) for short, book in zip(halves, books.books, strict=True))
     head = bytes([HALF * half + SCALED * (books.scales is not None)]) + pack_varint(len(books.shapes))
     for before, (name, shape) in zip(["", *books.shapes], books.shapes.items(), strict=False):

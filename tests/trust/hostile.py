@@ -19,8 +19,9 @@ import safetensors.numpy
 import torch
 from samples import SMALL, VARIANTS, kernels, state_dict
 
-from ilwp import bitstream, codec, network_codec, network_file, reports
+from ilwp import additive, bitstream, codebook_file, codec, network_codec, network_file, reports
 from ilwp.binary import WEIGHTS_LIMIT, room
+from ilwp.codebooks import CodedNetwork, pieces
 from ilwp.codec import Settings
 from ilwp.errors import IlwpError
 from ilwp.kernels import depthwise_kernels
@@ -63,6 +64,14 @@ def files_of_format_2() -> list[bytes]:
     return [*written, (EXPECTED / "network.ilwp").read_bytes()]
 
 
+def files_of_format_3() -> list[bytes]:
+    tensors = state_dict()
+    sets = [additive.quantize(tensors, books, 3, 4, shared) for books in (1, 2) for shared in (True, False)]
+    rest = pieces({name: t for name, t in tensors.items() if t.ndim < 2}, None)
+    written = [codebook_file.write(CodedNetwork(tuple(found), rest))[0] for found in sets]
+    return [*written, (EXPECTED / "codebooks.ilwp").read_bytes()]
+
+
 def torch_files() -> list[bytes]:
     made = []
     for zipped in (True, False):
@@ -101,6 +110,7 @@ def decoded_bytes(length: int) -> int:
 TARGETS = {
     ".ilwp, format 1": Target(inspect, files_of_format_1, decoded_bytes, checksum=True),
     ".ilwp, format 2": Target(inspect, files_of_format_2, decoded_bytes, checksum=True),
+    ".ilwp, format 3": Target(inspect, files_of_format_3, decoded_bytes, checksum=True),
     "safetensors": Target(state(_read_safetensors), lambda: [safetensors.numpy.save(state_dict())]),
     "torch": Target(state(_read_torch), torch_files),
     "record": Target(parse_record, records),
