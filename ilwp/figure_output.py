@@ -1,8 +1,8 @@
-"""What a notebook shows of a figure: an SVG for light and dark pages, and as CSV the numbers that are drawn in it.
+"""What a notebook shows of a figure: SVG for light and dark pages, wide and narrow, and as CSV the numbers in it.
 
     figure -> drawing -> SVG,  figure -> numbers -> a row a point
 
-Notebooks carry both, so that whoever has a figure has its data.
+Notebooks carry all of it, so that whoever has a figure has its data.
 """
 
 import re
@@ -24,6 +24,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import ScalarFormatter
 
+from ilwp.narrow_figures import stacked
+
+WIDE = 5  # inches; a narrower figure fits a phone as it is
 # what the figures' greys and whites are on a dark page; data keep their colours
 DARK = {
     "#ffffff": "#121212",  # the page
@@ -43,6 +46,13 @@ class CsvFormatter(BaseFormatter):
     print_method = "_repr_csv_"
 
 
+class NarrowFormatter(BaseFormatter):
+    """Lets IPython keep a second drawing of what it shows."""
+
+    format_type = "image/x-narrow+svg"
+    print_method = "_repr_narrow_"
+
+
 def show_figures_so() -> None:
     """Have IPython show figures as `drawing` and `numbers` give them; without IPython nothing is shown anyway."""
     from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -53,7 +63,9 @@ def show_figures_so() -> None:
     set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
     formatters = shell.display_formatter.formatters
     formatters["image/svg+xml"].for_type(Figure, drawing)
-    formatters.setdefault("text/csv", CsvFormatter(parent=shell.display_formatter)).for_type(Figure, _csv)
+    for kind, make in ((CsvFormatter, _csv), (NarrowFormatter, _narrow)):
+        formatter = kind(parent=shell.display_formatter)
+        formatters.setdefault(formatter.format_type, formatter).for_type(Figure, make)
 
 
 def drawing(figure: Figure) -> str:
@@ -89,6 +101,13 @@ def numbers(figure: Figure) -> pd.DataFrame:
 def _csv(figure: Figure) -> str | None:
     table = numbers(figure)
     return None if table.empty else table.to_csv(index=False, float_format="%.5g")
+
+
+def _narrow(figure: Figure) -> str | None:
+    if figure.get_figwidth() <= WIDE:
+        return None
+    with stacked(figure):
+        return drawing(figure)
 
 
 def _panel(ax: Axes, title: str) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ilwp import plots
 from ilwp.figure_output import DARK, drawing, numbers
+from ilwp.narrow_figures import WIDTH, stacked
 
 
 @pytest.fixture
@@ -64,4 +66,27 @@ def test_a_figure_without_data_has_no_numbers() -> None:
     figure = plt.figure()
     figure.text(0, 0, "a scheme")
     assert numbers(figure).empty
+    plt.close(figure)
+
+
+def test_stacked_panels_stand_in_a_column_with_words_of_their_own_and_then_as_before() -> None:
+    plots.use_style()
+    figure, axes = plt.subplots(2, 2, figsize=(8, 6), sharex=True, sharey=True)
+    for ax in axes.flat:
+        ax.plot([1, 2], [1, 2], "o-", label="a curve with quite a long name")
+    axes[0, 0].set(title="a title far too long for a column as narrow as that", ylabel="bits")
+    axes[1, 0].set(xlabel="size")
+    plots.legend(figure, axes)
+    before = drawing(figure)
+    with stacked(figure):
+        figure.draw_without_rendering()
+        boxes = [ax.get_window_extent() for ax in axes.flat]
+        assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+        assert len({round(box.x0) for box in boxes}) == 1
+        assert figure.get_figwidth() == WIDTH
+        assert {(ax.get_xlabel(), ax.get_ylabel()) for ax in axes.flat} == {("size", "bits")}
+        assert all(label.get_visible() for ax in axes.flat for label in (*ax.get_xticklabels(), *ax.get_yticklabels()))
+        assert figure.legends[-1].get_window_extent().x0 >= 0
+        assert drawing(figure) != before
+    assert drawing(figure) == before
     plt.close(figure)

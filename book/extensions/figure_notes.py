@@ -1,7 +1,7 @@
-"""What a reader can do with each figure of a notebook: take its data, take it as SVG, make it again.
+"""What a reader can do with each figure of a notebook: see it on a phone, take its data, take it as SVG, make it again.
 
     executed notebook -> add_notes -> the same with a note under each figure
-    book/notebooks/*.ipynb -> lay_out -> book/notebooks/figures/NAME.svg and NAME.csv
+    book/notebooks/*.ipynb -> lay_out -> book/notebooks/figures/NAME.svg, NAME-narrow.svg and NAME.csv
 
 The numbers come from the notebook's own output (`ilwp.figure_output`), the command from its
 parameters and the run list.
@@ -17,7 +17,8 @@ from papermill.inspection import inspect_notebook
 
 from ilwp.errors import IlwpError
 
-SVG, CSV = "image/svg+xml", "text/csv"
+SVG, NARROW, CSV = "image/svg+xml", "image/x-narrow+svg", "text/csv"
+FILES = {NARROW: "{}-narrow.svg", CSV: "{}.csv"}
 NOTE = """\
 :::{{dropdown}} Data, and how to make this figure again
 :class-container: figure-note
@@ -53,9 +54,9 @@ def add_notes(notebook: dict[str, Any], source: Path, given: dict[str, Any]) -> 
         if name is None:
             raise IlwpError(f"notebooks/{source.name}: a figure has no name in its cell's metadata (mystnb, figure)")
         links = [f"{{download}}`Drawing (SVG) <figures/{name}.svg>`"]
-        if CSV in figure:
-            # myst-nb warns of formats that it does not know
-            cell["metadata"]["numbers"] = figure.pop(CSV)
+        # myst-nb warns of formats that it does not know
+        cell["metadata"]["kept"] = {kind: figure.pop(kind) for kind in FILES if kind in figure}
+        if CSV in cell["metadata"]["kept"]:
             links.insert(0, f"{{download}}`Numbers (CSV) <figures/{name}.csv>`")
         text = NOTE.format(downloads=" · ".join(links), command=command, parameters=helps)
         cells.append({"cell_type": "markdown", "id": f"note-{name}", "metadata": {}, "source": text})
@@ -69,8 +70,8 @@ def lay_out(folder: Path) -> None:
         for cell in json.loads(path.read_text())["cells"]:
             if (figure := _figure(cell)) is not None:
                 made[f"{_name(cell)}.svg"] = "".join(figure[SVG])
-            if "numbers" in cell["metadata"]:
-                made[f"{_name(cell)}.csv"] = "".join(cell["metadata"]["numbers"])
+            for kind, text in cell["metadata"].get("kept", {}).items():
+                made[FILES[kind].format(_name(cell))] = "".join(text)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for path in figures.iterdir():

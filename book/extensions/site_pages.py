@@ -1,7 +1,7 @@
-"""Sphinx extension: a page gets the scripts it asks for, and buttons to run it elsewhere if the project has an address.
+"""Sphinx extension: a page gets its scripts, figures for narrow screens, and buttons to run it elsewhere.
 
 A page asks for scripts in `book/style/` with an element that has `data-scripts="ONE.js OTHER.js"`, and gets them in
-that order.
+that order. A figure is narrow where `figures/NAME-narrow.svg` lies beside its notebook. Buttons need an address.
 """
 
 import re
@@ -11,8 +11,12 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.util.osutil import copyfile
 
 GITHUB = re.compile(r"(?:https://|git@|ssh://git@)(?:[^@/]+@)?github\.com[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
+
+FIGURE = re.compile(r'(<figure\b[^>]*\bid="([\w-]+)"[^>]*>\s*)(<img\b[^>]*>)')
+NARROW = "(max-width: 34rem)"  # as in book.css
 
 
 def repository(root: Path) -> tuple[str, str] | None:
@@ -47,6 +51,24 @@ def scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, An
         app.add_js_file(name, loading_method="defer")
 
 
+def narrow_figures(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Let the browser choose the narrow drawing of each figure that has one."""
+
+    def offer(found: re.Match[str]) -> str:
+        drawing = Path(app.srcdir, "notebooks", "figures", f"{found[2]}-narrow.svg")
+        if not drawing.is_file():
+            return found[0]
+        address = f"_images/{drawing.name}"
+        images = Path(app.outdir, "_images")
+        images.mkdir(exist_ok=True)
+        copyfile(drawing, images / drawing.name)
+        source = f'<source media="{NARROW}" srcset="{context["pathto"](address, resource=True)}"/>'
+        return f"{found[1]}<picture>{source}{found[3]}</picture>"
+
+    if "body" in context:
+        context["body"] = FIGURE.sub(offer, context["body"])
+
+
 def _git(root: Path, *words: str) -> str:
     try:
         process = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)
@@ -59,4 +81,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.connect("config-inited", launch_buttons)
     app.connect("html-page-context", scripts)
+    app.connect("html-page-context", narrow_figures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -59,6 +59,19 @@ def test_every_link_leads_somewhere(name: str) -> None:
             assert parsed(target).find(id=unquote(anchor)), f"{link['href']} leads to no place on that page"
 
 
+@pytest.mark.parametrize("page", [("phone", "light")], indirect=True)
+@pytest.mark.parametrize("name", pages())
+def test_figures_fit_a_phone(page: Page, name: str) -> None:
+    page.goto((SITE / name).as_uri())
+    figures = page.evaluate("""[...document.querySelectorAll("article figure")].map((figure) => {
+        const image = figure.querySelector("img");
+        return [figure.id, figure.scrollWidth - figure.clientWidth, image ? image.width / image.naturalWidth : 1];
+    })""")
+    for figure, beyond, scale in figures:
+        assert beyond <= 0, f"{figure} scrolls sideways"
+        assert scale > 0.8, f"{figure} shrinks to {scale:.0%}"
+
+
 def test_every_figure_can_be_made_again() -> None:
     figures = [figure for name in pages() for figure in parsed(SITE / name).select("div.cell_output figure")]
     assert len(figures) > 10
