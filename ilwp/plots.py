@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from ilwp import datasets, networks
@@ -24,7 +25,7 @@ from ilwp.evidence import CURVE_TITLES, Runs, missing_commands, select
 COLOURS = {"baseline": "#4d4d4d", "fss": "#e69f00", "lss": "#56b4e9", "ill": "#d55e00", "tied": "#009e73"}
 MARKERS = {"baseline": "s", "fss": "^", "lss": "v", "ill": "o", "tied": "D"}
 INK = "#222222"
-SHARE = ScalarMappable(Normalize(0, 100), sns.color_palette("rocket_r", as_cmap=True))
+SHARE = ScalarMappable(Normalize(0, 100), sns.light_palette("#005f96", as_cmap=True))
 WIDTH = 7.2  # inches, the book's text width at 100 dots an inch
 
 
@@ -109,7 +110,8 @@ def lifts(ax: Axes, sources: Mapping[str, Sources], null: Sequence[float]) -> No
         ax.plot(found.lift_interval(), [y, y], color="#0072b2", linewidth=3, solid_capstyle="round",
                 label="95 % interval")  # fmt: skip
         ax.plot(found.lift, y, "o", color="#0072b2", markersize=8, label="lift")
-        ax.annotate(f"{found.lift:.2f}", (found.lift, y), (0, 7), textcoords="offset points", ha="center", fontsize=9)
+        ax.annotate(f"{found.lift:.2f}", (found.lift, y), (0, 7), textcoords="offset points", ha="center", fontsize=9,
+                    path_effects=[withStroke(linewidth=3, foreground="#ffffff")])  # fmt: skip
     ax.set(yticks=range(len(sources)), yticklabels=list(sources), xlabel="lift of the previous layer (1 = chance)")
     ax.set(ylim=(len(sources) - 0.5, -0.7), xlim=(0, None))
     ax.grid(visible=False, axis="y")

@@ -6,59 +6,56 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from ilwp.plots import COLOURS, INK
+from ilwp.plots import COLOURS, INK, WIDTH
 
 LAYERS = (3, 4, 4)  # kernels drawn in each of three layers
-TITLES = {
-    "fss": ("(a) full search, FSS", "stores residual, layer u, kernel v"),
-    "lss": ("(b) local search, LSS", "stores residual, kernel v"),
-    "ill": ("(c) collocated, ILL", "stores residual only"),
+TARGET = (2, 1)  # the kernel that is predicted: layer, kernel
+# title; what is stored; the kernel it is predicted from, and its name; layers that are searched for it
+METHODS = {
+    "baseline": ("Baseline: no prediction", "stores the weights", None, "", ()),
+    "fss": ("FSS: full search", "stores residual, layer $u$, kernel $v$", (0, 2), "$K_{u,v}$", (0, 1)),
+    "lss": ("LSS: local search", "stores residual, kernel $v$", (1, 3), "$K_{i-1,v}$", (1,)),
+    "ill": ("ILL: the kernel beside it", "stores the residual alone", (1, 1), "$K_{i-1,j}$", ()),
 }
-# where the kernel that is predicted, layer 3's second, points to: (layer, kernel)
-REFERENCE = {"fss": (0, 2), "lss": (1, 3), "ill": (1, 1)}
 
 
 def scheme() -> Figure:
-    """Three panels, one a method: candidates are framed, the reference is filled, an arrow leads to the prediction."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.7))
-    for ax, method in zip(axes, TITLES, strict=True):
+    """A panel a method: candidates are framed, the reference is filled, an arrow leads to the kernel predicted."""
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.4))
+    for ax, method in zip(axes.flat, METHODS, strict=True):
         _panel(ax, method)
     return figure
 
 
 def _panel(ax: Axes, method: str) -> None:
-    title, stored = TITLES[method]
+    title, stored, reference, name, searched = METHODS[method]
     colour = COLOURS[method]
-    target, reference = (2, 1), REFERENCE[method]
-    candidates = {"fss": (0, 1), "lss": (1,), "ill": ()}[method]
     rng = np.random.default_rng(0)
     for layer, count in enumerate(LAYERS):
         for kernel in range(count):
             here = (layer, kernel)
-            _kernel(ax, here, rng.uniform(0.1, 0.6, (3, 3)), colour if here in (target, reference) else "#9a9a9a")
-        ax.text(2.2 * layer + 0.5, -0.5, f"layer {('1', 'i - 1', 'i')[layer]}", ha="center", va="top", fontsize=11)
-        if layer in candidates:
+            coloured = here in (TARGET, reference)
+            _kernel(ax, here, rng.uniform(0.1, 0.5, (3, 3)), colour if coloured else "#9a9a9a")
+        ax.text(2.2 * layer + 0.5, -0.35, f"layer {('$1$', '$i-1$', '$i$')[layer]}", ha="center", va="top")
+        if layer in searched:
             frame = (2.2 * layer - 0.18, -0.18)
             ax.add_patch(Rectangle(frame, 1.36, 1.35 * count + 0.01, fill=False, edgecolor=colour, linestyle="--"))
-    start, end = (np.array([2.2 * layer + 0.5, 1.35 * kernel + 0.5]) for layer, kernel in (reference, target))
-    side = np.array([0.52, 0.0])
-    arrow = FancyArrowPatch(start + side, end - side, arrowstyle="-|>", mutation_scale=16, color=INK, lw=1.6)
-    arrow.set_connectionstyle("arc3", rad=-0.12)
-    ax.add_patch(arrow)
-    ax.text(
-        start[0],
-        start[1],
-        "K[u,v]" if method == "fss" else "K[i-1,v]",
-        ha="center",
-        va="center",
-        weight="bold",
-        fontsize=9,
-    )
-    ax.text(end[0], end[1], "K[i,j]", ha="center", va="center", weight="bold", fontsize=10)
+    ax.annotate("$K_{i,j}$", _middle(TARGET), ha="center", va="center", fontsize=10)
+    if reference:
+        ax.annotate(name, _middle(reference), ha="center", va="center", fontsize=9.5)
+        (x, y), (end, height) = _middle(reference), _middle(TARGET)
+        ax.add_patch(FancyArrowPatch(
+            (x + 0.58, y), (end - 0.55, height), arrowstyle="-|>", mutation_scale=16, color=INK, lw=1.6,
+            connectionstyle="arc3,rad=-0.12",
+        ))  # fmt: skip
     ax.set_title(title)
-    ax.text(0.5, -0.04, stored, transform=ax.transAxes, ha="center", va="top", fontsize=11)
-    ax.set(xlim=(-0.4, 5.8), ylim=(-1.0, 5.5), aspect="equal")
+    ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top")
+    ax.set(xlim=(-0.4, 5.8), ylim=(-0.95, 5.4), aspect="equal")
     ax.axis("off")
+
+
+def _middle(place: tuple[int, int]) -> tuple[float, float]:
+    return 2.2 * place[0] + 0.5, 1.35 * place[1] + 0.5
 
 
 def _kernel(ax: Axes, place: tuple[int, int], shades: np.ndarray, colour: str) -> None:
@@ -72,7 +69,7 @@ def _kernel(ax: Axes, place: tuple[int, int], shades: np.ndarray, colour: str) -
 
 def free_order() -> Figure:
     """Three panels: kernels of two layers as trained, aligned with one another, and each layer sorted."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.9))
+    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 3.4))
     rng = np.random.default_rng(5)
     first = np.linspace(0.15, 0.9, 5)
     second = first + rng.uniform(-0.06, 0.06, 5)
@@ -88,7 +85,7 @@ def free_order() -> Figure:
                 _kernel(
                     ax, (layer, kernel), np.full((3, 3), shade), COLOURS["ill"] if title == "aligned" else "#0072b2"
                 )
-            ax.text(2.2 * layer + 0.5, -0.5, f"layer {('i - 1', 'i')[layer]}", ha="center", va="top", fontsize=11)
+            ax.text(2.2 * layer + 0.5, -0.5, f"layer {('$i-1$', '$i$')[layer]}", ha="center", va="top", fontsize=11)
         if title == "aligned":
             for kernel in range(len(left)):
                 y = 1.35 * kernel + 0.5
