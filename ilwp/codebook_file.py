@@ -32,7 +32,7 @@ import constriction
 import numpy as np
 
 from ilwp import network_file
-from ilwp.binary import MAGIC, Reader, opened, pack_name, pack_varint
+from ilwp.binary import MAGIC, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_varint, room
 from ilwp.codebooks import Codebooks, CodedNetwork
 from ilwp.entropy_models import Code, code_bits, fit, read_code
 from ilwp.errors import IlwpError
@@ -72,7 +72,7 @@ def write(network: CodedNetwork) -> tuple[bytes, Rate]:
     rest, rest_bits = network_file.write(network.rest)
     file = MAGIC + bytes([VERSION]) + pack_varint(len(heads)) + b"".join(heads)
     file += pack_varint(len(words)) + words.astype("<u4").tobytes() + rest
-    if _memory(network.sets) > _room(len(file) + 4):
+    if _memory(network.sets) > room(WEIGHTS_LIMIT, len(file) + 4):
         raise IlwpError(f"too many weights for a file of {len(file):,} bytes: nearly all of them are the same")
     codes_bits = {name: bits for books, chosen in sets for name, bits in _bits(books, chosen).items()}
     rate = Rate(codes_bits, [8.0 * len(head) for head in heads], rest_bits)
@@ -85,7 +85,7 @@ def read(file: bytes) -> CodedNetwork:
     reader.take(len(MAGIC) + 1)
     heads: list[tuple[Codebooks, list[Model]]] = []
     for _ in range(reader.varint()):
-        heads.append(_unpack(reader, _room(len(file)) - _memory(books for books, _ in heads)))
+        heads.append(_unpack(reader, room(WEIGHTS_LIMIT, len(file)) - _memory(books for books, _ in heads)))
     words = np.frombuffer(reader.take(4 * reader.varint()), "<u4")
     if words.size and not words[-1]:
         raise IlwpError("this file's coded levels make no sense")
@@ -210,11 +210,6 @@ def _vectors(shape: tuple[int, ...], length: int) -> int:
 def _memory(sets: Iterable[Codebooks]) -> int:
     """About how many numbers decoding takes."""
     return sum(len(books.codes) * max(books.books[0].shape[1], len(books.books)) for books in sets)
-
-
-def _room(file_bytes: int) -> int:
-    """How many of them a file of so many bytes may ask for, so that a short one cannot fill the memory."""
-    return (1 << 20) + 2048 * file_bytes
 
 
 def _text(name: bytes) -> str:
