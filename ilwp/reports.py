@@ -1,7 +1,7 @@
 """What the command line says of kernels, rates and the smoothly varying weight hypothesis."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -107,7 +107,10 @@ def inspected(content: bytes) -> tuple[dict[str, Any], str]:
     kernels = codec.decode(coded)
     _, rate = bitstream.write(coded, other)
     steps = [None, *(q.step for q in coded.quantizers)]
-    layers = _layers(kernels, steps)
+    layers = [
+        {"layer": name, "kernels": len(layer), "step": step}
+        for (name, layer), step in zip(kernels.items(), steps, strict=True)
+    ]
     summary = {
         "format": 1, "settings": asdict(coded.settings), "rate_bits": asdict(rate), "other_tensors": len(other),
         "layers": layers,
@@ -124,8 +127,9 @@ def inspected(content: bytes) -> tuple[dict[str, Any], str]:
 def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
     """The depthwise kernels of a state dict, as plain values and as text; raises IlwpError where it has none."""
     kernels = depthwise_kernels(tensors)
-    other, layers = len(tensors) - len(kernels), _layers(kernels, [None] * len(kernels))
-    table = pd.DataFrame(layers).to_string(index=False, na_rep="-")
+    other = len(tensors) - len(kernels)
+    layers = [{"layer": name, "kernels": len(layer)} for name, layer in kernels.items()]
+    table = pd.DataFrame(layers).to_string(index=False)
     return {"other_tensors": other, "layers": layers}, f"{described(kernels)} and {other} other tensors\n{table}"
 
 
@@ -156,11 +160,6 @@ def svwh_text(summary: dict[str, Any]) -> str:
         f"lift {summary['lift']:.2f} (95 % interval {low:.2f} to {high:.2f}), "
         f"{summary['lift_of_unit_kernels']:.2f} with every kernel scaled to unit length"
     )
-
-
-def _layers(kernels: Kernels, steps: Sequence[float | None]) -> list[dict[str, Any]]:
-    rows = zip(kernels.items(), steps, strict=True)
-    return [{"layer": name, "kernels": len(layer), "step": step} for (name, layer), step in rows]
 
 
 def _stored(piece: Piece) -> str:
