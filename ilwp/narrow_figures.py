@@ -40,7 +40,7 @@ def stacked(figure: Figure) -> Iterator[None]:
             ax.set_subplotspec(column[row])
         _speak_for_themselves([ax for ax, _ in placed], undo)
         _narrow_legends(figure, undo)
-        _move_titles_inside([ax for ax, _ in placed], undo)
+        _move_titles_inside(figure, [ax for ax, _ in placed], undo)
         yield
 
 
@@ -77,10 +77,8 @@ def _narrow_legends(figure: Figure, undo: ExitStack) -> None:
         undo.callback(narrow.remove)
 
 
-def _move_titles_inside(axes: Sequence[Axes], undo: ExitStack) -> None:
+def _move_titles_inside(figure: Figure, axes: Sequence[Axes], undo: ExitStack) -> None:
     """A title begins over its panel, which may be far to the right; one that runs out of the figure ends there."""
-    figure = axes[0].get_figure(root=True)
-    assert figure is not None
     titles = {ax: ax.set_title(ax.get_title("left"), loc="left") for ax in axes}
     figure.draw_without_rendering()
     for ax, title in titles.items():
