@@ -50,7 +50,7 @@ pdf: .venv/.done
 		$(BIN)/python -m pip install --upgrade --target .venv-trust/$$tool -c constraints.txt \
 			-r tests/trust/$$tool.txt || exit 1; done
 	for version in 3.12 3.13; do \
-		if command -v python$$version; then python$$version -m venv .venv-trust/python$$version && \
+		if python$$version -c '' 2>/dev/null; then python$$version -m venv .venv-trust/python$$version && \
 			.venv-trust/python$$version/bin/pip install -c constraints.txt -r tests/trust/codec.txt || exit 1; fi; done
 	$(PYTHON) -m venv .venv-trust/oldest && .venv-trust/oldest/bin/pip install -r tests/trust/oldest.txt
 	touch $@

@@ -102,5 +102,5 @@ def _inter_layer_aims(frame: pd.DataFrame) -> list[tuple[str, str, float, float]
         file.bytes / baseline[baseline["accuracy"] >= file.accuracy - 0.3]["bytes"].min()
         for file in ill[ill["accuracy"] >= trained - 2].itertuples()
     ]
-    best_of_all = "inter-layer loss, best width, bytes of the baseline's smallest of equal accuracy"
+    best_of_all = "inter-layer loss, best width, bytes of the baseline's smallest within 0.3 points"
     return [*rows, (best_of_all, "at most", 0.3, float(min(equal)))]

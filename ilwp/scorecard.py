@@ -126,14 +126,15 @@ def _c5(found: Evidence) -> Score:
 
 
 def _c6(found: Evidence) -> Score:
-    opened, closed, points = found.ratio("ill", loop="open"), found.ratio("ill"), found.points("ill")
-    tested = len(closed) > 0
-    holds = tested and opened.mean() <= 0.525 and points.mean() >= -0.645
+    sizes, points = found.ratio("ill", loop="open"), found.points("ill", loop="open")
+    tested = len(sizes) > 0
+    holds = tested and sizes.mean() <= 0.525 and points.mean() >= -0.645
     return judged(
         "C6",
-        f"open loop {spread(opened)}, closed {spread(closed)}; {spread(points, 2)} points",
-        len(closed),
-        verdict(holds, tested and closed.mean() < 1 and points.mean() >= -2, tested),
+        f"open loop {spread(sizes)} for {spread(points, 2)} points, "
+        f"closed {spread(found.ratio('ill'))} for {spread(found.points('ill'), 2)}",
+        len(sizes),
+        verdict(holds, tested and sizes.mean() < 1 and points.mean() >= -2, tested),
     )
 
 
@@ -229,7 +230,7 @@ def _c10(found: Evidence) -> Score:
                 for c, v in fits.items()
             )
         ),
-        sum(map(len, fits.values())),
+        len(fits["ill"]) + len(fits["baseline"]),
         verdict(order == sorted(order) and bytes_ == sorted(bytes_), order == sorted(order), tested),
     )
 

@@ -58,9 +58,10 @@ class Evidence:
         ratios = self._by_seed(curve, column, loop=loop) / self._by_seed("baseline", column)
         return np.asarray(ratios.dropna())
 
-    def points(self, curve: str) -> np.ndarray:
+    def points(self, curve: str, loop: str = "closed") -> np.ndarray:
         """Accuracy over the baseline's, in points, seed by seed."""
-        return np.asarray((self._by_seed(curve, "accuracy") - self._by_seed("baseline", "accuracy")).dropna())
+        changes = self._by_seed(curve, "accuracy", loop=loop) - self._by_seed("baseline", "accuracy")
+        return np.asarray(changes.dropna())
 
 
 def collect(runs: Runs, kernels: Callable[[Path], Kernels]) -> Evidence:
