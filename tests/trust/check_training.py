@@ -166,13 +166,20 @@ def test_of_two_processes_on_one_cell_one_trains_and_the_other_says_why_not(
 ):
     for i in range(DOUBLED):
         first = TinyRun(place / f"doubled-{i}")
-        one = first.start()
-        time.sleep(CHANCE.uniform(0, 0.3))
+        go = place / f"go-{i}"
+
+        def wait(_: str, go: Path = go) -> None:
+            while not go.exists():
+                time.sleep(0.01)
+
+        total = len(operations(place))
+        one = first.start(at_operation(first.folder, CHANCE.randrange(total // 4, total // 2), wait))
+        while not list(first.folder.rglob("lock")):
+            time.sleep(0.01)
         second = first.run(lambda: os.dup2(os.open(place / "second.log", os.O_CREAT | os.O_RDWR | os.O_TRUNC), 2))
+        go.touch()
         said = (place / "second.log").read_text()
-        ended = first.wait(one)
-        codes = sorted((ended.code, second.code))
-        assert codes == [0, 1], (codes, said)
-        assert "another process is training" in said + ended.err
+        assert (first.wait(one).code, second.code) == (0, 1), said
+        assert "another process is training" in said
         assert first.result() == undisturbed
     save("training", {"two processes": {"pairs": DOUBLED, "differing": 0}})
