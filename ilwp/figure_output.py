@@ -107,7 +107,7 @@ def _csv(figure: Figure) -> str | None:
 
 
 def _narrow(figure: Figure) -> str | None:
-    if figure.get_figwidth() <= WIDE:
+    if figure.get_figwidth() <= WIDE or not any(ax.get_subplotspec() for ax in figure.axes):
         return None
     with stacked(figure):
         return drawing(figure)

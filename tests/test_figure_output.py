@@ -5,6 +5,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
 
 from ilwp import plots
@@ -90,3 +91,21 @@ def test_stacked_panels_stand_in_a_column_with_words_of_their_own_and_then_as_be
         assert drawing(figure) != before
     assert drawing(figure) == before
     plt.close(figure)
+
+
+def test_a_notebook_keeps_a_narrow_drawing_of_a_wide_figure_with_panels_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shell = InteractiveShell.instance()
+    shell.display_formatter.active_types = [*shell.display_formatter.format_types, "image/x-narrow+svg"]
+    plots.use_style()
+    kept = []
+    for width, panels in ((8, 2), (4, 2), (8, 0)):
+        figure = plt.figure(figsize=(width, 3))
+        for i in range(panels):
+            figure.add_subplot(1, panels, i + 1).plot([1, 2], [1, 2])
+        kept.append("image/x-narrow+svg" in shell.display_formatter.format(figure)[0])
+        plt.close(figure)
+    InteractiveShell.clear_instance()
+    assert kept == [True, False, False]
+    assert "Error" not in "".join(capsys.readouterr())
