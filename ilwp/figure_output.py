@@ -68,10 +68,15 @@ def show_figures_so() -> None:
         formatters.setdefault(formatter.format_type, formatter).for_type(Figure, make)
 
 
-def drawing(figure: Figure) -> str:
-    """The figure as SVG, the same bytes for the same figure; greys follow the scheme of the page around it."""
+def drawing(figure: Figure) -> str | None:
+    """The figure as SVG, the same bytes for the same figure; greys follow the scheme of the page around it.
+
+    None if there are no axes in it.
+    """
     with mpl.rc_context({"svg.hashsalt": "ilwp"}):
-        svg: str = print_figure(figure, "svg", metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+        svg: str | None = print_figure(figure, "svg", metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+    if svg is None:
+        return None
     rules = "".join(
         f'#figure_1 [style*="{what}: {light}"]{{{what}:{dark}!important}}'
         for light, dark in DARK.items()
