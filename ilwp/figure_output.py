@@ -85,6 +85,7 @@ def drawing(figure: Figure) -> str | None:
     # hundredths of a point are finer than any screen
     svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
     svg = svg.replace("</style>", f"@media(prefers-color-scheme:dark){{{rules}}}</style>", 1)
+    svg = re.sub(r'<path [^>]*style="fill: none"/>', "", svg)  # neither filled nor drawn
     named = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r' id="([\w-]+)"', lambda name: name[0] if name[1] in named else "", svg)
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))

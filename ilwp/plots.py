@@ -79,11 +79,13 @@ def no_runs(ax: Axes, commands: str) -> None:
 def share_heatmap(ax: Axes, share: np.ndarray) -> None:
     """Figs. 2 and 3: share (N, N) of layer y's best predictions that lie in layer x, in percent."""
     n = len(share)
+    later = np.triu(np.ones((n, n), bool))[1:, :-1]
     sns.heatmap(
-        100 * share[1:, :-1], mask=np.triu(np.ones((n, n), bool))[1:, :-1], norm=SHARE.norm, cmap=SHARE.cmap,
+        100 * share[1:, :-1], mask=later, norm=SHARE.norm, cmap=SHARE.cmap,
         cbar=False, square=True, xticklabels=range(1, n), yticklabels=range(2, n + 1),
         linewidths=0.4, linecolor="white", ax=ax,
     )  # fmt: skip
+    ax.collections[0].set_edgecolor(np.where(later.ravel(), "none", "white").tolist())
     ax.grid(visible=False)
     step = 2 if n < 16 else 4
     for axis in (ax.xaxis, ax.yaxis):

@@ -45,6 +45,7 @@ def test_numbers_are_those_that_are_drawn(figure: Figure) -> None:
 def test_heatmap_gives_its_cells_that_are_not_masked() -> None:
     figure, ax = plt.subplots()
     plots.share_heatmap(ax, np.tril(np.full((4, 4), 0.25), -1))
+    assert drawing(figure).count("stroke: #ffffff; stroke-width: 0.4") == 6
     table = numbers(figure)
     plt.close(figure)
     assert len(table) == 6
