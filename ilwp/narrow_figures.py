@@ -69,8 +69,10 @@ def _narrow_legends(figure: Figure, undo: ExitStack) -> None:
         words = [text.get_text() for text in legend.get_texts()]
         pairs = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in figure.axes)
         handles = {label: handle for some in pairs for handle, label in some}
-        columns = 2 if max(map(len, words)) <= 22 else 1
-        narrow = figure.legend([handles[word] for word in words], words, loc="outside lower center", ncols=columns)
+        columns = 2 if max(map(len, words), default=0) <= 22 else 1
+        own = [handle for handle in legend.legend_handles if handle is not None]
+        found = [handles.get(word, handle) for word, handle in zip(words, own, strict=True)]
+        narrow = figure.legend(found, words, loc="outside lower center", ncols=columns)
         for shown in (legend.set_visible, legend.set_in_layout):
             undo.callback(shown, True)
             shown(False)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ilwp import plots
 from ilwp.figure_output import DARK, drawing, numbers
@@ -110,3 +111,13 @@ def test_a_notebook_keeps_a_narrow_drawing_of_a_wide_figure_with_panels_alone(
     InteractiveShell.clear_instance()
     assert kept == [True, False, False]
     assert "Error" not in "".join(capsys.readouterr())
+
+
+def test_a_legend_of_nobodys_curves_is_stacked_too() -> None:
+    plots.use_style()
+    figure = plt.subplots(1, 2, figsize=(8, 3))[0]
+    figure.legend([Line2D([], [])], ["drawn nowhere"], loc="outside lower center")
+    with stacked(figure):
+        assert [text.get_text() for text in figure.legends[-1].get_texts()] == ["drawn nowhere"]
+    assert len(figure.legends) == 1
+    plt.close(figure)
