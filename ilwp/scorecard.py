@@ -75,7 +75,7 @@ def _c2(found: Evidence) -> Score:
         without, trained_in = (spread(both[column].to_numpy(), 2) for column in ("unit", "unit_loss"))
         ours = f"lift at unit length {without} becomes {trained_in}"
     stronger = both["unit_loss"] > both["unit"] if tested else pd.Series(dtype=bool)
-    return judged("C2", ours, len(both), verdict(tested and bool(stronger.all()), bool(stronger.any()), tested))
+    return judged("C2", ours, 2 * len(both), verdict(tested and bool(stronger.all()), bool(stronger.any()), tested))
 
 
 def _c3(found: Evidence) -> Score:
@@ -120,7 +120,7 @@ def _c5(found: Evidence) -> Score:
     return judged(
         "C5",
         ", ".join(f"{curve.upper()} {spread(r)}" for curve, r in texture.items()),
-        len(texture["ill"]),
+        len(texture["fss"]) + len(texture["ill"]),
         verdict(all(below) and close, any(below), tested),
     )
 
@@ -133,26 +133,27 @@ def _c6(found: Evidence) -> Score:
         "C6",
         f"open loop {spread(sizes)} for {spread(points, 2)} points, "
         f"closed {spread(found.ratio('ill'))} for {spread(found.points('ill'), 2)}",
-        len(sizes),
+        2 * len(sizes),
         verdict(holds, tested and sizes.mean() < 1 and points.mean() >= -2, tested),
     )
 
 
 def _c7(found: Evidence) -> Score:
-    savings, points, names = [], [], []
+    savings, points, names, runs = [], [], [], 0
     for network in ("mobilenet", "mobilenetv2"):
         sizes, accuracies = (
             [found.group("baseline", column, network), found.group("ill", column, network, "open")]
             for column in ("total_bytes", "accuracy")
         )
         if all(map(len, sizes)):
+            runs += len(sizes[0]) + len(sizes[1])
             savings.append(100 * (1 - float(sizes[1].mean() / sizes[0].mean())))
             points.append(float(accuracies[1].mean() - accuracies[0].mean()))
             names.append(f"{networks.TITLES[network]} {savings[-1]:.0f} % for {points[-1]:+.2f} points")
     tested = len(savings) == 2
     holds = tested and bool(np.mean(savings) >= 43 and np.mean(points) >= -0.65)
     ours = f"{', '.join(names) or 'none'} (open loop, CIFAR-10)"
-    return judged("C7", ours, len(savings), verdict(holds, bool(tested and np.mean(savings) > 0), tested))
+    return judged("C7", ours, runs, verdict(holds, bool(tested and np.mean(savings) > 0), tested))
 
 
 def _c8(found: Evidence) -> Score:

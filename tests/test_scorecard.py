@@ -72,7 +72,8 @@ def test_the_committed_runs_give_every_claim_its_numbers():
     runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", seed=0)
     scores = scorecard.scorecard(verdicts.collect(runs, read_kernels))
     judged = {score.claim: score for score in scores}
-    assert all(judged[claim].runs > 0 and "none" not in judged[claim].ours for claim in CLAIMS)
+    assert not any("none" in score.ours for score in scores)
+    assert [score.runs for score in scores] == [1, 2, 6, 1, 2, 2, 2, 2, 2, 2, 1, 1]
     assert judged["C7"].verdict == UNTESTED
     for score in scores:
         assert Path("notebooks", f"{Path(score.where).name}.ipynb").exists()
@@ -85,7 +86,7 @@ def test_the_previous_layer_leads_where_no_other_has_more():
 
 
 def test_spreads_and_verdicts_are_put_plainly():
-    assert [spread(np.array(v), 1) for v in ([], [1.0], [1.0, 3.0])] == ["none", "1.0", "2.0 ± 1.4"]
+    assert [spread(np.array(v), 1) for v in ([], [-1.0], [1.0, 3.0])] == ["none", "-1.0", "2.0 ± 1.4"]
     assert [verdict(True, False), verdict(False, True), verdict(False, False), verdict(True, True, tested=False)] == [
         HOLDS, IN_PART, FAILS, UNTESTED,
     ]  # fmt: skip
