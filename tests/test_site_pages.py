@@ -41,3 +41,19 @@ def test_branch_is_the_one_that_the_remote_shows_first(tmp_path: Path) -> None:
 
 def test_folder_that_is_no_repository_has_no_address(tmp_path: Path) -> None:
     assert site_pages.repository(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ('<td id="a-1" class="b" >-1.17</td>', '<td id="a-1" class="b" >~1.17</td>'),
+        ("<td>1.001, -10.8 dB (-0.2)</td>", "<td>1.001, ~10.8 dB (~0.2)</td>"),
+        ('<span class="pasted-text">-0.8</span> points', '<span class="pasted-text">~0.8</span> points'),
+        ("<td>CIFAR-10, 2020-01-02, 1e-5</td>", "<td>CIFAR-10, 2020-01-02, 1e-5</td>"),
+        ("<code>--lambda -1</code>", "<code>--lambda -1</code>"),
+    ],
+)
+def test_negative_numbers_have_a_minus_sign(body: str, shown: str) -> None:
+    context = {"body": body}
+    site_pages.minus_signs(None, "page", "page.html", context, None)
+    assert context["body"] == shown.replace("~", "\N{MINUS SIGN}")

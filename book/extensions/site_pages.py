@@ -2,6 +2,7 @@
 
 A page asks for scripts in `book/style/` with an element that has `data-scripts="ONE.js OTHER.js"`, and gets them in
 that order. A figure is narrow where `figures/NAME-narrow.svg` lies beside its notebook. Buttons need an address.
+Negative numbers in tables and in prose get a minus sign, which is as wide as a plus.
 """
 
 import re
@@ -16,6 +17,8 @@ from sphinx.util.osutil import copyfile
 GITHUB = re.compile(r"(?:https://|git@|ssh://git@)(?:[^@/]+@)?github\.com[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 
 FIGURE = re.compile(r'(<figure\b[^>]*\bid="([\w-]+)"[^>]*>\s*)(<img\b[^>]*>)')
+NUMBERS = re.compile(r'(<(?:td\b|span class="pasted-text")[^>]*>)([^<]*-\d[^<]*)')
+HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)")
 NARROW = "(max-width: 34rem)"  # as in book.css
 
 
@@ -69,6 +72,12 @@ def narrow_figures(app: Sphinx, pagename: str, templatename: str, context: dict[
         context["body"] = FIGURE.sub(offer, context["body"])
 
 
+def minus_signs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Set negative numbers as type, not as program text."""
+    if "body" in context:
+        context["body"] = NUMBERS.sub(lambda found: found[1] + HYPHEN.sub("\N{MINUS SIGN}", found[2]), context["body"])
+
+
 def _git(root: Path, *words: str) -> str:
     try:
         process = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)
@@ -82,4 +91,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", launch_buttons)
     app.connect("html-page-context", scripts)
     app.connect("html-page-context", narrow_figures)
+    app.connect("html-page-context", minus_signs)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
