@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ilwp import analysis, codec, datasets, evidence, networks
+from ilwp import analysis, codec, evidence, networks
 from ilwp.prediction import Method
 from ilwp.verdicts import Evidence, Score, judged, spread, verdict
 
@@ -21,38 +21,8 @@ def scorecard(found: Evidence) -> list[Score]:
     return [claim(found) for claim in claims]
 
 
-def lifts(found: Evidence, inter_layer: float) -> pd.DataFrame:
-    """A row a run: network, data set, share of the previous layer, whether it is the largest, lift, at unit length."""
-    rows = []
-    for path, record in evidence.select(found.runs, inter_layer=inter_layer).items():
-        kernels = found.kernels(path)
-        plain, unit = analysis.best_sources(kernels), analysis.best_sources(analysis.unit_length(kernels))
-        start = analysis.best_sources(evidence.untrained_kernels(record.config))
-        config = record.config
-        rows.append(
-            {
-                "network": networks.TITLES[config.network],
-                "dataset": datasets.TITLES[config.dataset],
-                "seed": config.seed,
-                "share": plain.previous_share,
-                "largest": _previous_is_largest(plain),
-                "lift": plain.lift,
-                "unit": unit.lift,
-                "unit_low": unit.lift_interval()[0],
-                "untrained": start.lift,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _previous_is_largest(sources: analysis.Sources) -> float:
-    """Share of layers from the third on in which no layer holds more best predictions than the previous one."""
-    rows = range(2, len(sources.share))
-    return float(np.mean([sources.share[i, i - 1] >= sources.share[i, :i].max() for i in rows]))
-
-
 def _c1(found: Evidence) -> Score:
-    table = lifts(found, 0)
+    table = found.lifts(0)
     tested = len(table) > 0
     holds = tested and bool((table["unit_low"] > 1).all() and (table["largest"] > 0.5).all())
     ours = "none"
@@ -66,7 +36,7 @@ def _c1(found: Evidence) -> Score:
 
 
 def _c2(found: Evidence) -> Score:
-    before, after = lifts(found, 0), lifts(found, 1)
+    before, after = found.lifts(0), found.lifts(1)
     keys = ["network", "dataset", "seed"]
     both = before.merge(after, on=keys, suffixes=("", "_loss")) if len(before) and len(after) else pd.DataFrame()
     tested = len(both) > 0

@@ -4,13 +4,14 @@ runs -> collect -> Evidence
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ilwp import evidence
+from ilwp import analysis, datasets, evidence, networks
 from ilwp.claims import CLAIMS
 from ilwp.kernels import Kernels
 from ilwp.records import RunRecord
@@ -40,6 +41,14 @@ class Evidence:
     closed: pd.DataFrame
     opened: pd.DataFrame
     kernels: Callable[[Path], Kernels]
+    _lifts: dict[float, pd.DataFrame] = field(default_factory=dict)  # every page asks for them more than once
+
+    def lifts(self, inter_layer: float) -> pd.DataFrame:
+        """A row a run: network, data set, seed, share of the previous layer, whether it is the largest, its lifts."""
+        if inter_layer not in self._lifts:
+            chosen = evidence.select(self.runs, inter_layer=inter_layer).items()
+            self._lifts[inter_layer] = pd.DataFrame([_lifts_of(record, self.kernels(path)) for path, record in chosen])
+        return self._lifts[inter_layer]
 
     def group(self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed") -> np.ndarray:
         """A column of one curve at 8 bits on CIFAR-10, in the order of seeds."""
@@ -67,6 +76,28 @@ class Evidence:
 def collect(runs: Runs, kernels: Callable[[Path], Kernels]) -> Evidence:
     """The evidence in some runs; `kernels` reads those of one."""
     return Evidence(runs, evidence.curves(runs, "closed"), evidence.curves(runs, "open"), kernels)
+
+
+def _lifts_of(record: RunRecord, kernels: Kernels) -> dict[str, Any]:
+    plain, unit = analysis.best_sources(kernels), analysis.best_sources(analysis.unit_length(kernels))
+    config = record.config
+    return {
+        "network": networks.TITLES[config.network],
+        "dataset": datasets.TITLES[config.dataset],
+        "seed": config.seed,
+        "share": plain.previous_share,
+        "largest": _previous_is_largest(plain),
+        "lift": plain.lift,
+        "unit": unit.lift,
+        "unit_low": unit.lift_interval()[0],
+        "untrained": analysis.best_sources(evidence.untrained_kernels(config)).lift,
+    }
+
+
+def _previous_is_largest(sources: analysis.Sources) -> float:
+    """Share of layers from the third on in which no layer holds more best predictions than the previous one."""
+    rows = range(2, len(sources.share))
+    return float(np.mean([sources.share[i, i - 1] >= sources.share[i, :i].max() for i in rows]))
 
 
 def spread(values: np.ndarray, digits: int = 3) -> str:

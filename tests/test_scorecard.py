@@ -82,7 +82,7 @@ def test_the_committed_runs_give_every_claim_its_numbers():
 def test_the_previous_layer_leads_where_no_other_has_more():
     share = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0.4, 0.6, 0, 0], [0.5, 0.2, 0.3, 0]])
     sources = Sources(share, share, ())
-    assert scorecard._previous_is_largest(sources) == 0.5
+    assert verdicts._previous_is_largest(sources) == 0.5
 
 
 def test_spreads_and_verdicts_are_put_plainly():
