@@ -145,7 +145,11 @@ def distortion(ax: Axes, table: pd.DataFrame) -> None:
     """Bits a weight against the signal-to-noise ratio, one point a bit width; comparable across methods."""
     for curve, rows in _by_curve(table):
         ax.plot(
-            rows["snr"], rows["bits_a_weight"], color=COLOURS[curve], marker=MARKERS[curve], label=CURVE_TITLES[curve]
+            rows["snr_db"],
+            rows["bits_a_weight"],
+            color=COLOURS[curve],
+            marker=MARKERS[curve],
+            label=CURVE_TITLES[curve],
         )
     ax.set(xlabel="signal-to-noise ratio of the kernels (dB)", ylabel="bits a weight", ylim=(0, None))
 
