@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ilwp.cli_common import DATASETS, FilePath, other_than, show
 from ilwp.compression import compress_coded, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
@@ -60,12 +61,12 @@ def refuse(context: click.Context, options: Sequence[str], what: str) -> None:
 
 
 @click.command()
-@click.argument("network", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: NETWORK with suffix .ilwp]")
+@click.argument("network", type=FilePath)
+@click.option("-o", "--output", type=FilePath, help="[default: NETWORK with suffix .ilwp]")
 @click.option("--method", type=click.Choice(list(RATES)), default="weight-fixing", show_default=True)
 @click.option("--graph", metavar="GRAPH", required=True, help="The network itself, as in `ilwp compress`.")
 @click.option("--width", type=float, default=1.0, show_default=True, help="Its width multiplier.")
-@click.option("--dataset", type=click.Choice(["cifar10", "cifar100", "digits"]), default="cifar10", show_default=True)
+@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
 @click.option(
     "--delta", type=click.FloatRange(0, 1 / 9, min_open=True, max_open=True), default=0.03, show_default=True,
     callback=_number, help="weight-fixing: how far weights may move, relative, in the mean; more makes a smaller file.",
@@ -109,9 +110,7 @@ def finetune(
     from ilwp.networks.tensors import arrays, load_tensors
 
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"--method {method}")
-    path = output or network.with_suffix(".ilwp")
-    if path.resolve() == network.resolve():
-        raise IlwpError(f"{path} would be lost: name another file with --output")
+    path = other_than(network, output or network.with_suffix(".ilwp"))
     tensors = read_state_dict(network)
     with about(network):
         structure = structure_of(graph, width, tensors)
@@ -132,8 +131,8 @@ def finetune(
     compressed = compress_coded(arrays(module), chosen.coded(), vector_bits, structure)
     atomic_write(path, compressed.content)
     load_tensors(module, decoded(compressed.content))
-    click.echo(compressed.report)
-    click.echo(
+    show(compressed.report)
+    show(
         f"wrote {path}: {training.evaluate(module, images):.2f} % on the test set, after "
         f"{sum(done.images for done in history):,} images in {sum(done.seconds for done in history) / 60:.0f} minutes"
     )
