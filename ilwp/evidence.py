@@ -74,20 +74,27 @@ def paper_table1() -> pd.DataFrame:
 
 def made_from(records: Iterable[RunRecord]) -> str:
     """One sentence on what a figure stands on: networks, data sets, widths, epochs, seeds, lambda."""
-    groups: dict[tuple[Any, ...], set[int]] = {}
+    seeds: dict[tuple[Any, ...], dict[float, set[int]]] = {}
     for r in records:
         c = r.config
-        groups.setdefault((c.network, c.dataset, c.width, c.epochs, c.batch_size, c.inter_layer), set()).add(c.seed)
-    by_run: dict[tuple[Any, ...], list[str]] = {}
-    for (network, dataset, width, epochs, batch, inter_layer), seeds in sorted(groups.items()):
-        value = "∞" if math.isinf(inter_layer) else f"{inter_layer:g}"
-        by_run.setdefault((network, dataset, width, epochs, batch), []).append(f"{value} ({_runs(len(seeds))})")
-    if not by_run:
+        run = (c.epochs, c.batch_size, c.width, c.network, c.dataset)
+        seeds.setdefault(run, {}).setdefault(c.inter_layer, set()).add(c.seed)
+    if not seeds:
         return "Made from no run yet."
+    alike: dict[tuple[Any, ...], dict[str, list[str]]] = {}
+    for (epochs, batch, width, network, dataset), by_lambda in seeds.items():
+        group = alike.setdefault((epochs, batch, width, _lambdas(by_lambda)), {})
+        group.setdefault(networks.TITLES[network], []).append(datasets.TITLES[dataset])
+    trained: dict[tuple[int, int], list[str]] = {}
+    for (epochs, batch, width, lambdas), by_network in alike.items():
+        places: dict[str, list[str]] = {}
+        for network, where in by_network.items():
+            places.setdefault(_listed(where), []).append(network)
+        trained.setdefault((epochs, batch), []).extend(
+            f"{_listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
+        )
     sentences = [
-        f"{networks.TITLES[network]} at width {width:g} on {datasets.TITLES[dataset]}, "
-        f"{epochs} epochs of batches of {batch}, λ = {', '.join(lambdas)}"
-        for (network, dataset, width, epochs, batch), lambdas in by_run.items()
+        f"{'; '.join(parts)}; {epochs} epochs of batches of {batch}" for (epochs, batch), parts in trained.items()
     ]
     return f"Made from {'; '.join(sentences)}. The paper: width 1, 200 epochs, batches of 256, 5 runs each."
 
@@ -100,8 +107,17 @@ def missing_commands(profile: str, dataset: str, network: str, wanted: Sequence[
     )
 
 
-def _runs(count: int) -> str:
-    return "one run" if count == 1 else f"{count} runs"
+def _lambdas(seeds: Mapping[float, set[int]]) -> str:
+    by_count: dict[int, list[str]] = {}
+    for value in sorted(seeds):
+        by_count.setdefault(len(seeds[value]), []).append("∞" if math.isinf(value) else f"{value:g}")
+    return ", ".join(
+        f"{', '.join(values)} ({'one seed' if count == 1 else f'{count} seeds'})" for count, values in by_count.items()
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _is_current(profile: Profile, record: RunRecord) -> bool:

@@ -55,6 +55,7 @@ def network_panels(
     columns = ("cifar10", "cifar100")
     shape = (len(networks.TITLES), len(columns))
     figure, axes = plt.subplots(*shape, figsize=(WIDTH, height * shape[0]), squeeze=False)
+    figure.set_layout_engine("constrained", h_pad=0.12)
     for (network, dataset), ax in zip(itertools.product(networks.TITLES, columns), axes.flat, strict=True):
         ax.set_title(f"{networks.TITLES[network]}, {datasets.TITLES[dataset]}")
         found = {p: r for v in wanted for p, r in select(runs, dataset=dataset, network=network, inter_layer=v).items()}

@@ -50,10 +50,11 @@ def test_folder_that_is_no_repository_has_no_address(tmp_path: Path) -> None:
         ("<td>1.001, -10.8 dB (-0.2)</td>", "<td>1.001, ~10.8 dB (~0.2)</td>"),
         ('<span class="pasted-text">-0.8</span> points', '<span class="pasted-text">~0.8</span> points'),
         ("<td>CIFAR-10, 2020-01-02, 1e-5</td>", "<td>CIFAR-10, 2020-01-02, 1e-5</td>"),
+        ("<td>CIFAR-10</td>", '<td><span class="word">CIFAR-10</span></td>'),
         ("<code>--lambda -1</code>", "<code>--lambda -1</code>"),
     ],
 )
-def test_negative_numbers_have_a_minus_sign(body: str, shown: str) -> None:
+def test_tables_are_set_as_type(body: str, shown: str) -> None:
     context = {"body": body}
-    site_pages.minus_signs(None, "page", "page.html", context, None)
+    site_pages.typography(None, "page", "page.html", context, None)
     assert context["body"] == shown.replace("~", "\N{MINUS SIGN}")

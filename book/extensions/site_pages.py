@@ -2,7 +2,8 @@
 
 A page asks for scripts in `book/style/` with an element that has `data-scripts="ONE.js OTHER.js"`, and gets them in
 that order. A figure is narrow where `figures/NAME-narrow.svg` lies beside its notebook. Buttons need an address.
-Negative numbers in tables and in prose get a minus sign, which is as wide as a plus.
+Negative numbers in tables and in prose get a minus sign, which is as wide as a plus; a cell that is one word stays on a
+line.
 """
 
 import re
@@ -18,6 +19,7 @@ GITHUB = re.compile(r"(?:https://|git@|ssh://git@)(?:[^@/]+@)?github\.com[:/]([\
 
 FIGURE = re.compile(r'(<figure\b[^>]*\bid="([\w-]+)"[^>]*>\s*)(<img\b[^>]*>)')
 NUMBERS = re.compile(r'(<(?:td\b|span class="pasted-text")[^>]*>)([^<]*-\d[^<]*)')
+WORD = re.compile(r"(<td\b[^>]*>)([^<\s]+-[^<\s]+)(?=</td>)")
 HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)")
 NARROW = "(max-width: 34rem)"  # as in book.css
 
@@ -72,10 +74,11 @@ def narrow_figures(app: Sphinx, pagename: str, templatename: str, context: dict[
         context["body"] = FIGURE.sub(offer, context["body"])
 
 
-def minus_signs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
-    """Set negative numbers as type, not as program text."""
+def typography(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Set tables and numbers as type, not as program text."""
     if "body" in context:
-        context["body"] = NUMBERS.sub(lambda found: found[1] + HYPHEN.sub("\N{MINUS SIGN}", found[2]), context["body"])
+        body = NUMBERS.sub(lambda found: found[1] + HYPHEN.sub("\N{MINUS SIGN}", found[2]), context["body"])
+        context["body"] = WORD.sub(r'\1<span class="word">\2</span>', body)
 
 
 def _git(root: Path, *words: str) -> str:
@@ -91,5 +94,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", launch_buttons)
     app.connect("html-page-context", scripts)
     app.connect("html-page-context", narrow_figures)
-    app.connect("html-page-context", minus_signs)
+    app.connect("html-page-context", typography)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
