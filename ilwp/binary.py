@@ -1,5 +1,6 @@
 """Bytes of the `.ilwp` formats: a bounded reader, names that share their ends, integers of any size."""
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ MAGIC = b"ILWP"
 LATEST = 3  # of the formats
 LONGEST_NAME = 255
 LONGEST_VARINT = 5  # bytes, for numbers below 2 ** 35
+MOST_AXES = 8
 MOST_LAYERS = 1 << 10  # of depthwise kernels, since each may be predicted from all before it
 WEIGHTS_LIMIT = (1 << 20, 2048)  # how many a file may stand for, and how many more for each of its bytes
 
@@ -39,6 +41,19 @@ def pack_varint(number: int) -> bytes:
     """
     low = bytes([number & 127])
     return low if number < 128 else bytes([number & 127 | 128]) + pack_varint(number >> 7)
+
+
+def pack_shape(shape: tuple[int, ...]) -> bytes:
+    """How many axes a tensor has, and their lengths; raises IlwpError where a reader would not believe them."""
+    if not _is_possible(shape):
+        raise IlwpError(f"a tensor of shape {shape} has no place in the format: at most {MOST_AXES} axes")
+    return bytes([len(shape)]) + b"".join(map(pack_varint, shape))
+
+
+def _is_possible(shape: tuple[int, ...]) -> bool:
+    # numpy counts the other axes of an empty array too, at up to eight bytes a number
+    addressable = math.prod(axis or 1 for axis in shape) < 1 << 60
+    return len(shape) <= MOST_AXES and max(shape, default=0) < 1 << 7 * LONGEST_VARINT and addressable
 
 
 def room(limit: tuple[int, int], file_bytes: int) -> int:
@@ -71,6 +86,13 @@ class Reader:
         if start + end > len(before):
             raise IlwpError("this file's layer names make no sense")
         return before[:start] + self.take(middle) + before[len(before) - end :]
+
+    def shape(self) -> tuple[int, ...]:
+        """A shape that `pack_shape` wrote."""
+        shape = tuple(self.varint() for _ in range(self.take(1)[0]))
+        if not _is_possible(shape):
+            raise IlwpError("this file claims an impossible number of weights")
+        return shape
 
     def varint(self) -> int:
         """A number that `pack_varint` wrote."""

@@ -32,14 +32,13 @@ import constriction
 import numpy as np
 
 from ilwp import network_file
-from ilwp.binary import MAGIC, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_varint, room
+from ilwp.binary import MAGIC, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_shape, pack_varint, room
 from ilwp.codebooks import Codebooks, CodedNetwork
 from ilwp.entropy_models import Code, code_bits, fit, read_code
 from ilwp.errors import IlwpError
 
 VERSION = 3
 HALF, SCALED = 1, 2
-MOST_AXES = 8
 MOST_BOOKS = 64
 MOST_CODEWORDS = 1 << 16
 
@@ -155,7 +154,7 @@ def _pack(books: Codebooks, models: list[Model]) -> bytes:
     half = all(np.array_equal(short, book) for short, book in zip(halves, books.books, strict=True))
     head = bytes([HALF * half + SCALED * (books.scales is not None)]) + pack_varint(len(books.shapes))
     for before, (name, shape) in zip(["", *books.shapes], books.shapes.items(), strict=False):
-        head += pack_name(before, name) + bytes([len(shape)]) + b"".join(map(pack_varint, shape))
+        head += pack_name(before, name) + pack_shape(shape)
         head += struct.pack("<f", books.scales[name]) if books.scales else b""
     head += pack_varint(books.books[0].shape[1]) + bytes([len(books.books)])
     for book, short, model in zip(books.books, halves, models, strict=True):
@@ -171,7 +170,7 @@ def _unpack(reader: Reader, room: int) -> tuple[Codebooks, list[Model]]:
     scales: dict[str, float] = {}
     for _ in range(count):
         name = reader.name(name)
-        shapes[_text(name)] = tuple(reader.varint() for _ in range(reader.take(1)[0]))
+        shapes[_text(name)] = reader.shape()
         if flags & SCALED:
             scales[_text(name)] = reader.float32()
     length, number = reader.varint(), reader.take(1)[0]
@@ -180,7 +179,7 @@ def _unpack(reader: Reader, room: int) -> tuple[Codebooks, list[Model]]:
     if not all(math.isfinite(scale) and scale > 0 for scale in scales.values()):
         raise IlwpError("this file's scales make no sense")
     vectors = sum(_vectors(shape, length) for shape in shapes.values())
-    if vectors * max(length, number) > room or any(len(shape) > MOST_AXES for shape in shapes.values()):
+    if vectors * max(length, number) > room:
         raise IlwpError("this file claims an impossible number of weights")
     pairs = [_unpack_book(reader, length, "<f2" if flags & HALF else "<f4") for _ in range(number)]
     codes = np.zeros((vectors, number), np.int32)

@@ -37,7 +37,7 @@ import constriction
 import numpy as np
 
 from ilwp.ans_section import pop, push
-from ilwp.binary import MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_varint, room
+from ilwp.binary import MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_shape, pack_varint, room
 from ilwp.entropy_models import Code, fit, read_code
 from ilwp.errors import IlwpError
 from ilwp.network_codec import WEIGHTS, Exact, KernelLevels, Levels, Piece, size
@@ -48,7 +48,6 @@ TYPES = ("<f4", "<f2", "<f8", "<i8", "<i4", "<i2", "|i1", "|u1", "|b1")
 SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bits back from
 MOST_KERNELS = 1 << 17
 MOST_TAPS = 1 << 10
-MOST_AXES = 8
 # beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one, and models are made level by level
 DEPTHWISE_WEIGHTS, DEPTHWISE_KERNELS = (1 << 18, 64), (1 << 14, 16)
 MODELLED_LEVELS = (1 << 22, 256)
@@ -117,16 +116,16 @@ def _pack(piece: Piece) -> tuple[bytes, Code | None]:
             )
         values = tensor.tobytes()
         constant = tensor.size > 1 and values == values[: tensor.itemsize] * tensor.size
-        head = bytes([CONSTANT if constant else EXACT]) + _pack_shape(tensor.shape)
+        head = bytes([CONSTANT if constant else EXACT]) + pack_shape(tensor.shape)
         return head + bytes([TYPES.index(tensor.dtype.str)]) + values[: tensor.itemsize if constant else None], None
     step = struct.pack("<f", piece.step)
     if isinstance(piece, Levels):
         code, _ = fit(piece.levels.reshape(-1, 1))
-        return bytes([LEVELS]) + _pack_shape(piece.levels.shape) + step + code.pack(), code
+        return bytes([LEVELS]) + pack_shape(piece.levels.shape) + step + code.pack(), code
     code, _ = fit(piece.levels, mirrored=piece.signed)
     flags = PAPER_METHODS.index(piece.method) + A_SET * (piece.cells is not None)
     flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed + WEIGHT * WEIGHTS.index(piece.weight)
-    head = bytes([KERNELS]) + _pack_shape((len(piece.levels), 1, *piece.size)) + step + bytes([flags])
+    head = bytes([KERNELS]) + pack_shape((len(piece.levels), 1, *piece.size)) + step + bytes([flags])
     if piece.cells is not None:
         alone = np.array_equal(piece.cells, np.arange(len(piece.cells)))
         runs = [] if alone else [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]
@@ -136,9 +135,8 @@ def _pack(piece: Piece) -> tuple[bytes, Code | None]:
 
 def _unpack(reader: Reader, most: int) -> tuple[Piece, Code | None]:
     """A piece, its levels still zero, of at most `most` weights, and the code of its levels."""
-    kind, shape = reader.take(1)[0], tuple(reader.varint() for _ in range(reader.take(1)[0]))
-    # an axis of 0 makes no room for the others
-    if math.prod(max(axis, 1) for axis in shape) > most or len(shape) > MOST_AXES:
+    kind, shape = reader.take(1)[0], reader.shape()
+    if math.prod(shape) > most:
         raise IlwpError("this file claims an impossible number of weights")
     if kind in (EXACT, CONSTANT):
         type_ = reader.take(1)[0]
@@ -204,10 +202,6 @@ def _stack(reader: Reader) -> Any:
     if reader.rest() or not words.size or not words[-1]:
         raise IlwpError("this file's coded levels make no sense")
     return constriction.stream.stack.AnsCoder(words.astype(np.uint32))
-
-
-def _pack_shape(shape: tuple[int, ...]) -> bytes:
-    return bytes([len(shape)]) + b"".join(pack_varint(axis) for axis in shape)
 
 
 def _text(name: bytes) -> str:

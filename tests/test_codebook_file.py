@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilwp import codebook_file
+from ilwp import codebook_file, network_file
 from ilwp.binary import pack_varint
 from ilwp.codebooks import Codebooks, CodedNetwork
 from ilwp.entropy_coding import entropy
@@ -170,6 +170,17 @@ NAMED = b"\0\0\1a"  # front-coded "a"
 def test_impossible_claims_are_refused(parts: tuple[bytes, ...]):
     with pytest.raises(IlwpError, match=r"no sense|impossible|NaN"):
         codebook_file.read(forged(*parts))
+
+
+@pytest.mark.parametrize(("axis", "sound"), [(1 << 29, True), (1 << 30, False)])
+def test_an_empty_tensor_has_axes_that_an_array_can_have(axis: int, sound: bool):
+    one_codeword = b"\1\1\1\0" + bytes(4)
+    parts = (b"\0\1", NAMED, b"\3\0", 2 * pack_varint(axis), one_codeword, b"\0", network_file.write({})[0])
+    if sound:
+        assert codebook_file.read(forged(*parts)).tensors()["a"].shape == (0, axis, axis)
+    else:
+        with pytest.raises(IlwpError, match="impossible number of weights"):
+            codebook_file.read(forged(*parts))
 
 
 def test_a_tensor_in_a_set_and_outside_it_is_refused():

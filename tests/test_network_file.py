@@ -141,6 +141,19 @@ def test_a_forged_file_is_refused_or_decodes(position: int, value: bytes):
         decode(network_file.read(forged))
 
 
+@pytest.mark.parametrize("shape", [(0, 9_000_000), (1 << 30, 0, 1 << 29), (0,), (1,) * 8])
+def test_empty_tensors_come_back_whatever_their_other_axes(shape: tuple[int, ...]):
+    pieces = {"exact": Exact(np.zeros(shape, np.float64)), "levels": Levels(np.zeros(shape, np.int32), 1.0)}
+    found = network_file.read(network_file.write(pieces)[0])
+    assert (found["exact"].tensor.shape, found["levels"].levels.shape) == (shape, shape)
+
+
+@pytest.mark.parametrize("shape", [(1,) * 9, (0, 1 << 30, 1 << 30), (0, 1 << 35)])
+def test_a_shape_that_could_not_be_read_is_not_written(shape: tuple[int, ...]):
+    with pytest.raises(IlwpError, match="no place in the format"):
+        network_file.write({"a": Exact(np.zeros(shape, np.float16))})
+
+
 def test_a_tensor_of_a_strange_type_is_refused():
     with pytest.raises(IlwpError, match="complex64"):
         network_file.write({"a": Exact(np.zeros(3, np.complex64))})
