@@ -12,7 +12,7 @@ from scipy import stats
 
 from ilwp import analysis, codec, evidence, networks
 from ilwp.prediction import Method
-from ilwp.verdicts import Evidence, Score, judged, spread, verdict
+from ilwp.verdicts import Evidence, Score, judged, panels, reach, spread, verdict
 
 
 def scorecard(found: Evidence) -> list[Score]:
@@ -27,10 +27,11 @@ def _c1(found: Evidence) -> Score:
     holds = tested and bool((table["unit_low"] > 1).all() and (table["largest"] > 0.5).all())
     ours = "none"
     if tested:
+        means = panels(table)
         ours = (
-            f"the previous layer holds the largest share in {100 * table['largest'].mean():.0f} % of layers; "
-            f"lift {spread(table['lift'].to_numpy(), 2)}, at unit length {spread(table['unit'].to_numpy(), 2)}, "
-            f"before training {spread(table['untrained'].to_numpy(), 2)}"
+            f"the previous layer holds the largest share in {100 * means['largest'].mean():.0f} % of layers; by "
+            f"network and data set, lift {reach(means['lift'])}, at unit length {reach(means['unit'])}, before "
+            f"training {reach(means['untrained'])}"
         )
     return judged("C1", ours, len(table), verdict(holds, tested and bool((table["lift"] > 1).all()), tested))
 
@@ -42,8 +43,8 @@ def _c2(found: Evidence) -> Score:
     tested = len(both) > 0
     ours = "none"
     if tested:
-        without, trained_in = (spread(both[column].to_numpy(), 2) for column in ("unit", "unit_loss"))
-        ours = f"lift at unit length {without} becomes {trained_in}"
+        means = panels(both)
+        ours = f"lift at unit length {reach(means['unit'])} becomes {reach(means['unit_loss'])}"
     stronger = both["unit_loss"] > both["unit"] if tested else pd.Series(dtype=bool)
     return judged("C2", ours, 2 * len(both), verdict(tested and bool(stronger.all()), bool(stronger.any()), tested))
 

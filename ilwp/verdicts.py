@@ -100,6 +100,18 @@ def _previous_is_largest(sources: analysis.Sources) -> float:
     return float(np.mean([sources.share[i, i - 1] >= sources.share[i, :i].max() for i in rows]))
 
 
+def panels(lifts: pd.DataFrame) -> pd.DataFrame:
+    """The means of `Evidence.lifts` over seeds, so that each network and data set counts once."""
+    if lifts.empty:
+        return lifts
+    return lifts.drop(columns="seed").groupby(["network", "dataset"], sort=False).mean().reset_index()
+
+
+def reach(values: pd.Series) -> str:
+    """Mean, least and greatest."""
+    return f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})"
+
+
 def spread(values: np.ndarray, digits: int = 3) -> str:
     """Mean and standard deviation, or what there is of them."""
     if not len(values):

@@ -85,6 +85,13 @@ def test_the_previous_layer_leads_where_no_other_has_more():
     assert verdicts._previous_is_largest(sources) == 0.5
 
 
+def test_each_network_and_data_set_counts_once():
+    rows = [("A", "x", 0, 1.0), ("A", "x", 1, 3.0), ("B", "x", 0, 5.0)]
+    means = verdicts.panels(pd.DataFrame(rows, columns=["network", "dataset", "seed", "lift"]))
+    assert means["lift"].tolist() == [2, 5]
+    assert verdicts.reach(means["lift"]) == "3.50 (2.00 to 5.00)"
+
+
 def test_spreads_and_verdicts_are_put_plainly():
     assert [spread(np.array(v), 1) for v in ([], [-1.0], [1.0, 3.0])] == ["none", "-1.0", "2.0 ± 1.4"]
     assert [verdict(True, False), verdict(False, True), verdict(False, False), verdict(True, True, tested=False)] == [
