@@ -4,9 +4,9 @@
 CLAIMS: dict[str, tuple[str, str, str]] = {
     "C1": (
         "notebooks/fig2",
-        "the previous layer holds the largest share of best predictions, in all networks",
+        "the previous layer holds the largest share of best predictions, in all layers of all networks",
         "holds if in every run the previous layer leads in most layers and its lift at unit length is "
-        "above 1 with its interval; in part if only the lift with scale is above 1",
+        "above 1 with its interval; in part if in every run the lift with scale is above 1",
     ),
     "C2": (
         "notebooks/fig3",
@@ -17,7 +17,7 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
         "notebooks/fig4",
         "λ = 1 gives the smallest size at slightly lower accuracy",
         "holds if of four finite weights or more the one that stands for λ = 1 gives the smallest "
-        "file, within a point of the best accuracy; in part if it gives a smaller file than none",
+        "file, within a point of the best accuracy; in part if its file is smaller than without the loss",
     ),
     "C4": (
         "notebooks/table1",
@@ -27,7 +27,7 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
     "C5": (
         "notebooks/table1",
         "texture bits fall: FSS 0.965, LSS 0.960, ILL 0.475",
-        "holds if all three fall on average and ILL's is within 0.1 of the paper's, in part if one falls",
+        "holds if all three fall on average and ILL's is within 0.1 of the paper's, in part if any falls",
     ),
     "C6": (
         "notebooks/table1",
@@ -43,9 +43,9 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
     ),
     "C8": (
         "notebooks/fig6",
-        "ILL leads the trade-off of size and accuracy at every bit width",
-        "of baseline files within 5 points of the network's best: holds if all are beaten in size and "
-        "accuracy by one of ILL's, in part if some",
+        "ILL leads the trade-off of size and accuracy",
+        "of baseline files within 5 points of the run's best: holds if ILL has a file no larger and no less "
+        "accurate for all, in part if for some",
     ),
     "C9": (
         "notebooks/fig7",

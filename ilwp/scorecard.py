@@ -28,10 +28,11 @@ def _c1(found: Evidence) -> Score:
     ours = "none"
     if tested:
         means = panels(table)
+        percent = 100 * means["largest"]
         ours = (
-            f"the previous layer holds the largest share in {100 * means['largest'].mean():.0f} % of layers; by "
-            f"network and data set, lift {reach(means['lift'])}, at unit length {reach(means['unit'])}, before "
-            f"training {reach(means['untrained'])}"
+            f"the previous layer holds the largest share in {percent.mean():.0f} % of layers ({percent.min():.0f} to "
+            f"{percent.max():.0f} by network and data set); lift {reach(means['lift'])}, at unit length "
+            f"{reach(means['unit'])}, before training {reach(means['untrained'])}"
         )
     return judged("C1", ours, len(table), verdict(holds, tested and bool((table["lift"] > 1).all()), tested))
 

@@ -54,12 +54,14 @@ class Evidence:
         """A column of one curve at 8 bits on CIFAR-10, in the order of seeds."""
         return np.asarray(self._by_seed(curve, column, network, loop))
 
-    def _by_seed(self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed") -> pd.Series:
+    def _by_seed(
+        self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed", dataset: str = "cifar10"
+    ) -> pd.Series:
         table = self.closed if loop == "closed" else self.opened
         if table.empty:
             return pd.Series(dtype=float)
         mine = (table["curve"] == curve) & (table["network"] == network)
-        chosen = table[mine & (table["dataset"] == "cifar10") & (table["bits"] == 8)]
+        chosen = table[mine & (table["dataset"] == dataset) & (table["bits"] == 8)]
         return chosen.set_index("seed")[column].sort_index().astype(float)
 
     def ratio(self, curve: str, column: str = "total_bytes", loop: str = "closed") -> np.ndarray:
@@ -67,10 +69,10 @@ class Evidence:
         ratios = self._by_seed(curve, column, loop=loop) / self._by_seed("baseline", column)
         return np.asarray(ratios.dropna())
 
-    def points(self, curve: str, loop: str = "closed") -> np.ndarray:
-        """Accuracy over the baseline's, in points, seed by seed."""
-        changes = self._by_seed(curve, "accuracy", loop=loop) - self._by_seed("baseline", "accuracy")
-        return np.asarray(changes.dropna())
+    def points(self, curve: str, loop: str = "closed", dataset: str = "cifar10") -> np.ndarray:
+        """MobileNet's accuracy over the baseline's, in points, seed by seed."""
+        mine = self._by_seed(curve, "accuracy", loop=loop, dataset=dataset)
+        return np.asarray((mine - self._by_seed("baseline", "accuracy", dataset=dataset)).dropna())
 
 
 def collect(runs: Runs, kernels: Callable[[Path], Kernels]) -> Evidence:
