@@ -74,6 +74,29 @@ class Evidence:
         mine = self._by_seed(curve, "accuracy", loop=loop, dataset=dataset)
         return np.asarray((mine - self._by_seed("baseline", "accuracy", dataset=dataset)).dropna())
 
+    def equal_accuracy(self) -> np.ndarray:
+        """The smallest baseline file no less accurate than ILL's of 8 bits, over the baseline's, seed by seed.
+
+        MobileNet on CIFAR-10; NaN where no baseline file is as accurate.
+        """
+        ratios = []
+        for seed, accuracy in self._by_seed("ill", "accuracy").items():
+            mine = (self.closed["network"] == "mobilenet") & (self.closed["dataset"] == "cifar10")
+            files = self.closed[mine & (self.closed["curve"] == "baseline") & (self.closed["seed"] == seed)]
+            fitting = files[files["accuracy"] >= accuracy]["total_bytes"].min()
+            ratios.append(fitting / files[files["bits"] == 8]["total_bytes"].max())
+        return np.array(ratios)
+
+    def ratios_elsewhere(self) -> np.ndarray:
+        """ILL's file over the baseline's at 8 bits, run by run, on all but MobileNet and CIFAR-10."""
+        if self.closed.empty:
+            return np.array([])
+        files = self.closed[self.closed["bits"] == 8].pivot_table(
+            "total_bytes", ["network", "dataset", "seed"], "curve"
+        )
+        files = files.reindex(columns=["ill", "baseline"]).drop(("mobilenet", "cifar10"), errors="ignore")
+        return np.asarray((files["ill"] / files["baseline"]).dropna())
+
 
 def collect(runs: Runs, kernels: Callable[[Path], Kernels]) -> Evidence:
     """The evidence in some runs; `kernels` reads those of one."""

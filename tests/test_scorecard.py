@@ -61,6 +61,18 @@ def test_runs_are_compared_seed_by_seed():
     assert found.points("ill").tolist() == [-2]
 
 
+def test_the_loss_is_compared_with_a_baseline_that_is_as_accurate():
+    rows = [
+        ("baseline", "mobilenet", 8, 100.0, 90.0), ("baseline", "mobilenet", 6, 70.0, 89.0),
+        ("baseline", "mobilenet", 5, 60.0, 88.0), ("ill", "mobilenet", 8, 50.0, 88.5),
+        ("baseline", "shufflenet", 8, 100.0, 90.0), ("ill", "shufflenet", 8, 80.0, 90.0),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["curve", "network", "bits", "total_bytes", "accuracy"])
+    found = Evidence({}, table.assign(dataset="cifar10", seed=0), table, lambda path: {})
+    assert found.equal_accuracy().tolist() == [0.7]
+    assert found.ratios_elsewhere().tolist() == [0.8]
+
+
 def test_without_runs_nothing_is_tested():
     found = verdicts.collect({}, read_kernels)
     scores = scorecard.scorecard(found)
