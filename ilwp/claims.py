@@ -38,7 +38,7 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
     "C7": (
         "notebooks/fig5",
         "about 53 % saved at 8 bits on MobileNet and MobileNetV2, on average, at the same accuracy",
-        "holds if the two networks' mean saving is 43 % or more for at most 0.65 points, in part if "
+        "holds if the mean saving over networks and data sets is 43 % or more for at most 0.65 points, in part if "
         "there is any; not tested until both are trained",
     ),
     "C8": (

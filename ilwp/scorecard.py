@@ -3,6 +3,7 @@
 Evidence -> scorecard -> list[Score]
 """
 
+import itertools
 import math
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ilwp import analysis, codec, evidence, networks
+from ilwp import analysis, codec, datasets, evidence, networks
 from ilwp.prediction import Method
 from ilwp.verdicts import Evidence, Score, judged, panels, reach, spread, verdict
 
@@ -111,20 +112,25 @@ def _c6(found: Evidence) -> Score:
 
 
 def _c7(found: Evidence) -> Score:
-    savings, points, names, runs = [], [], [], 0
-    for network in ("mobilenet", "mobilenetv2"):
+    savings, points, names, trained, runs = [], [], [], set(), 0
+    for network, dataset in itertools.product(("mobilenet", "mobilenetv2"), ("cifar10", "cifar100")):
         sizes, accuracies = (
-            [found.group("baseline", column, network), found.group("ill", column, network, "open")]
+            [
+                found.group("baseline", column, network, dataset=dataset),
+                found.group("ill", column, network, "open", dataset),
+            ]
             for column in ("total_bytes", "accuracy")
         )
         if all(map(len, sizes)):
+            trained.add(network)
             runs += len(sizes[0]) + len(sizes[1])
             savings.append(100 * (1 - float(sizes[1].mean() / sizes[0].mean())))
             points.append(float(accuracies[1].mean() - accuracies[0].mean()))
-            names.append(f"{networks.TITLES[network]} {savings[-1]:.0f} % for {points[-1]:+.2f} points")
-    tested = len(savings) == 2
+            title = f"{networks.TITLES[network]} on {datasets.TITLES[dataset]}"
+            names.append(f"{title} {savings[-1]:.0f} % for {points[-1]:+.2f} points")
+    tested = len(trained) == 2
     holds = tested and bool(np.mean(savings) >= 43 and np.mean(points) >= -0.65)
-    ours = f"{', '.join(names) or 'none'} (open loop, CIFAR-10)"
+    ours = f"{', '.join(names) or 'none'} (open loop)"
     return judged("C7", ours, runs, verdict(holds, bool(tested and np.mean(savings) > 0), tested))
 
 

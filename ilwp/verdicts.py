@@ -50,9 +50,11 @@ class Evidence:
             self._lifts[inter_layer] = pd.DataFrame([_lifts_of(record, self.kernels(path)) for path, record in chosen])
         return self._lifts[inter_layer]
 
-    def group(self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed") -> np.ndarray:
-        """A column of one curve at 8 bits on CIFAR-10, in the order of seeds."""
-        return np.asarray(self._by_seed(curve, column, network, loop))
+    def group(
+        self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed", dataset: str = "cifar10"
+    ) -> np.ndarray:
+        """A column of one curve at 8 bits, in the order of seeds."""
+        return np.asarray(self._by_seed(curve, column, network, loop, dataset))
 
     def _by_seed(
         self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed", dataset: str = "cifar10"
