@@ -51,12 +51,13 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
         "notebooks/fig7",
         "FSS and ILL residuals are Laplace; about 46 % of ILL's are near zero",
         "holds if both distribution functions stay within 0.05 of the fitted Laplace's (Kolmogorov's "
-        "distance), in part if one does",
+        "distance), in part if one does; how near is near zero the paper does not say, so that share is not judged",
     ),
     "C10": (
         "notebooks/fig7",
         "the entropy log(2b) + 1 orders ILL < FSS < weights, and Huffman sizes follow",
-        "holds if entropies and texture bytes both have that order, in part if the entropies have",
+        "holds if entropies and texture bytes both have that order, in part if the entropies have; the formula is "
+        "a Laplace distribution's, whether or not C9 finds one",
     ),
     "C11": (
         "notebooks/table1",

@@ -136,7 +136,8 @@ def _c7(found: Evidence) -> Score:
 
 def _c8(found: Evidence) -> Score:
     table = found.closed
-    won, all_points, pairs = 0, 0, 0
+    won: list[int] = []  # bits of the baseline's file
+    all_points, pairs = 0, 0
     for _, rows in table.groupby(["dataset", "network", "seed"]) if len(table) else ():
         baseline, ill = (rows[rows["curve"] == curve].sort_values("bits") for curve in ("baseline", "ill"))
         if not len(baseline) or not len(ill):
@@ -145,12 +146,14 @@ def _c8(found: Evidence) -> Score:
         useful = baseline[baseline["accuracy"] >= baseline["accuracy"].max() - 5]
         for point in useful.itertuples():
             all_points += 1
-            won += bool(((ill["total_bytes"] <= point.total_bytes) & (ill["accuracy"] >= point.accuracy)).any())
+            if ((ill["total_bytes"] <= point.total_bytes) & (ill["accuracy"] >= point.accuracy)).any():
+                won.append(point.bits)
+    of_bits = f", all at {' and '.join(map(str, sorted(set(won))))} bits" if won else ""
     return judged(
         "C8",
-        f"ILL has a file no larger and no less accurate for {won} of the baseline's {all_points} files",
+        f"ILL has a file no larger and no less accurate for {len(won)} of the baseline's {all_points} files{of_bits}",
         2 * pairs,
-        verdict(won == all_points, won > 0, all_points > 0),
+        verdict(len(won) == all_points, bool(won), all_points > 0),
     )
 
 

@@ -17,6 +17,7 @@ from ilwp.kernels import Kernels
 from ilwp.records import RunRecord
 
 HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "not tested at this scale"
+MARKS = {HOLDS: "●", IN_PART: "◐", FAILS: "○", UNTESTED: "·"}
 Runs = Mapping[Path, RunRecord]
 
 
@@ -59,12 +60,18 @@ class Evidence:
     def _by_seed(
         self, curve: str, column: str, network: str = "mobilenet", loop: str = "closed", dataset: str = "cifar10"
     ) -> pd.Series:
+        files = self._files(curve, network, loop, dataset)
+        if files.empty:
+            return pd.Series(dtype=float)
+        return files[files["bits"] == 8].set_index("seed")[column].sort_index().astype(float)
+
+    def _files(
+        self, curve: str, network: str = "mobilenet", loop: str = "closed", dataset: str = "cifar10"
+    ) -> pd.DataFrame:
         table = self.closed if loop == "closed" else self.opened
         if table.empty:
-            return pd.Series(dtype=float)
-        mine = (table["curve"] == curve) & (table["network"] == network)
-        chosen = table[mine & (table["dataset"] == dataset) & (table["bits"] == 8)]
-        return chosen.set_index("seed")[column].sort_index().astype(float)
+            return table
+        return table[(table["curve"] == curve) & (table["network"] == network) & (table["dataset"] == dataset)]
 
     def ratio(self, curve: str, column: str = "total_bytes", loop: str = "closed") -> np.ndarray:
         """A column of one curve over the baseline's, MobileNet on CIFAR-10 at 8 bits, seed by seed."""
@@ -81,10 +88,9 @@ class Evidence:
 
         MobileNet on CIFAR-10; NaN where no baseline file is as accurate.
         """
-        ratios = []
+        ratios, baseline = [], self._files("baseline")
         for seed, accuracy in self._by_seed("ill", "accuracy").items():
-            mine = (self.closed["network"] == "mobilenet") & (self.closed["dataset"] == "cifar10")
-            files = self.closed[mine & (self.closed["curve"] == "baseline") & (self.closed["seed"] == seed)]
+            files = baseline[baseline["seed"] == seed]
             fitting = files[files["accuracy"] >= accuracy]["total_bytes"].min()
             ratios.append(fitting / files[files["bits"] == 8]["total_bytes"].max())
         return np.array(ratios)

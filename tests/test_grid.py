@@ -14,7 +14,7 @@ import pytest
 from ilwp import locks, runs
 from ilwp.codec import Settings
 from ilwp.errors import IlwpError
-from ilwp.profiles import Block, Profile, load_profile
+from ilwp.profiles import Block, Profile
 from ilwp.records import kernels_path, read_record
 from ilwp.status import CellStatus, as_table
 from ilwp.training import TrainConfig
@@ -192,9 +192,3 @@ def test_the_table_adds_up_what_is_left():
         "1 done, 1 running, 2 missing; 1.5 hours of training left on one core or GPU and one run of unknown length"
     )
     assert line_of("d ", table).split() == ["d", "missing", "0/2", "unknown"]
-
-
-@pytest.mark.parametrize("name", ["paper", "cpu", "smoke"])
-def test_every_run_of_every_profile_can_be_trained_and_has_a_name_of_its_own(name: str):
-    cells = list(load_profile(name).cells())
-    assert len({runs.record_path(name, config) for config in cells}) == len(cells) > 0

@@ -1,4 +1,5 @@
 import math
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -6,9 +7,11 @@ import pytest
 
 from ilwp import profiles
 from ilwp.errors import IlwpError
+from ilwp.paths import CONFIG, ROOT
 from ilwp.profiles import cell_name, load_profile
 from ilwp.training import TrainConfig
 
+PROFILES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
 PLAIN = """
 recipe: 2
 settings: {epochs: 3, width: 0.5}
@@ -27,11 +30,18 @@ def config_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["cpu", "paper", "smoke"])
+@pytest.mark.parametrize("name", PROFILES)
 def test_every_cell_of_a_profile_can_be_trained_under_a_name_of_its_own(name: str):
     names = Counter(cell_name(config) for config in load_profile(name).cells())
     assert names
     assert set(names.values()) == {1}
+
+
+def test_the_book_says_how_many_runs_each_profile_has():
+    rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \|", (ROOT / "book" / "grid.md").read_text(), re.MULTILINE)
+    assert {name: int(runs) for name, runs in rows} == {
+        name: len(list(load_profile(name).cells())) for name in PROFILES
+    }
 
 
 def test_the_paper_profile_holds_the_papers_eighty_runs_in_its_settings():

@@ -71,6 +71,9 @@ def test_the_loss_is_compared_with_a_baseline_that_is_as_accurate():
     found = Evidence({}, table.assign(dataset="cifar10", seed=0), table, lambda path: {})
     assert found.equal_accuracy().tolist() == [0.7]
     assert found.ratios_elsewhere().tolist() == [0.8]
+    led = scorecard._c8(found)
+    assert led.verdict == IN_PART
+    assert led.ours.endswith("for 2 of the baseline's 4 files, all at 5 and 8 bits")
 
 
 def test_without_runs_nothing_is_tested():
