@@ -32,10 +32,16 @@ def quantize(tensors: Mapping[str, np.ndarray], books: int, bits: int, length: i
 
 
 def _quantized(tensors: Mapping[str, np.ndarray], books: int, bits: int, length: int) -> Codebooks:
-    scales = {name: float(np.std(t)) or 1.0 for name, t in tensors.items()}
+    scales = {name: _scale(t) for name, t in tensors.items()}
     vectors = cut({name: t / np.float32(scales[name]) for name, t in tensors.items()}, length)
     learned, codes = learn(vectors, books, min(bits, len(vectors).bit_length() - 1))
     return ordered(Codebooks({name: t.shape for name, t in tensors.items()}, tuple(map(half, learned)), codes, scales))
+
+
+def _scale(tensor: np.ndarray) -> float:
+    """The standard deviation as float32, or where that is zero the greatest magnitude; 1 for zeros."""
+    deviation = float(np.float32(np.std(tensor, dtype=np.float64)))
+    return deviation or float(np.abs(tensor).max()) or 1.0
 
 
 def learn(vectors: np.ndarray, books: int, bits: int) -> tuple[np.ndarray, np.ndarray]:

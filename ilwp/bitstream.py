@@ -84,10 +84,13 @@ def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
 
 
 def to_safetensors(tensors: Tensors) -> bytes:
-    """A safetensors file; raises IlwpError for the one name that the format keeps for itself."""
+    """A safetensors file; raises IlwpError for the one name that the format keeps for itself, and for unknown types."""
     if "__metadata__" in tensors:
         raise IlwpError("a tensor cannot be called __metadata__ in a safetensors file: rename it")
-    return bytes(safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in tensors.items()}))
+    try:
+        return bytes(safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in tensors.items()}))
+    except safetensors.SafetensorError as error:
+        raise IlwpError(f"not of a safetensors file's types ({error}): convert the network to float32") from error
 
 
 def read(file: bytes) -> tuple[Coded, Tensors]:

@@ -13,7 +13,7 @@ from ilwp.files import atomic_write
 
 
 def save(folder: Path, number: int, state: dict[str, Any]) -> None:
-    """Write a checkpoint beside the last one, then drop the one before that.
+    """Write a checkpoint beside the one before, then drop all others.
 
     `state` holds tensors and plain values, under "config" what `newest` compares.
     """
@@ -21,7 +21,10 @@ def save(folder: Path, number: int, state: dict[str, Any]) -> None:
     torch.save(state, buffer)
     path = folder / f"epoch-{number:05}.pt"
     atomic_write(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
-    for old in _saved(folder)[:-2]:
+    kept = [saved for saved in _saved(folder) if saved <= path][
+        -2:
+    ]  # later ones are damaged, else work would go on there
+    for old in set(_saved(folder)) - set(kept):
         old.unlink()
 
 

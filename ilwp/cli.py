@@ -106,8 +106,9 @@ def decompress(file: Path, output: Path | None) -> None:
 
     It holds a state dict that loads into the same network.
     """
+    content = read_bytes(file)
     with about(file):
-        tensors = decoded(read_bytes(file))
+        tensors = decoded(content)
     path = output or file.with_suffix(".safetensors")
     if output is None and path.exists():
         raise IlwpError(f"{path} is there already, perhaps the original: name the file to write with --output")
@@ -124,10 +125,9 @@ def inspect(file: Path, as_json: bool) -> None:
 
     For an .ilwp file: how it was coded and where its bits go. For a state dict: its depthwise kernels.
     """
+    content = read_bytes(file) if file.suffix == ".ilwp" else read_state_dict(file)
     with about(file):
-        summary, text = (
-            reports.inspected(read_bytes(file)) if file.suffix == ".ilwp" else reports.listed(read_state_dict(file))
-        )
+        summary, text = reports.inspected(content) if isinstance(content, bytes) else reports.listed(content)
     show(json.dumps({"file": str(file), **summary}) if as_json else text)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ilwp.cli_common import DATASETS, FilePath, other_than, show
+from ilwp.cli_common import DATASETS, FilePath, number, other_than, show
 from ilwp.compression import compress_coded, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
@@ -30,13 +30,6 @@ _OPTIONS = [
     ),
     click.option("--own-codebooks", is_flag=True, help="additive: codebooks for each layer, not shared by all."),
 ]  # fmt: skip
-
-
-def _number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Refuse NaN, which lies in every range for click."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is no number", context, parameter)
-    return value
 
 
 def codebook_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,22 +62,22 @@ def refuse(context: click.Context, options: Sequence[str], what: str) -> None:
 @click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
 @click.option(
     "--delta", type=click.FloatRange(0, 1 / 9, min_open=True, max_open=True), default=0.03, show_default=True,
-    callback=_number, help="weight-fixing: how far weights may move, relative, in the mean; more makes a smaller file.",
+    callback=number, help="weight-fixing: how far weights may move, relative, in the mean; more makes a smaller file.",
 )  # fmt: skip
 @codebook_options
 @click.option(
-    "--epochs", type=click.FloatRange(0, 1000, min_open=True), default=3.0, show_default=True, callback=_number,
+    "--epochs", type=click.FloatRange(0, 1000, min_open=True), default=3.0, show_default=True, callback=number,
     help="In each of weight fixing's ten steps, or of additive quantization in all; may be a fraction.",
 )  # fmt: skip
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=_number,
+    "--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=number,
     help="[default: 2e-5 for weight-fixing, 1e-3 for additive]",
 )  # fmt: skip
 @click.option(
-    "--vector-bits", type=click.FloatRange(2, 16), callback=_number,
+    "--vector-bits", type=click.FloatRange(2, 16), callback=number,
     help="Bits of batch norms and biases in no codebook; without, they stay exact.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 @click.pass_context
 def finetune(
@@ -107,6 +100,7 @@ def finetune(
     from ilwp.finetuned_methods import AdditiveQuantization, WeightFixing
     from ilwp.finetuning import Tuning
     from ilwp.finetuning import finetune as tune
+    from ilwp.networks.graphs import classes_of
     from ilwp.networks.tensors import arrays, load_tensors
 
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"--method {method}")
@@ -117,7 +111,8 @@ def finetune(
     where = training.device()
     module = structure.network.to(where).to(memory_format=torch.channels_last)
     images = datasets.load(dataset)
-    classes = module(images.normalise(images.test[:1]).to(where)).shape[1]
+    with about(network):
+        classes = classes_of(module, images.normalise(images.test[:1]).to(where))
     if classes != datasets.CLASSES[dataset]:
         raise IlwpError(f"{network} tells {classes} classes apart, {dataset} has {datasets.CLASSES[dataset]}")
     rounds = 1 if method == "weight-fixing" else math.ceil(epochs)

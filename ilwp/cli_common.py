@@ -1,5 +1,6 @@
 """What the commands share: options' choices, and how files and text are treated."""
 
+import math
 from pathlib import Path
 
 import click
@@ -13,10 +14,19 @@ FilePath = click.Path(path_type=Path)
 
 
 def other_than(read: Path, written: Path) -> Path:
-    """The path to write; raises IlwpError where that would replace what was read."""
+    """The path to write; raises IlwpError where that would replace what was read, or is a folder."""
+    if written.is_dir():
+        raise IlwpError(f"{written} is a folder: name a file with --output")
     if written.resolve() == read.resolve():
         raise IlwpError(f"{written} would be lost: name another file with --output")
     return written
+
+
+def number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse NaN, which lies in every range for click."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number", context, parameter)
+    return value
 
 
 def kernels_in(file: Path, tensors: Tensors) -> Kernels:

@@ -7,9 +7,9 @@ import click
 
 from ilwp import reports
 from ilwp.cli_codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse
-from ilwp.cli_common import DATASETS, FilePath, kernels_in, other_than, show
+from ilwp.cli_common import DATASETS, FilePath, kernels_in, number, other_than, show
 from ilwp.codec import Settings
-from ilwp.compression import compress_additive, compress_kernels, compress_network, structure_of
+from ilwp.compression import REORDERING, compress_additive, compress_kernels, compress_network, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
 from ilwp.network_codec import Plan
@@ -52,15 +52,15 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
     help="See above.  [default: multiset with --graph and ANS, else ill]",
 )  # fmt: skip
 @click.option(
-    "--bits", type=click.FloatRange(2, 16), default=8, show_default=True,
+    "--bits", type=click.FloatRange(2, 16), default=8, show_default=True, callback=number,
     help="Bits of a depthwise level before entropy coding; ANS takes fractions, Huffman whole ones up to 8.",
 )  # fmt: skip
 @click.option(
-    "--dense-bits", type=click.FloatRange(2, 16), default=8, show_default=True,
+    "--dense-bits", type=click.FloatRange(2, 16), default=8, show_default=True, callback=number,
     help="ANS: the same for all other weights.",
 )  # fmt: skip
 @click.option(
-    "--vector-bits", type=click.FloatRange(2, 16),
+    "--vector-bits", type=click.FloatRange(2, 16), callback=number,
     help="ANS: the same for batch norms and biases; needs --graph, since batch norms are made simpler first.",
 )  # fmt: skip
 @click.option(
@@ -106,7 +106,7 @@ def compress(
     tensors = read_state_dict(network)
     kernels = {} if additive else kernels_in(network, tensors)
     method = method or ("multiset" if graph and coder == "ans" else "ill")
-    wanting = [f"--method {method}"] * (method in ("aligned", "multiset"))
+    wanting = [f"--method {method}"] * (method in REORDERING)
     wanting += ["--vector-bits"] * bool(chosen["vector_bits"]) + ["--images"] * bool(images)
     if graph is None and wanting:
         raise IlwpError(f"{wanting[0]} needs the network's graph: name it with --graph")
@@ -128,7 +128,7 @@ def compress(
         else:
             settings = Settings(method=method, bits=int(bits), range=range_ or "layer", **options)
             compressed = compress_kernels(tensors, settings, structure)
-    for symmetry in structure.symmetries if structure and method in ("aligned", "multiset") else ():
+    for symmetry in structure.symmetries if structure and method in REORDERING else ():
         if not symmetry.ordered:
             show(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
     atomic_write(path, compressed.content)

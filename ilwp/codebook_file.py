@@ -36,6 +36,7 @@ from ilwp.binary import MAGIC, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_sh
 from ilwp.codebooks import Codebooks, CodedNetwork
 from ilwp.entropy_models import Code, code_bits, fit, read_code
 from ilwp.errors import IlwpError
+from ilwp.network_codec import size
 
 VERSION = 3
 HALF, SCALED = 1, 2
@@ -58,8 +59,10 @@ class Rate:
 def write(network: CodedNetwork) -> tuple[bytes, Rate]:
     """The file's bytes and where they go; the same network gives the same bytes.
 
-    Raises IlwpError where a name or the network is too large for the format.
+    Raises IlwpError where a name or the network is too large for the format, or a number is not finite.
     """
+    for books in network.sets:
+        _check(books)
     models = [[_model(codes, len(book)) for book, codes in _columns(books)] for books in network.sets]
     sets = list(zip(network.sets, models, strict=True))
     stack = constriction.stream.stack.AnsCoder()
@@ -71,7 +74,7 @@ def write(network: CodedNetwork) -> tuple[bytes, Rate]:
     rest, rest_bits = network_file.write(network.rest)
     file = MAGIC + bytes([VERSION]) + pack_varint(len(heads)) + b"".join(heads)
     file += pack_varint(len(words)) + words.astype("<u4").tobytes() + rest
-    if _memory(network.sets) > room(WEIGHTS_LIMIT, len(file) + 4):
+    if _memory(network.sets) + sum(map(size, network.rest.values())) > room(WEIGHTS_LIMIT, len(file) + 4):
         raise IlwpError(f"too many weights for a file of {len(file):,} bytes: nearly all of them are the same")
     codes_bits = {name: bits for books, chosen in sets for name, bits in _bits(books, chosen).items()}
     rate = Rate(codes_bits, [8.0 * len(head) for head in heads], rest_bits)
@@ -92,11 +95,21 @@ def read(file: bytes) -> CodedNetwork:
     sets = tuple(_pop(stack, books, models) for books, models in heads)
     if not stack.is_empty():
         raise IlwpError("this file's coded levels do not end where they should")
-    rest = network_file.read(reader.rest())
+    rest = network_file.read(reader.rest(), room(WEIGHTS_LIMIT, len(file)) - _memory(sets))
     names = [name for books in sets for name in books.shapes]
     if len({*names, *rest}) < len(names) + len(rest):
         raise IlwpError("this file holds a tensor twice")
     return CodedNetwork(sets, rest)
+
+
+def _check(books: Codebooks) -> None:
+    """Refuse what a reader would."""
+    if not 0 < len(books.books) <= MOST_BOOKS or max(map(len, books.books)) > MOST_CODEWORDS:
+        raise IlwpError(f"too many codebooks for the format: at most {MOST_BOOKS}, of {MOST_CODEWORDS:,} codewords")
+    if not all(np.isfinite(book).all() for book in books.books):
+        raise IlwpError("a codebook holds NaN or infinite values: the network did not train")
+    if not all(math.isfinite(scale) and np.float32(scale) > 0 for scale in (books.scales or {}).values()):
+        raise IlwpError("a scale of codebooks is zero, NaN or infinite in float32")
 
 
 def _model(codes: np.ndarray, codewords: int) -> Model:

@@ -101,7 +101,7 @@ def pieces(tensors: Mapping[str, np.ndarray], bits: float | None) -> dict[str, P
 
 
 def _varies(tensor: np.ndarray) -> bool:
-    return tensor.dtype == np.float32 and bool(np.isfinite(tensor).all()) and np.ptp(tensor) > 0
+    return tensor.dtype == np.float32 and tensor.size > 0 and bool(np.isfinite(tensor).all()) and np.ptp(tensor) > 0
 
 
 def _levels(tensor: np.ndarray, bits: float) -> Levels:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ilwp import additive, bitstream, codebook_file, codec, network_codec, network_file, reports
@@ -17,6 +18,7 @@ from ilwp.symmetry import Symmetry
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
     from torch import nn
 
+REORDERING = ("aligned", "multiset")  # methods that put channels into another order
 IMAGES = 1000  # that error feedback looks at
 
 
@@ -25,8 +27,14 @@ class Structure:
     """What a network's graph tells: its symmetries, and the eps of each batch norm."""
 
     network: "nn.Module"
-    symmetries: list[Symmetry]
     norms: Mapping[str, float]
+
+    @cached_property
+    def symmetries(self) -> list[Symmetry]:
+        """Found when first asked for, since most of what is done with a network needs no graph that can be traced."""
+        from ilwp.networks.symmetries import symmetries
+
+        return symmetries(self.network)
 
 
 @dataclass(frozen=True)
@@ -40,11 +48,10 @@ class Compressed:
 def structure_of(graph: str, width: float, tensors: Tensors) -> Structure:
     """The structure of the network that `tensors` belong to; arguments and errors are those of `network_for`."""
     from ilwp.networks.graphs import network_for
-    from ilwp.networks.symmetries import symmetries
     from ilwp.networks.tensors import norms_of
 
     network = network_for(graph, width, tensors)
-    return Structure(network, symmetries(network), norms_of(network))
+    return Structure(network, norms_of(network))
 
 
 def compress_kernels(tensors: Tensors, settings: Settings, structure: Structure | None = None) -> Compressed:
@@ -68,7 +75,8 @@ def compress_network(
     rounding = _error_feedback(structure.network, dataset) if structure and dataset else None
     if structure:
         tensors = folded(tensors, structure.norms)
-    pieces = network_codec.encode(tensors, plan, structure.symmetries if structure else (), rounding)
+    symmetries = structure.symmetries if structure and plan.method in REORDERING else ()
+    pieces = network_codec.encode(tensors, plan, symmetries, rounding)
     content, bits = network_file.write(pieces)
     return Compressed(content, reports.tensor_table(pieces, bits, len(content)))
 
@@ -100,7 +108,10 @@ def _error_feedback(network: "nn.Module", dataset: str) -> Rounding:
 
     from ilwp import datasets
     from ilwp.error_feedback import ErrorFeedback
+    from ilwp.networks.graphs import classes_of
 
     images = datasets.load(dataset)
     some = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(0))[:IMAGES]
-    return ErrorFeedback(network, images.normalise(images.train[some]))
+    seen = images.normalise(images.train[some])
+    classes_of(network, seen[:1])
+    return ErrorFeedback(network, seen)

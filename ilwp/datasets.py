@@ -1,6 +1,6 @@
 """CIFAR-10, CIFAR-100 and scikit-learn's bundled digits as uint8 tensors, and augmented batches of them.
 
-    load(name) -> Images -> batches(...) -> (float32 images, int64 labels)
+    load(name) -> Images -> batches(...) -> (uint8 images, int64 labels)
 
 CIFAR is read from `<folder>/<name>.npz` (`paths.images_folder`), which is written once from
 torchvision's download where it is missing. The NPZ holds x_train, x_test (n, 32, 32, 3) uint8 and
@@ -8,7 +8,6 @@ y_train, y_test (n,) uint8.
 """
 
 import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ilwp.errors import IlwpError
+from ilwp.errors import IlwpError, printable
 from ilwp.files import atomic_write
 from ilwp.paths import images_folder
 
@@ -87,7 +86,7 @@ def augment(images: torch.Tensor, mirrored: bool, generator: torch.Generator) ->
 
 
 def batches(images: Images, batch_size: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """One epoch in an order and with an augmentation fixed by `seed`: normalised images and labels."""
+    """One epoch in an order and with an augmentation fixed by `seed`: images, as in `Images`, and labels."""
     generator = torch.Generator().manual_seed(seed)
     for chosen in torch.split(torch.randperm(len(images.train), generator=generator), batch_size):
         yield augment(images.train[chosen], images.mirrored, generator), images.train_labels[chosen]
@@ -110,8 +109,9 @@ def _cifar(name: str) -> tuple[np.ndarray, ...]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             x_train, y_train, x_test, y_test = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise IlwpError(f"{path} is not a whole {TITLES[name]} file ({error}): delete it and run again") from error
+    except Exception as error:  # a damaged archive makes its readers stumble in any way
+        reason = printable(" ".join(str(error).split()))
+        raise IlwpError(f"{path} is not a whole {TITLES[name]} file ({reason}): delete it and run again") from error
     for x, y in ((x_train, y_train), (x_test, y_test)):
         if x.dtype != np.uint8 or x.shape[1:] != (SIDE, SIDE, 3) or y.shape != (len(x),) or not len(x):
             raise IlwpError(f"{path} holds no labelled 32x32 colour images in uint8: delete it and run again")

@@ -110,7 +110,8 @@ def code_bits(histogram: np.ndarray, model: Model) -> float:
     """Bits that symbols with this histogram (2 reach + 1,) take."""
     shares = model.probabilities()
     used = histogram > 0
-    return float((histogram[used] * -np.log2(shares[used] / shares.sum())).sum())
+    with np.errstate(divide="ignore"):  # a model may give what it hardly expects no share at all
+        return float((histogram[used] * -np.log2(shares[used] / shares.sum())).sum())
 
 
 def read_code(reader: Reader, columns: int) -> Code:

@@ -30,8 +30,11 @@ class ErrorFeedback:
 
         `tensors` is the whole state dict: weights that are rounded already as they are decoded, others as trained.
         """
+        layer = dict(self.network.named_modules()).get(name.removesuffix(".weight"))
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            nearest: np.ndarray = np.rint(tensors[name].astype(np.float64) / step)
+            return nearest
         load_tensors(self.network, tensors)
-        layer = self.network.get_submodule(name.removesuffix(".weight"))
         groups = getattr(layer, "groups", 1)
         alike = self._moments(layer, groups)
         rows = tensors[name].reshape(groups, -1, alike.shape[1]).astype(np.float64)  # (groups, outputs, inputs)
@@ -60,7 +63,9 @@ class ErrorFeedback:
 def _seen(layer: nn.Module, x: torch.Tensor, groups: int) -> torch.Tensor:
     """Inputs of one output (groups, inputs, places)."""
     if isinstance(layer, nn.Conv2d):
-        x = F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # type: ignore[arg-type]
+        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+        x = F.pad(x, layer._reversed_padding_repeated_twice, mode)
+        x = F.unfold(x, layer.kernel_size, layer.dilation, stride=layer.stride)
         return x.reshape(len(x), groups, -1, x.shape[-1]).permute(1, 2, 0, 3).flatten(2)
     return x.flatten(0, -2).T[None]
 

@@ -112,7 +112,9 @@ class AdditiveQuantization(Method):
     def start(self, number: int) -> dict[str, float]:
         """Before the first round, learn the codebooks."""
         if not self.sets:
-            self.take(additive.quantize(arrays(self.network), **self.options, shared=self.shared))
+            trained = dict(self.network.named_parameters())
+            weights = {name: t for name, t in arrays(self.network).items() if name in trained}
+            self.take(additive.quantize(weights, **self.options, shared=self.shared))
         return {}
 
     def take(self, sets: list[Codebooks]) -> None:

@@ -104,7 +104,7 @@ def finetune(
     """
     network = method.network
     where = next(network.parameters()).device
-    config = asdict(tuning) | method.settings() | {"network": _digest(network)}
+    config = asdict(tuning) | method.settings() | {"network": _digest(network), "images": _digest_of_images(images)}
     batches = max(1, round(tuning.epochs * math.ceil(len(images.train) / tuning.batch_size)))
     history: list[Round] = []
     with locks.held(folder):
@@ -118,7 +118,9 @@ def finetune(
                 started = time.monotonic()
                 notes = method.start(number)
                 bar.set_description(f"round {number + 1}/{method.rounds}", refresh=False)
-                loss, seen = _round(method, tuning, number, batches, images, bar)
+                with torch.random.fork_rng():
+                    torch.manual_seed(tuning.seed * 1009 + number)  # a network may have dropout
+                    loss, seen = _round(method, tuning, number, batches, images, bar)
                 method.settle()
                 accuracy = evaluate(network, images)
                 history.append(Round(loss, accuracy, seen, time.monotonic() - started, notes))
@@ -174,4 +176,10 @@ def _digest(network: nn.Module) -> str:
         if not np.isfinite(tensor).all():
             raise IlwpError(f"{name} holds NaN or infinite weights: the network did not train")
         digest.update(name.encode() + tensor.tobytes())
+    return digest.hexdigest()
+
+
+def _digest_of_images(images: datasets.Images) -> str:
+    digest = hashlib.sha256(images.train.numpy().tobytes())
+    digest.update(images.train_labels.numpy().tobytes())
     return digest.hexdigest()

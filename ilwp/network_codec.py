@@ -179,7 +179,7 @@ def _reconstruct(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:
 
 
 def _vector(tensor: np.ndarray, bits: float | None) -> Exact | Levels:
-    if bits is None or tensor.dtype != np.float32 or np.ptp(tensor) == 0:
+    if bits is None or tensor.dtype != np.float32 or not tensor.size or np.ptp(tensor) == 0:
         return Exact(tensor)
     return _levels(tensor, _step([tensor], bits))
 

@@ -82,12 +82,16 @@ def write(pieces: Mapping[str, Piece]) -> tuple[bytes, dict[str, float]]:
     return file + struct.pack("<I", zlib.crc32(file)), {name: bits[name] for name in pieces}
 
 
-def read(file: bytes) -> dict[str, Piece]:
-    """What `write` was given. Raises IlwpError for anything that is not a whole, sound file of format 2."""
+def read(file: bytes, most: int | None = None) -> dict[str, Piece]:
+    """What `write` was given. Raises IlwpError for anything that is not a whole, sound file of format 2.
+
+    Nor may it stand for more than `most` weights, where the file is a part of another.
+    """
     reader = opened(file, VERSION)
     reader.take(len(MAGIC) + 1)
     heads: dict[str, tuple[Piece, Code | None]] = {}
     name, left = b"", room(WEIGHTS_LIMIT, len(file))
+    left = left if most is None else min(left, most)
     for _ in range(reader.varint()):
         name = reader.name(name)
         piece, code = _unpack(reader, left)

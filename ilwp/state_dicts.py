@@ -1,13 +1,15 @@
 """State dicts in files: `.safetensors`, `.pt` or `.pth` of tensors only, and `.ilwp` decoded.
 
 Tensors come in network order: as registered from a `.pt`, by name with numbers counted (features.2
-before features.10) from a `.safetensors`, which keeps no order of its own.
+before features.10) from a `.safetensors`, which keeps no order of its own, and in the file's order, as far as it keeps
+one, from an `.ilwp`.
 """
 
 import io
 import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors
@@ -52,15 +54,17 @@ def decoded(content: bytes) -> Tensors:
     if format_of(content) == network_file.VERSION:
         return network_codec.decode(network_file.read(content))
     if format_of(content) == codebook_file.VERSION:
-        return in_network_order(codebook_file.read(content).tensors())
+        network = codebook_file.read(content)
+        return in_network_order(network.tensors(), [name for books in network.sets for name in books.shapes])
     coded, other = bitstream.read(content)
     kernels = codec.decode(coded)
-    return in_network_order(other | with_kernels(kernels, kernels))
+    return in_network_order(other | with_kernels(kernels, kernels), list(kernels))
 
 
-def in_network_order(tensors: Tensors) -> Tensors:
-    """Sorted by name, runs of digits as numbers."""
-    return dict(sorted(tensors.items(), key=lambda item: _natural(item[0])))
+def in_network_order(tensors: Tensors, known: Sequence[str] = ()) -> Tensors:
+    """Sorted by name, runs of digits as numbers, but the `known` names among themselves in their order."""
+    names, left = set(known), iter(known)
+    return {name: tensors[name] for name in (next(left) if n in names else n for n in sorted(tensors, key=_natural))}
 
 
 def _natural(name: str) -> list[tuple[bool, int, str, str]]:
@@ -92,7 +96,10 @@ def _read_torch(content: bytes) -> Tensors:
     if sum(t.numel() * t.element_size() for t in tensors.values() if t.layout == torch.strided) > 4 * len(content):
         raise IlwpError("its tensors are far larger than the file: save copies of them")
     try:
+        "".join(map(str, tensors)).encode()
         return {str(name): t.detach().numpy() for name, t in tensors.items()}
+    except UnicodeEncodeError as error:
+        raise IlwpError("a tensor's name is no Unicode text: rename it") from error
     except (TypeError, RuntimeError) as error:
         raise IlwpError(f"not of NumPy's types ({_one_line(error)}): convert it to float32 first") from error
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ilwp import additive
+from ilwp import additive, codebook_file
+from ilwp.codebooks import CodedNetwork
 from ilwp.errors import IlwpError
 
 OPTIONS = {"books": 2, "bits": 3, "length": 4, "shared": True}
@@ -78,6 +79,15 @@ def test_there_are_no_more_codewords_than_vectors(capfd: pytest.CaptureFixture[s
 def test_a_layer_of_zeros_stays_zero():
     (found,) = additive.quantize({"a": np.zeros((4, 4), np.float32)}, **OPTIONS)
     assert not found.tensors()["a"].any()
+
+
+@pytest.mark.parametrize("value", [1e-45, 1e-8, 1e5, 1e21, 3e38])
+def test_weights_of_any_size_come_back(value: float):
+    rng = np.random.default_rng(0)
+    tensors = {"alike": np.full((4, 8), value, np.float32), "other": np.float32(value * rng.uniform(-1, 1, (4, 8)))}
+    (found,) = additive.quantize(tensors, **OPTIONS)
+    (back,) = codebook_file.read(codebook_file.write(CodedNetwork((found,), {}))[0]).sets
+    np.testing.assert_allclose(back.tensors()["alike"], tensors["alike"], rtol=0.1)
 
 
 def test_networks_that_cannot_be_quantized_are_refused():

@@ -1,10 +1,12 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 from ilwp.networks import build
 from ilwp.networks.tensors import arrays
@@ -81,6 +83,9 @@ def test_additive_quantization_needs_no_training(own, network_file: Path, ilwp: 
         (("finetune", "--method", "weight-fixing", "--graph", "mobilenet"), "another network or width", 1),
         (("finetune", "--method", "weight-fixing", *GRAPH, "--dataset", "cifar100"), "10 classes apart, cifar100", 1),
         (("finetune", "--method", "weight-fixing", *GRAPH, "-o", "net.safetensors"), "would be lost", 1),
+        (("finetune", "--method", "weight-fixing", *GRAPH, "-o", "."), ". is a folder", 1),
+        (("finetune", "--method", "weight-fixing", *GRAPH, "--seed", 2**31), "not in the range", 2),
+        (("compress", "--vector-bits", "nan", *GRAPH), "nan is no number", 2),
     ],
 )
 def test_mistakes_end_in_one_line(
@@ -92,3 +97,37 @@ def test_mistakes_end_in_one_line(
     command, *options = arguments
     assert ilwp(command, trained, *options).refused(message, code)
     assert not trained.with_suffix(".ilwp").exists()
+
+
+NETWORKS = """
+from torch import nn
+
+
+def grey():
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.Flatten(), nn.Linear(3136, 10))
+
+
+def undecided():
+    raise RuntimeError("not today")
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("compress", "--graph", "theirs:grey", "--images", "digits"), "does not classify images of 3 x 32 x 32"),
+        (("finetune", "--graph", "theirs:grey", "--dataset", "digits"), "does not classify images of 3 x 32 x 32"),
+        (("compress", "--graph", "theirs:undecided"), "theirs:undecided makes no network (not today)"),
+    ],
+)
+def test_a_network_of_the_users_that_does_not_fit_is_one_line(
+    options, message: str, tmp_path: Path, ilwp: Ilwp, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder])
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    (tmp_path / "theirs.py").write_text(NETWORKS)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.Flatten(), nn.Linear(3136, 10))
+    write_state_dict(tmp_path / "net.safetensors", arrays(network))
+    command, *more = options
+    assert ilwp(command, "net.safetensors", *more).refused(message)

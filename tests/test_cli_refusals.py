@@ -72,7 +72,9 @@ def test_an_unsuitable_network_is_refused_in_one_line_and_nothing_is_written(
 @pytest.mark.parametrize("command", ["compress", "decompress", "inspect", "evaluate", "svwh"])
 def test_a_missing_file_is_refused_in_one_line(tmp_path: Path, ilwp: Ilwp, command: str):
     for path in (tmp_path / "absent.ilwp", tmp_path / "absent.pt", tmp_path):
-        assert ilwp(command, path).refused("could not be read")
+        outcome = ilwp(command, path)
+        assert outcome.refused("could not be read")
+        assert outcome.err.count(str(path)) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,6 +107,8 @@ def test_a_pickled_object_is_refused_unopened(tmp_path: Path, ilwp: Ilwp):
         (["compress", "FILE", "--coder", "huffman", "--dense-bits", "5"], "no meaning with --coder huffman"),
         (["compress", "FILE", "--bits", "17"], "17.0 is not in the range 2<=x<=16"),
         (["compress", "FILE", "--bits", "four"], "not a valid float"),
+        (["compress", "FILE", "--bits", "nan"], "nan is no number"),
+        (["compress", "FILE", "--dense-bits", "nan"], "nan is no number"),
         (["compress", "FILE", "--method", "best"], "'best' is not one of"),
         (["compress", "FILE", "--step", "1"], "No such option"),
         (["compress"], "Missing argument 'NETWORK'"),

@@ -193,3 +193,31 @@ def test_a_network_of_nothing_but_one_value_is_refused_when_it_is_written():
     books = Codebooks({"a": (1 << 22,)}, (np.zeros((1, 1), np.float32),), np.zeros((1 << 22, 1), np.int32))
     with pytest.raises(IlwpError, match="nearly all of them are the same"):
         codebook_file.write(CodedNetwork((books,), {}))
+
+
+def test_sets_and_the_rest_share_the_room_of_a_file():
+    count = 1 << 20
+    books = Codebooks({"a": (count,)}, (np.zeros((1, 1), np.float32),), np.zeros((count, 1), np.int32))
+    with pytest.raises(IlwpError, match="nearly all of them are the same"):
+        codebook_file.write(CodedNetwork((books,), {"b": Exact(np.zeros(count, np.float32))}))
+    alone, rest = codebook_file.write(CodedNetwork((books,), {}))[0], Exact(np.zeros(count, np.float32))
+    inner = network_file.write({})[0]
+    with pytest.raises(IlwpError, match="impossible number of weights"):
+        codebook_file.read(with_checksum(alone[: -4 - len(inner)] + network_file.write({"b": rest})[0]))
+
+
+@pytest.mark.parametrize(
+    ("books", "scale", "message"),
+    [
+        ((np.float32([[np.inf]]),), 1.0, "NaN or infinite"),
+        ((np.float32([[1]]),), 0.0, "scale"),
+        ((np.float32([[1]]),), 1e-60, "scale"),
+        ((np.float32([[1]]),), np.inf, "scale"),
+        ((np.zeros((1 << 16, 1), np.float32) + 1, np.zeros(((1 << 16) + 1, 1), np.float32)), 1.0, "too many codebooks"),
+        ((np.float32([[1]]),) * 65, 1.0, "too many codebooks"),
+    ],
+)
+def test_what_no_reader_would_take_is_not_written(books: tuple[np.ndarray, ...], scale: float, message: str):
+    coded = Codebooks({"a": (1,)}, books, np.zeros((1, len(books)), np.int32), {"a": scale})
+    with pytest.raises(IlwpError, match=message):
+        codebook_file.write(CodedNetwork((coded,), {}))

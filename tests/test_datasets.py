@@ -139,6 +139,23 @@ def test_a_damaged_file_is_refused(tiny_cifar: Path):
             load("cifar10")
 
 
+def test_a_damaged_file_of_compressed_arrays_is_refused_or_read(tiny_cifar: Path):
+    path = tiny_cifar / "cifar10.npz"
+    np.savez_compressed(path, **dict(np.load(path)))
+    content, refused = path.read_bytes(), 0
+    for position in range(0, len(content), len(content) // 60):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 20]) + content[position + 1 :])
+        try:
+            load("cifar10")
+        except IlwpError as error:
+            refused += "delete it and run again" in str(error)
+    assert refused > 30
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(IlwpError, match="not a whole CIFAR-10 file"):
+        load("cifar10")
+
+
 def test_without_file_and_network_the_user_learns_what_to_do(image_folder: Path):
     with pytest.raises(
         IlwpError, match=r"CIFAR-100 is neither at .*cifar100.npz nor could it be downloaded.*ILWP_DATA"

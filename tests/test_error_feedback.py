@@ -41,3 +41,22 @@ def test_inputs_that_are_always_zero_do_no_harm():
     network = nn.Sequential(nn.Conv2d(3, 4, 1))
     levels = ErrorFeedback(network, torch.zeros(10, 3, 5, 5))("0.weight", 0.01, arrays(network))
     np.testing.assert_array_equal(levels, np.rint(arrays(network)["0.weight"].astype(np.float64) / 0.01))
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect"])
+def test_padding_may_be_named(mode: str):
+    images = torch.randn(50, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    levels = []
+    for padding in ("same", 1):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=padding, padding_mode=mode))
+        levels.append(ErrorFeedback(network, images)("0.weight", 0.05, arrays(network)))
+    np.testing.assert_array_equal(*levels)
+
+
+def test_what_is_no_layers_weight_is_rounded_to_the_nearest():
+    network = nn.Sequential(nn.Conv2d(3, 4, 1))
+    network.register_buffer("position", torch.randn(2, 3, generator=torch.Generator().manual_seed(0)))
+    tensors = arrays(network)
+    levels = ErrorFeedback(network, torch.zeros(10, 3, 5, 5))("position", 0.1, tensors)
+    np.testing.assert_array_equal(levels, np.rint(tensors["position"].astype(np.float64) / 0.1))

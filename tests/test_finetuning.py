@@ -18,9 +18,17 @@ from ilwp.networks.tensors import arrays
 from ilwp.training import evaluate
 
 TUNING = Tuning(epochs=0.5, learning_rate=1e-3, batch_size=20)
+
+
+def with_dropout() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3, stride=4)), nn.Flatten(), nn.Dropout(0.5), nn.Linear(256, 10))
+
+
 METHODS: dict[str, Callable[[], Method]] = {
     "none": lambda: Method(build("mobilenet", 10, 0.1), 3),
     "weight fixing": lambda: WeightFixing(build("mobilenet", 10, 0.1), 0.05),
+    "dropout": lambda: Method(with_dropout(), 3),
     "additive": lambda: AdditiveQuantization(build("mobilenet", 10, 0.1), 3, 2, 4, 4, True),
 }
 
@@ -63,13 +71,15 @@ def test_a_round_sees_its_part_of_the_images(images: datasets.Images, tmp_path: 
 def test_a_folder_of_another_run_is_refused(images: datasets.Images, tmp_path: Path):
     finetune(METHODS["none"](), TUNING, images, tmp_path, progress=False)
     others = [
-        (METHODS["weight fixing"](), TUNING),
-        (METHODS["none"](), replace(TUNING, seed=1)),
-        (Method(build("mobilenet", 10, 0.1, seed=1), 3), TUNING),
+        (METHODS["weight fixing"](), TUNING, images),
+        (METHODS["none"](), replace(TUNING, seed=1), images),
+        (Method(build("mobilenet", 10, 0.1, seed=1), 3), TUNING, images),
+        (METHODS["none"](), TUNING, replace(images, train=images.train.flip(0))),
+        (METHODS["none"](), TUNING, replace(images, train_labels=images.train_labels.flip(0))),
     ]
-    for method, tuning in others:
+    for method, tuning, seen in others:
         with pytest.raises(IlwpError, match="holds a run with other settings"):
-            finetune(method, tuning, images, tmp_path, progress=False)
+            finetune(method, tuning, seen, tmp_path, progress=False)
 
 
 def test_a_loss_that_is_no_number_ends_in_one_line(images: datasets.Images, tmp_path: Path):
@@ -140,6 +150,14 @@ def test_additive_quantization_trains_codebooks_and_keeps_codes(images: datasets
     assert set(found.shapes) == {name for name, t in before.items() if t.ndim > 1}
     for name, tensor in found.tensors().items():
         np.testing.assert_array_equal(tensor, tensors[name])
+
+
+def test_what_is_not_trained_is_not_put_into_codebooks(images: datasets.Images, tmp_path: Path):
+    network = build("mobilenet", 10, 0.1)
+    network.register_buffer("position", torch.ones(2, 3))
+    method = AdditiveQuantization(network, 1, 2, 4, 4, True)
+    finetune(method, TUNING, images, tmp_path, progress=False)
+    assert not any("position" in s.shapes for s in method.coded())
 
 
 def test_reading_weights_from_codebooks_computes_what_the_decoded_network_does(images: datasets.Images):

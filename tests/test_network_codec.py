@@ -40,6 +40,12 @@ def test_what_a_decoder_has_is_what_the_encoder_meant(method: str, name: str):
             assert decoded.shape == tensors[layer].shape
 
 
+def test_an_empty_tensor_stays_as_it_is():
+    tensors = layers(SHAPES["random"])
+    pieces = encode(tensors | {"empty": np.zeros(0, np.float32)}, Plan(vector_bits=8))
+    assert decode(pieces)["empty"].shape == (0,)
+
+
 @pytest.mark.parametrize("method", ALL)
 @pytest.mark.parametrize("shape", [shape for name, shape in SHAPES.items() if name in WHOLE])
 def test_errors_do_not_grow_with_depth(method: str, shape: tuple):

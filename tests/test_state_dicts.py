@@ -17,6 +17,7 @@ from samples import Trap, state_dict
 
 from ilwp import bitstream, codec
 from ilwp.codec import Settings
+from ilwp.compression import compress_additive
 from ilwp.errors import IlwpError
 from ilwp.kernels import depthwise_kernels, depthwise_names
 from ilwp.state_dicts import decoded, in_network_order, read_state_dict, write_state_dict
@@ -61,6 +62,19 @@ def test_a_whole_network_comes_back_from_an_ilwp_file(foreign: torch.nn.Module, 
         wanted = codec.decode(coded)[name][:, None] if name in kernels else tensor
         np.testing.assert_array_equal(found[name], wanted)
     foreign.load_state_dict({name: torch.from_numpy(t) for name, t in found.items()})
+
+
+@pytest.mark.parametrize("coder", ["huffman", "codebooks"])
+def test_a_file_keeps_the_order_of_layers_whatever_their_names(coder: str):
+    names = ["stem.weight", "body.weight", "a.weight"]
+    tensors = {name: np.random.default_rng(len(name)).normal(size=(4, 1, 3, 3)).astype(np.float32) for name in names}
+    other = {"z.bias": np.ones(2, np.float32), "b.bias": np.ones(2, np.float32)}
+    if coder == "huffman":
+        content, _ = bitstream.write(codec.encode(depthwise_kernels(tensors), Settings()), other)
+    else:
+        content = compress_additive(tensors | other, books=1, bits=2, length=3, shared=True).content
+    assert list(depthwise_kernels(decoded(content))) == names
+    assert sorted(decoded(content)) == sorted([*names, *other])
 
 
 def test_numbers_in_names_are_counted():
@@ -109,6 +123,7 @@ def test_nothing_is_unpickled(tmp_path: Path, save_trap: Callable[..., object], 
         (torch.ones(1), "not a mapping from names to tensors"),
         ({"a": torch.ones(1, dtype=torch.bfloat16)}, "not of NumPy's types"),
         ({"a": torch.ones(2, 2).to_sparse()}, "not of NumPy's types"),
+        ({"\ud800": torch.ones(1)}, "no Unicode text"),
     ],
 )
 def test_what_is_no_state_dict_of_arrays_is_refused(tmp_path: Path, content: object, message: str):

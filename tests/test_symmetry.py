@@ -149,3 +149,22 @@ def test_a_layer_that_is_used_twice_is_refused():
 
     with pytest.raises(IlwpError, match="twice"):
         symmetries(Twice())
+
+
+class Inside(nn.Conv2d):
+    """What a user derives from a convolution, whose inside is traced."""
+
+
+def test_a_layer_that_the_graph_does_not_show_keeps_its_order():
+    network = Block()
+    network.depthwise, network.unused = Inside(4, 4, 3, padding=1, groups=4), nn.Conv2d(4, 4, 3, groups=4)
+    found = symmetries(network)
+    assert [s.layer for s in found] == ["depthwise.weight", "unused.weight"]
+    assert not any(s.ordered or s.signed for s in found)
+
+
+def test_one_activation_may_be_used_twice():
+    network = Block(norm=False)
+    network.expand = nn.Sequential(network.expand, network.norm)
+    (symmetry,) = symmetries(network)
+    assert symmetry.ordered

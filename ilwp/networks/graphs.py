@@ -1,9 +1,11 @@
 """A state dict together with the network it belongs to, for what needs the graph and not only the tensors."""
 
 import importlib
+import sys
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from torch import nn
 
 from ilwp.errors import IlwpError
@@ -26,11 +28,24 @@ def network_for(graph: str, width: float, tensors: Mapping[str, np.ndarray]) -> 
     return network.eval()
 
 
+def classes_of(network: nn.Module, images: torch.Tensor) -> int:
+    """How many classes a network tells apart; raises IlwpError where it takes no such images (n, 3, h, w)."""
+    try:
+        with torch.inference_mode():
+            return int(network(images).shape[1])
+    except Exception as error:  # whatever the network's code raises
+        shape = " x ".join(map(str, images.shape[1:]))
+        reason = " ".join(str(error).split())[:120]
+        raise IlwpError(f"the network does not classify images of {shape} ({reason})") from error
+
+
 def _made_by(module: str, function: str) -> nn.Module:
+    if "" not in sys.path:
+        sys.path.append("")  # a script that pip installed does not look into the folder where it is called
     try:
         network = getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise IlwpError(f"{module}:{function} makes no network ({error})") from error
+    except Exception as error:  # whatever the user's code raises
+        raise IlwpError(f"{module}:{function} makes no network ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(network, nn.Module):
         raise IlwpError(f"{module}:{function} makes no network but a {type(network).__name__}")
     return network

@@ -27,10 +27,18 @@ def symmetries(network: nn.Module) -> list[Symmetry]:
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise IlwpError(f"the network's graph cannot be traced ({' '.join(str(error).split())[:100]})") from error
     modules = dict(network.named_modules())
-    calls = {str(node.target): node for node in graph.nodes if node.op == "call_module"}
-    if len(calls) < sum(node.op == "call_module" for node in graph.nodes):
+    calls = [(str(node.target), node) for node in graph.nodes if node.op == "call_module"]
+    weighty = [name for name, _ in calls if modules[name].state_dict()]
+    if len(set(weighty)) < len(weighty):
         raise IlwpError("the network uses a layer twice: what moves in one place would have to move in the other")
-    return [_symmetry(calls[name.removesuffix(".weight")], modules) for name in depthwise_names(network)]
+    called = dict(calls)
+    layers = [name.removesuffix(".weight") for name in depthwise_names(network)]
+    # a layer that is not called, or whose inside was traced instead, keeps its order
+    return [_symmetry(called[name], modules) if name in called else _kept(name, modules) for name in layers]
+
+
+def _kept(name: str, modules: Mapping[str, nn.Module]) -> Symmetry:
+    return Symmetry(f"{name}.weight", np.arange(cast(nn.Conv2d, modules[name]).out_channels))
 
 
 def _symmetry(node: fx.Node, modules: Mapping[str, nn.Module]) -> Symmetry:
