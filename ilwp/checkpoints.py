@@ -21,9 +21,8 @@ def save(folder: Path, number: int, state: dict[str, Any]) -> None:
     torch.save(state, buffer)
     path = folder / f"epoch-{number:05}.pt"
     atomic_write(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
-    kept = [saved for saved in _saved(folder) if saved <= path][
-        -2:
-    ]  # later ones are damaged, else work would go on there
+    # later ones are damaged, or else work would have gone on from them
+    kept = [saved for saved in _saved(folder) if saved <= path][-2:]
     for old in set(_saved(folder)) - set(kept):
         old.unlink()
 
