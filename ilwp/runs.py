@@ -75,12 +75,18 @@ def measure(network: nn.Module, images: datasets.Images, progress: bool = True) 
     """Size and accuracy of the network's depthwise kernels in every setting of the sweep."""
     trained = kernels_of(network)
     measurements = []
+    accuracies: dict[bytes, float] = {}
     with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
         for settings in SWEEP:
             coded = codec.encode(trained, settings)
             _, rate = bitstream.write(coded)
-            load_kernels(network, codec.decode(coded))
-            accuracy = evaluate(network, images)
+            decoded = codec.decode(coded)
+            # of tied layers many settings leave the same weights
+            weights = b"".join(layer.tobytes() for layer in decoded.values())
+            if weights not in accuracies:
+                load_kernels(network, decoded)
+                accuracies[weights] = evaluate(network, images)
+            accuracy = accuracies[weights]
             measurements.append(Measurement(settings.method, settings.bits, settings.loop, rate, accuracy))
             bar.update()
     load_kernels(network, trained)

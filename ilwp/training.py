@@ -179,17 +179,18 @@ def _epoch(
         for group in optimizer.param_groups:
             group["lr"] = config.rate(step, steps)
         x, y = images.normalise(x).to(where, non_blocking=True), y.to(where, non_blocking=True)
-        kernels = [layer.weight for layer in layers]
-        with torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda"):
-            logits = network(x)
-        loss = total_loss(logits.float(), y, kernels, weight)
+        with parametrize.cached():  # tied layers are a chain, else read anew from its start by each of them
+            with torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda"):
+                logits = network(x)
+            loss = total_loss(logits.float(), y, [layer.weight for layer in layers], weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if not math.isfinite(loss.item()):
             raise IlwpError(f"the loss became {loss.item()}: lower the learning rate or lambda")
         loss_sum += loss.item() * len(y)
-        inter_layer_sum += inter_layer_loss([layer.weight.detach() for layer in layers]).item() * len(y)
+        with parametrize.cached():
+            inter_layer_sum += inter_layer_loss([layer.weight.detach() for layer in layers]).item() * len(y)
         bar.update()
     return loss_sum / len(images.train), inter_layer_sum / len(images.train)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ilwp import bitstream, codec, datasets, profiles, runs, training
 from ilwp.codec import Settings
 from ilwp.errors import IlwpError
 from ilwp.networks import build
-from ilwp.networks.tensors import arrays, kernels_of
+from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.profiles import load_profile
 from ilwp.records import RunRecord, kernels_path, read_kernels, read_record, write_record
 from ilwp.state_dicts import read_state_dict
@@ -134,13 +135,23 @@ def test_a_run_leaves_a_record_that_says_what_happened(folder: Path, ilwp: Ilwp)
     assert again.out == f"{path} is finished already\n"
 
 
-def test_measuring_evaluates_what_a_decoder_gets_and_leaves_the_network_alone(folder: Path):
+@pytest.mark.parametrize(("tied", "evaluations"), [(False, 49), (True, 8)])
+def test_measuring_evaluates_what_a_decoder_gets_once_and_leaves_the_network_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tied: bool, evaluations: int
+):
+    evaluated = Mock(wraps=evaluate)
+    monkeypatch.setattr(runs, "evaluate", evaluated)
     images = datasets.load("cifar10")
     network = build("mobilenet", 10, 0.1, seed=1).eval()
+    if tied:
+        kernels = kernels_of(network)
+        first = next(iter(kernels.values()))
+        load_kernels(network, {name: np.resize(first, layer.shape) for name, layer in kernels.items()})
     before = {name: t.tobytes() for name, t in arrays(network).items()}
     measured = {(m.method, m.bits, m.loop): m.accuracy for m in runs.measure(network, images, progress=False)}
     assert {name: t.tobytes() for name, t in arrays(network).items()} == before
-    for key in (("ill", 2, "open"), ("baseline", 8, "closed")):
+    assert (len(measured), evaluated.call_count) == (49, evaluations)
+    for key in (("ill", 2, "open"), ("fss", 4, "closed"), ("baseline", 8, "closed")):
         other = build("mobilenet", 10, 0.1, seed=1)
         decoded = codec.decode(codec.encode(kernels_of(network), Settings(*key)))
         for name, layer in decoded.items():

@@ -33,7 +33,7 @@ class ShuffleUnit(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
         y = self.expand(self.depthwise(self.shuffle(self.squeeze(x))))
-        return torch.relu(x + y if self.pool is None else torch.cat([y, self.pool(x)], dim=1))
+        return torch.relu_(x + y if self.pool is None else torch.cat([y, self.pool(x)], dim=1))
 
 
 def shufflenet(classes: int, width: float = 1.0) -> nn.Module:
