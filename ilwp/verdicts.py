@@ -95,14 +95,18 @@ class Evidence:
             ratios.append(fitting / files[files["bits"] == 8]["total_bytes"].max())
         return np.array(ratios)
 
+    def at_8_bits(self, column: str) -> pd.DataFrame:
+        """A column in the closed loop: a row a network, data set and seed, a column a curve; NaN for no run."""
+        run = ["network", "dataset", "seed"]
+        if self.closed.empty:
+            none = pd.MultiIndex.from_arrays([[], [], []], names=run)
+            return pd.DataFrame(index=none, columns=list(evidence.CURVES), dtype=float)
+        files = self.closed[self.closed["bits"] == 8].pivot_table(column, run, "curve")
+        return files.reindex(columns=list(evidence.CURVES))
+
     def ratios_elsewhere(self) -> np.ndarray:
         """ILL's file over the baseline's at 8 bits, run by run, on all but MobileNet and CIFAR-10."""
-        if self.closed.empty:
-            return np.array([])
-        files = self.closed[self.closed["bits"] == 8].pivot_table(
-            "total_bytes", ["network", "dataset", "seed"], "curve"
-        )
-        files = files.reindex(columns=["ill", "baseline"]).drop(("mobilenet", "cifar10"), errors="ignore")
+        files = self.at_8_bits("total_bytes").drop(("mobilenet", "cifar10"), errors="ignore")
         return np.asarray((files["ill"] / files["baseline"]).dropna())
 
 

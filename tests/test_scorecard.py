@@ -58,6 +58,8 @@ def test_runs_are_compared_seed_by_seed():
     table = found.closed[~((found.closed["curve"] == "ill") & (found.closed["seed"] == 0))]
     found = Evidence({}, table, table, lambda path: {})
     assert found.ratio("ill").tolist() == [0.6]
+    rows = found.at_8_bits("accuracy").loc[("mobilenet", "cifar10"), ["baseline", "ill", "tied"]]
+    assert rows.fillna(0).to_numpy().tolist() == [[90, 0, 0], [91, 89, 0]]
     assert found.points("ill").tolist() == [-2]
 
 
@@ -81,6 +83,7 @@ def test_without_runs_nothing_is_tested():
     scores = scorecard.scorecard(found)
     assert [score.claim for score in scores] == list(CLAIMS) == [f"C{i}" for i in range(1, 13)]
     assert {score.verdict for score in scores} == {UNTESTED}
+    assert found.at_8_bits("accuracy").groupby(["network", "dataset"]).mean().empty
 
 
 def test_the_committed_runs_give_every_claim_its_numbers():
