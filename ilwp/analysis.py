@@ -75,6 +75,10 @@ class LaplaceFit:
         """Probability density at x, any shape."""
         return np.asarray(stats.laplace.pdf(x, self.location, self.scale))
 
+    def distance(self, values: np.ndarray) -> float:
+        """Kolmogorov's distance, the largest between its distribution function and that of values of any shape."""
+        return float(stats.kstest(values.ravel(), "laplace", (self.location, self.scale)).statistic)
+
 
 def best_sources(kernels: Kernels) -> Sources:
     """Full search (3.1) over the original kernels (c_i, kh, kw)."""

@@ -6,7 +6,7 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
         "notebooks/fig2",
         "the previous layer holds the largest share of best predictions, in all layers of all networks",
         "holds if in every run the previous layer leads in most layers and its lift at unit length is "
-        "above 1 with its interval; in part if in every run the lift with scale is above 1",
+        "above 1 with its interval; in part if it leads in most layers of most networks and data sets",
     ),
     "C2": (
         "notebooks/fig3",
@@ -38,8 +38,8 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
     "C7": (
         "notebooks/fig5",
         "about 53 % saved at 8 bits on MobileNet and MobileNetV2, on average, at the same accuracy",
-        "holds if the mean saving over networks and data sets is 43 % or more for at most 0.65 points, in part if "
-        "there is any; not tested until both are trained",
+        "holds if in the open loop the mean saving over networks and data sets is 43 % or more for at most 0.65 "
+        "points, in part if there is any; not tested until both are trained",
     ),
     "C8": (
         "notebooks/fig6",
@@ -51,7 +51,8 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
         "notebooks/fig7",
         "FSS and ILL residuals are Laplace; about 46 % of ILL's are near zero",
         "holds if both distribution functions stay within 0.05 of the fitted Laplace's (Kolmogorov's "
-        "distance), in part if one does; how near is near zero the paper does not say, so that share is not judged",
+        "distance), in part if one does, both of residuals from the original kernels; how near is near zero the paper "
+        "does not say, so that share is not judged",
     ),
     "C10": (
         "notebooks/fig7",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilwp import analysis, datasets, evidence, networks
+from ilwp import analysis, codec, datasets, evidence, networks
 from ilwp.claims import CLAIMS
 from ilwp.kernels import Kernels
 from ilwp.records import RunRecord
@@ -83,17 +83,22 @@ class Evidence:
         mine = self._by_seed(curve, "accuracy", loop=loop)
         return np.asarray((mine - self._by_seed("baseline", "accuracy")).dropna())
 
-    def equal_accuracy(self) -> np.ndarray:
-        """The smallest baseline file no less accurate than ILL's of 8 bits, over the baseline's, seed by seed.
+    def equal_accuracy(self, curve: str) -> np.ndarray:
+        """A curve's smallest file no less accurate than ILL's of 8 bits, over the baseline's of 8, seed by seed.
 
-        MobileNet on CIFAR-10; NaN where no baseline file is as accurate.
+        MobileNet on CIFAR-10; NaN where no file of the curve is as accurate.
         """
-        ratios, baseline = [], self._files("baseline")
+        ratios, files, size = [], self._files(curve), self._by_seed("baseline", "total_bytes")
         for seed, accuracy in self._by_seed("ill", "accuracy").items():
-            files = baseline[baseline["seed"] == seed]
-            fitting = files[files["accuracy"] >= accuracy]["total_bytes"].min()
-            ratios.append(fitting / files[files["bits"] == 8]["total_bytes"].max())
+            fitting = files[(files["seed"] == seed) & (files["accuracy"] >= accuracy)]["total_bytes"].min()
+            ratios.append(fitting / size.get(seed, np.nan))
         return np.array(ratios)
+
+    def zeros(self, loop: codec.Loop) -> np.ndarray:
+        """Percent of ILL's levels at 8 bits that are zero, MobileNet on CIFAR-10, run by run."""
+        paths = evidence.select(self.runs, dataset="cifar10", network="mobilenet", inter_layer=1)
+        coded = [codec.encode(self.kernels(path), codec.Settings("ill", 8, loop)) for path in paths]
+        return np.array([100 * analysis.zero_share(c.levels) for c in coded])
 
     def at_8_bits(self, column: str) -> pd.DataFrame:
         """A column in the closed loop: a row a network, data set and seed, a column a curve; NaN for no run."""

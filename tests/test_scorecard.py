@@ -71,11 +71,20 @@ def test_the_loss_is_compared_with_a_baseline_that_is_as_accurate():
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["curve", "network", "bits", "total_bytes", "accuracy"])
     found = Evidence({}, table.assign(dataset="cifar10", seed=0), table, lambda path: {})
-    assert found.equal_accuracy().tolist() == [0.7]
+    assert found.equal_accuracy("baseline").tolist() == [0.7]
+    assert found.equal_accuracy("ill").tolist() == [0.5]
+    assert np.isnan(found.equal_accuracy("lss")).tolist() == [True]
     assert found.ratios_elsewhere().tolist() == [0.8]
     led = scorecard._c8(found)
     assert led.verdict == IN_PART
-    assert led.ours.endswith("for 2 of the baseline's 4 files, all at 5 and 8 bits")
+    assert led.ours == (
+        "ILL has a file no larger and no less accurate for 2 of the baseline's 4 files, all at 5 and 8 bits, on 2 of 2 "
+        "networks and data sets; the baseline has one for 0 of ILL's 2"
+    )
+    better = table.assign(accuracy=table["accuracy"].where(table["curve"] == "ill", 99), dataset="cifar10", seed=0)
+    beaten = scorecard._c8(Evidence({}, better.assign(total_bytes=50.0), table, lambda path: {}))
+    assert beaten.verdict == FAILS
+    assert beaten.ours.endswith("the baseline has one for 2 of ILL's 2")
 
 
 def test_without_runs_nothing_is_tested():
@@ -101,6 +110,32 @@ def test_the_previous_layer_leads_where_no_other_has_more():
     share = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0.4, 0.6, 0, 0], [0.5, 0.2, 0.3, 0]])
     sources = Sources(share, share, ())
     assert verdicts._previous_is_largest(sources) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("runs", "wanted"),
+    [
+        ([("A", 0.9, 1.1), ("B", 0.6, 1.2)], HOLDS),
+        ([("A", 0.9, 0.9), ("B", 0.6, 1.2)], IN_PART),
+        ([("A", 0.9, 1.1), ("A", 0.8, 1.1), ("B", 0.6, 1.1), ("C", 0.5, 1.1)], IN_PART),
+        ([("A", 0.9, 1.1), ("A", 0.8, 1.1), ("B", 0.5, 1.1)], FAILS),
+    ],
+)
+def test_the_previous_layer_must_lead_in_most_layers(runs: list[tuple[str, float, float]], wanted: str):
+    lifts = pd.DataFrame(runs, columns=["network", "largest", "unit_low"]).assign(
+        dataset="x", seed=0, share=0.3, lift=2.0, unit=1.0, untrained=1.0
+    )
+    found = Evidence({}, pd.DataFrame(), pd.DataFrame(), lambda path: {}, {0: lifts})
+    assert scorecard._c1(found).verdict == wanted
+
+
+def test_zeros_are_counted_in_the_loop_that_is_asked_for():
+    runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", seed=0)
+    # what the second layer loses to its coarser step, the third makes up for in a closed loop
+    layers = {"a": (0, 0), "b": (1, 0.003), "c": (1.5, 0.003)}
+    kernels = {name: np.array([[weights]], np.float32) for name, weights in layers.items()}
+    found = verdicts.collect(runs, lambda path: kernels)
+    assert [found.zeros("open").tolist(), found.zeros("closed").tolist()] == [[50], [25]]
 
 
 def test_each_network_and_data_set_counts_once():
