@@ -23,9 +23,9 @@ class Block:
     """A rectangular part of a grid: all networks x lambdas x seeds on one data set."""
 
     dataset: str
-    networks: list[str]
-    inter_layer: list[float]
-    seeds: list[int]
+    networks: Annotated[list[str], Field(min_length=1)]
+    inter_layer: Annotated[list[float], Field(min_length=1)]
+    seeds: Annotated[list[int], Field(min_length=1)]
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -84,5 +84,7 @@ def parse_profile(content: bytes) -> Profile:
 
 
 def cell_name(config: TrainConfig) -> str:
-    """What a run is called within its profile, such as `cifar10-mobilenet-lambda1-seed0`."""
-    return f"{config.dataset}-{config.network}-lambda{config.inter_layer:g}-seed{config.seed}"
+    """What a run is called within its profile, such as `cifar10-mobilenet-lambda1-seed0`; no two have one name."""
+    short = f"{config.inter_layer:g}"
+    inter_layer = short if float(short) == config.inter_layer else repr(config.inter_layer)
+    return f"{config.dataset}-{config.network}-lambda{inter_layer}-seed{config.seed}"

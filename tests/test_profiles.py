@@ -37,6 +37,15 @@ def test_every_cell_of_a_profile_can_be_trained_under_a_name_of_its_own(name: st
     assert set(names.values()) == {1}
 
 
+def test_no_two_weights_of_the_loss_share_a_name():
+    weights = [0.0, 0.1, 0.30000000000000004, 0.3, 1.0, 1.0000001, 10.0, 1e38, math.inf]
+    names = [cell_name(TrainConfig("digits", "mobilenet", weight)) for weight in weights]
+    assert len(set(names)) == len(names)
+    assert [names[i] for i in (1, 4, 6, 7, 8)] == [
+        f"digits-mobilenet-lambda{text}-seed0" for text in ("0.1", "1", "10", "1e+38", "inf")
+    ]
+
+
 def test_the_book_says_how_many_runs_each_profile_has():
     rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \|", (ROOT / "book" / "grid.md").read_text(), re.MULTILINE)
     assert {name: int(runs) for name, runs in rows} == {
