@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ilwp.errors import IlwpError, printable
-from ilwp.files import atomic_write
+from ilwp.files import atomic_write, check_writable
 from ilwp.paths import images_folder
 
 SIDE = 32
@@ -124,13 +124,14 @@ def _download(name: str, path: Path) -> None:
     from torchvision.datasets import CIFAR10, CIFAR100
 
     source = CIFAR10 if name == "cifar10" else CIFAR100
+    check_writable(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         train, test = (source(path.parent, train=part, download=True) for part in (True, False))
     except (OSError, RuntimeError) as error:
+        reason = printable(" ".join(str(error).split()))[:120]
         raise IlwpError(
-            f"{TITLES[name]} is neither at {path} nor could it be downloaded: connect to the internet and run again, "
-            f"or put {path.name} (x_train, y_train, x_test, y_test) into the folder that ILWP_DATA names"
+            f"{TITLES[name]} is neither at {path} nor could it be downloaded ({reason}): connect to the internet and "
+            f"run again, or put {path.name} (x_train, y_train, x_test, y_test) into the folder that ILWP_DATA names"
         ) from error
     content = io.BytesIO()
     np.savez(

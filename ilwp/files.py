@@ -37,6 +37,16 @@ def atomic_write(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Raises IlwpError where `atomic_write` could not even begin, so that long work need not end in that."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise IlwpError(f"{path} could not be written: {error.strerror}") from error
+
+
 def sweep(folder: Path, stem: str = "") -> None:
     """Delete what writes that were killed left in `folder` of files whose names begin with `stem`.
 

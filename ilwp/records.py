@@ -76,6 +76,20 @@ def write_kernels(path: Path, kernels: Kernels) -> str:
     return hashlib.sha256(kernels_path(path).read_bytes()).hexdigest()
 
 
+def check_replaceable(path: Path) -> None:
+    """Raises IlwpError where a record and kernels written to `path` would replace files that are no run's."""
+    file = path
+    try:
+        if path.exists():
+            read_record(path)
+        elif (file := kernels_path(path)).exists():  # what a run that was killed leaves is kernels and nothing else
+            tensors = read_state_dict(file)
+            if len(depthwise_kernels(tensors)) < len(tensors):
+                raise IlwpError("it holds more than kernels")
+    except IlwpError as error:
+        raise IlwpError(f"{file} is no run's, and would be lost: name another record with --output") from error
+
+
 def read_record(path: Path) -> RunRecord:
     """A validated record; raises IlwpError where it is missing or does not make sense."""
     content = read_bytes(path)

@@ -12,7 +12,7 @@ from torch import nn
 from ilwp import __version__, bitstream, checkpoints, codec, datasets, locks
 from ilwp.codec import Loop, Settings
 from ilwp.errors import IlwpError
-from ilwp.files import atomic_write, sweep
+from ilwp.files import atomic_write, check_writable, sweep
 from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.paths import CHECKPOINTS, RUNS
 from ilwp.prediction import PAPER_METHODS
@@ -66,6 +66,7 @@ def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress
     with locks.held(folder):
         if not _is_of_recipe(folder, profile.recipe):
             checkpoints.forget(folder)
+        check_writable(output)
         sweep(output.parent, f"{output.stem}.")
         atomic_write(folder / "recipe", f"{profile.recipe}\n".encode())
         return _run(name, profile, config, output, progress)
@@ -123,7 +124,7 @@ def _run(name: str, profile: Profile, config: TrainConfig, output: Path, progres
 def _is_of_recipe(folder: Path, recipe: int) -> bool:
     """Whether the checkpoints in `folder`, if any, were made by this recipe."""
     stamp = folder / "recipe"
-    return not stamp.exists() or stamp.read_text().strip() == str(recipe)
+    return not stamp.exists() or stamp.read_bytes().strip() == str(recipe).encode()
 
 
 def _hardware() -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ilwp.errors import IlwpError
-from ilwp.files import atomic_write, sweep
+from ilwp.files import atomic_write, check_writable, sweep
 
 
 def test_content_arrives_and_folders_are_made(tmp_path: Path):
@@ -21,6 +21,14 @@ def test_a_file_is_as_readable_as_any_other(tmp_path: Path):
     (tmp_path / "usual").write_bytes(b"")
     atomic_write(tmp_path / "atomic", b"")
     assert stat.S_IMODE((tmp_path / "atomic").stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
+
+
+def test_what_can_be_written_is_known_before(tmp_path: Path):
+    check_writable(tmp_path / "a" / "file.bin")
+    assert list((tmp_path / "a").iterdir()) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(IlwpError, match=r"file.bin could not be written: (Not a directory|File exists)"):
+        check_writable(tmp_path / "file" / "file.bin")
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

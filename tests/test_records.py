@@ -14,6 +14,7 @@ from ilwp.errors import IlwpError
 from ilwp.records import (
     Measurement,
     RunRecord,
+    check_replaceable,
     kernels_path,
     read_kernels,
     read_record,
@@ -129,6 +130,20 @@ def test_kernels_come_back_in_network_order(tmp_path: Path):
     assert list(found) == list(layers)
     for name, layer in layers.items():
         np.testing.assert_array_equal(found[name], layer)
+
+
+def test_a_record_may_replace_what_a_run_left_and_nothing_else(tmp_path: Path):
+    path = tmp_path / "run.json"
+    check_replaceable(path)
+    digest = write_kernels(path, kernels((2, 3)))
+    check_replaceable(path)  # killed before it wrote the record
+    write_record(path, record(kernels_sha256=digest))
+    check_replaceable(path)
+    kernels_path(path).write_bytes(b"damaged")
+    check_replaceable(path)
+    path.unlink()
+    with pytest.raises(IlwpError, match=r"run.safetensors is no run's, and would be lost: name another"):
+        check_replaceable(path)
 
 
 def test_kernels_of_another_run_are_refused(tmp_path: Path):
