@@ -31,18 +31,23 @@ class ErrorFeedback:
         `tensors` is the whole state dict: weights that are rounded already as they are decoded, others as trained.
         """
         layer = dict(self.network.named_modules()).get(name.removesuffix(".weight"))
-        if not isinstance(layer, nn.Conv2d | nn.Linear):
+        groups = getattr(layer, "groups", 1)
+        alike = None
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            load_tensors(self.network, tensors)
+            alike = self._moments(layer, groups)
+        if alike is None:
             nearest: np.ndarray = np.rint(tensors[name].astype(np.float64) / step)
             return nearest
-        load_tensors(self.network, tensors)
-        groups = getattr(layer, "groups", 1)
-        alike = self._moments(layer, groups)
         rows = tensors[name].reshape(groups, -1, alike.shape[1]).astype(np.float64)  # (groups, outputs, inputs)
         levels = np.stack([_rounded(row, moment, step) for row, moment in zip(rows, alike, strict=True)])
         return levels.reshape(tensors[name].shape)
 
-    def _moments(self, layer: nn.Module, groups: int) -> np.ndarray:
-        """Second moments of what the layer multiplies its weights with, (groups, inputs, inputs) float64."""
+    def _moments(self, layer: nn.Module, groups: int) -> np.ndarray | None:
+        """Second moments of what the layer multiplies its weights with, (groups, inputs, inputs) float64.
+
+        None where the network does not call it, such as a head that only training has.
+        """
         sums: list[torch.Tensor] = []
 
         def look(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -56,8 +61,7 @@ class ErrorFeedback:
                     self.network(batch)
         finally:
             handle.remove()
-        moments: np.ndarray = torch.stack(sums).sum(0).numpy()
-        return moments
+        return torch.stack(sums).sum(0).numpy() if sums else None
 
 
 def _seen(layer: nn.Module, x: torch.Tensor, groups: int) -> torch.Tensor:

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -22,6 +21,8 @@ from torch import nn
 
 from ilwp import checkpoints, datasets, locks
 from ilwp.errors import IlwpError
+from ilwp.files import sweep
+from ilwp.kernels import finite
 from ilwp.networks.tensors import arrays
 from ilwp.progress import progress_bar
 from ilwp.training import evaluate
@@ -108,6 +109,7 @@ def finetune(
     batches = max(1, round(tuning.epochs * math.ceil(len(images.train) / tuning.batch_size)))
     history: list[Round] = []
     with locks.held(folder):
+        sweep(folder)
         if state := checkpoints.newest(folder, config, where):
             network.load_state_dict(state["network"])
             method.restore(state["method"])
@@ -146,7 +148,10 @@ def _round(
         for group in optimizer.param_groups:
             group["lr"] = tuning.learning_rate * (1 - step / (method.rounds * batches) if method.decays else 1)
         x, y = images.normalise(x).to(where), y.to(where)
-        cross_entropy = nn.functional.cross_entropy(method.logits(x), y)
+        logits = method.logits(x)
+        if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+            raise IlwpError("in training the network returns no logits (images, classes): let it return nothing else")
+        cross_entropy = nn.functional.cross_entropy(logits, y)
         optimizer.zero_grad(set_to_none=True)
         method.loss(cross_entropy).backward()  # type: ignore[no-untyped-call]
         method.before_step()
@@ -172,9 +177,7 @@ def _shuffled(
 def _digest(network: nn.Module) -> str:
     """Tells one network from another by its weights; raises IlwpError where one is no finite number."""
     digest = hashlib.sha256()
-    for name, tensor in arrays(network).items():
-        if not np.isfinite(tensor).all():
-            raise IlwpError(f"{name} holds NaN or infinite weights: the network did not train")
+    for name, tensor in finite(arrays(network)).items():
         digest.update(name.encode() + tensor.tobytes())
     return digest.hexdigest()
 

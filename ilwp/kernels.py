@@ -46,9 +46,15 @@ def checked(kernels: Kernels) -> Kernels:
     for name, layer in kernels.items():
         if layer.dtype != np.float32:
             raise IlwpError(f"{printable(name)} is {layer.dtype}: convert the network to float32 first")
-        if not np.isfinite(layer).all():
+    return finite(kernels)
+
+
+def finite(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same arrays of any shape; raises IlwpError that names the first with a NaN or an infinity in it."""
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
             raise IlwpError(f"{printable(name)} holds NaN or infinite weights: the network did not train")
-    return kernels
+    return tensors
 
 
 def with_kernels(tensors: Mapping[str, np.ndarray], kernels: Kernels) -> dict[str, np.ndarray]:

@@ -8,17 +8,22 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ilwp.errors import IlwpError
+
 
 def folded(tensors: Mapping[str, np.ndarray], norms: Mapping[str, float]) -> dict[str, np.ndarray]:
     """A state dict of the same function in evaluation, up to rounding to float32.
 
-    `norms` holds the names of batch norms with weights, biases and running statistics, and their eps.
+    `norms` holds the names of batch norms with weights, biases and running statistics, and their eps. Raises IlwpError
+    where a variance is negative.
     """
     changed = dict(tensors)
     for name, eps in norms.items():
         weight, bias, mean, variance = (
             tensors[f"{name}.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
         )
+        if (variance + eps <= 0).any():
+            raise IlwpError(f"{name}.running_var holds negative variances: the network did not train")
         gain = weight / np.sqrt(variance + eps)
         changed[f"{name}.weight"] = (gain * np.sqrt(1 + eps)).astype(np.float32)
         changed[f"{name}.bias"] = (bias - mean * gain).astype(np.float32)

@@ -97,11 +97,14 @@ def _read_torch(content: bytes) -> Tensors:
         raise IlwpError("its tensors are far larger than the file: save copies of them")
     try:
         "".join(map(str, tensors)).encode()
-        return {str(name): t.detach().numpy() for name, t in tensors.items()}
+        named = {str(name): t.detach().numpy() for name, t in tensors.items()}
     except UnicodeEncodeError as error:
         raise IlwpError("a tensor's name is no Unicode text: rename it") from error
     except (TypeError, RuntimeError) as error:
         raise IlwpError(f"not of NumPy's types ({_one_line(error)}): convert it to float32 first") from error
+    if len(named) < len(tensors):
+        raise IlwpError("two of its tensors have the same name as text: rename one")
+    return named
 
 
 def _check_memory(content: bytes) -> None:

@@ -54,6 +54,14 @@ def test_padding_may_be_named(mode: str):
     np.testing.assert_array_equal(*levels)
 
 
+def test_a_layer_that_is_not_called_is_rounded_to_the_nearest():
+    network, images = network_and_images()
+    network[0].only_for_training = nn.Linear(3, 2)
+    tensors = arrays(network)
+    levels = ErrorFeedback(network, images)("0.only_for_training.weight", 0.1, tensors)
+    np.testing.assert_array_equal(levels, np.rint(tensors["0.only_for_training.weight"].astype(np.float64) / 0.1))
+
+
 def test_what_is_no_layers_weight_is_rounded_to_the_nearest():
     network = nn.Sequential(nn.Conv2d(3, 4, 1))
     network.register_buffer("position", torch.randn(2, 3, generator=torch.Generator().manual_seed(0)))

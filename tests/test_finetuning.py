@@ -93,6 +93,20 @@ def test_a_loss_that_is_no_number_ends_in_one_line(images: datasets.Images, tmp_
     assert not list(tmp_path.glob("*.pt"))
 
 
+def test_a_network_that_returns_more_than_logits_in_training_is_refused(images: datasets.Images, tmp_path: Path):
+    class WithHead(Method):
+        def logits(self, x: torch.Tensor) -> torch.Tensor:
+            return super().logits(x), x
+
+    class Unflattened(Method):
+        def logits(self, x: torch.Tensor) -> torch.Tensor:
+            return super().logits(x)[:, :, None, None]
+
+    for method in (WithHead, Unflattened):
+        with pytest.raises(IlwpError, match="returns no logits"):
+            finetune(method(build("mobilenet", 10, 0.1), 1), TUNING, images, tmp_path, progress=False)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", METHODS)
 def test_a_network_that_did_not_train_is_refused(name: str, bad: float, images: datasets.Images, tmp_path: Path):

@@ -178,3 +178,5 @@ def test_a_state_dict_loads_into_its_own_network_only():
     ):
         with pytest.raises(IlwpError, match=message):
             load_tensors(other, wrong)
+    with pytest.raises(IlwpError, match="lazy layer"):
+        load_tensors(torch.nn.Sequential(torch.nn.LazyLinear(3)), tensors)

@@ -1,9 +1,18 @@
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from ilwp.errors import IlwpError
 from ilwp.networks.tensors import arrays, load_tensors, norms_of
 from ilwp.norms import folded
+
+
+def test_a_negative_variance_is_refused():
+    tensors = {f"a.{part}": np.ones(3, np.float32) for part in ("weight", "bias", "running_mean", "running_var")}
+    tensors["a.running_var"][1] = -1
+    with pytest.raises(IlwpError, match=r"^a.running_var holds negative variances"):
+        folded(tensors, {"a": 1e-5})
 
 
 def test_a_folded_network_computes_the_same_with_half_the_numbers():

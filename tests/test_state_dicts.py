@@ -124,6 +124,7 @@ def test_nothing_is_unpickled(tmp_path: Path, save_trap: Callable[..., object], 
         ({"a": torch.ones(1, dtype=torch.bfloat16)}, "not of NumPy's types"),
         ({"a": torch.ones(2, 2).to_sparse()}, "not of NumPy's types"),
         ({"\ud800": torch.ones(1)}, "no Unicode text"),
+        ({1: torch.ones(1), "1": torch.ones(1)}, "the same name as text"),
     ],
 )
 def test_what_is_no_state_dict_of_arrays_is_refused(tmp_path: Path, content: object, message: str):

@@ -129,8 +129,14 @@ def test_a_graph_that_depends_on_data_is_refused_in_one_line():
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x) if x.sum() > 0 else x
 
-    with pytest.raises(IlwpError, match="traced"):
-        symmetries(Undecided())
+    class Strict(Block):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert isinstance(x, torch.Tensor)
+            return super().forward(x)
+
+    for network in (Undecided(), Strict()):
+        with pytest.raises(IlwpError, match="traced"):
+            symmetries(network)
 
 
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d(4, affine=False), nn.BatchNorm2d(4, track_running_stats=False)])

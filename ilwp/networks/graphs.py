@@ -44,7 +44,7 @@ def _made_by(module: str, function: str) -> nn.Module:
         sys.path.append("")  # a script that pip installed does not look into the folder where it is called
     try:
         network = getattr(importlib.import_module(module), function)()
-    except Exception as error:  # whatever the user's code raises
+    except (Exception, SystemExit) as error:  # whatever the user's code raises, be it a script's end
         raise IlwpError(f"{module}:{function} makes no network ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(network, nn.Module):
         raise IlwpError(f"{module}:{function} makes no network but a {type(network).__name__}")

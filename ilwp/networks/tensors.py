@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from ilwp.errors import IlwpError
 from ilwp.kernels import Kernels, depthwise_kernels, depthwise_names
@@ -39,6 +40,8 @@ def load_kernels(network: nn.Module, kernels: Kernels) -> None:
 
 def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
     """Load a whole state dict; raises IlwpError where names or shapes are another network's."""
+    if any(map(is_lazy, network.parameters())):
+        raise IlwpError("the network has a lazy layer, whose size is not known yet: use a layer of a given size")
     own = network.state_dict()
     missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     differing = [name for name in own.keys() & tensors.keys() if tuple(own[name].shape) != tensors[name].shape]
