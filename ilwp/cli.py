@@ -1,5 +1,6 @@
 """The command line: ilwp train | status | compress | finetune | decompress | inspect | evaluate | svwh."""
 
+import io
 import json
 import sys
 import warnings
@@ -9,7 +10,7 @@ import click
 
 from ilwp import reports
 from ilwp.cli_codebooks import finetune
-from ilwp.cli_common import DATASETS, FilePath, kernels_in, other_than, show
+from ilwp.cli_common import DATASETS, FilePath, kernels_in, other_than, show, trained
 from ilwp.cli_compress import compress
 from ilwp.errors import IlwpError, about, printable
 from ilwp.state_dicts import decoded, read_bytes, read_state_dict, write_state_dict
@@ -19,6 +20,9 @@ NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one line on standard error and a non-zero exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where it is closed
+            stream.reconfigure(errors="backslashreplace")  # names may hold what a terminal's encoding does not
     warnings.showwarning = lambda message, *_: show(f"warning: {message}", err=True)
     try:
         cli.main(standalone_mode=False)
@@ -67,6 +71,7 @@ def train(
     """
     from ilwp import runs
     from ilwp.profiles import load_profile
+    from ilwp.records import check_replaceable
 
     chosen = load_profile(profile)
     config = chosen.config(dataset, network, inter_layer, seed)
@@ -76,6 +81,8 @@ def train(
     if runs.finished(path, chosen, config):
         show(f"{path} is finished already")
         return
+    if output:
+        check_replaceable(path)
     record = runs.run(profile, chosen, config, path, progress=not quiet)
     show(f"{path}: {record.accuracy:.2f} % on the test set after {config.epochs} epochs")
     show(f"the whole network: {runs.network_path(profile, config)}")
@@ -112,7 +119,7 @@ def decompress(file: Path, output: Path | None) -> None:
     path = output or file.with_suffix(".safetensors")
     if output is None and path.exists():
         raise IlwpError(f"{path} is there already, perhaps the original: name the file to write with --output")
-    other_than(file, path)
+    other_than(file, path, ".safetensors")
     write_state_dict(path, tensors)
     show(f"wrote {len(tensors)} tensors to {path}")
 
@@ -145,7 +152,7 @@ def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
     from ilwp.networks import build
     from ilwp.networks.tensors import load_tensors
 
-    tensors = read_state_dict(file)
+    tensors = trained(file)
     module = build(network, datasets.CLASSES[dataset], width).to(training.device())
     with about(file):
         load_tensors(module, tensors)

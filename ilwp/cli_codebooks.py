@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ilwp.cli_common import DATASETS, FilePath, number, other_than, show
+from ilwp.cli_common import DATASETS, FilePath, number, other_than, show, trained
 from ilwp.compression import compress_coded, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
-from ilwp.state_dicts import decoded, read_state_dict
+from ilwp.state_dicts import decoded
 
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
 CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
@@ -46,11 +46,11 @@ def additive_arguments(
     return {"books": codebooks, "bits": codeword_bits, "length": length, "shared": not own_codebooks}
 
 
-def refuse(context: click.Context, options: Sequence[str], what: str) -> None:
-    """Raise a usage error if one of these options was given, which has no meaning with `what`."""
+def refuse(context: click.Context, options: Sequence[str], where: str) -> None:
+    """Raise a usage error if one of these options was given, which has no meaning there."""
     for option in options:
         if context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{option.rstrip('_').replace('_', '-')} has no meaning with {what}", context)
+            raise click.UsageError(f"--{option.rstrip('_').replace('_', '-')} has no meaning {where}", context)
 
 
 @click.command()
@@ -103,9 +103,11 @@ def finetune(
     from ilwp.networks.graphs import classes_of
     from ilwp.networks.tensors import arrays, load_tensors
 
-    refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"--method {method}")
-    path = other_than(network, output or network.with_suffix(".ilwp"))
-    tensors = read_state_dict(network)
+    refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"with --method {method}")
+    if ":" in graph:
+        refuse(context, ("width",), "without one of the four networks as --graph")
+    path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
+    tensors = trained(network)
     with about(network):
         structure = structure_of(graph, width, tensors)
     where = training.device()

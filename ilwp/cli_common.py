@@ -7,18 +7,21 @@ import click
 
 from ilwp.bitstream import Tensors
 from ilwp.errors import IlwpError, about, printable
-from ilwp.kernels import Kernels, depthwise_kernels
+from ilwp.kernels import Kernels, depthwise_kernels, finite
+from ilwp.state_dicts import read_state_dict
 
 DATASETS = ("cifar10", "cifar100", "digits")
 FilePath = click.Path(path_type=Path)
 
 
-def other_than(read: Path, written: Path) -> Path:
-    """The path to write; raises IlwpError where that would replace what was read, or is a folder."""
+def other_than(read: Path, written: Path, suffix: str) -> Path:
+    """The path to write; raises IlwpError where that would replace what was read, is a folder or has another suffix."""
     if written.is_dir():
         raise IlwpError(f"{written} is a folder: name a file with --output")
-    if written.resolve() == read.resolve():
+    if written.exists() and read.exists() and written.samefile(read):
         raise IlwpError(f"{written} would be lost: name another file with --output")
+    if written.suffix != suffix:
+        raise IlwpError(f"{written} could not be read again: its name must end in {suffix}")
     return written
 
 
@@ -27,6 +30,13 @@ def number(context: click.Context, parameter: click.Parameter, value: float | No
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is no number", context, parameter)
     return value
+
+
+def trained(file: Path) -> Tensors:
+    """The state dict in a file; raises IlwpError where a number in it is not finite."""
+    tensors = read_state_dict(file)
+    with about(file):
+        return finite(tensors)
 
 
 def kernels_in(file: Path, tensors: Tensors) -> Kernels:

@@ -7,7 +7,7 @@ import click
 
 from ilwp import reports
 from ilwp.cli_codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse
-from ilwp.cli_common import DATASETS, FilePath, kernels_in, number, other_than, show
+from ilwp.cli_common import DATASETS, FilePath, kernels_in, number, other_than, show, trained
 from ilwp.codec import Settings
 from ilwp.compression import REORDERING, compress_additive, compress_kernels, compress_network, structure_of
 from ilwp.errors import IlwpError, about
@@ -15,7 +15,6 @@ from ilwp.files import atomic_write
 from ilwp.network_codec import Plan
 from ilwp.prediction import METHODS
 from ilwp.quantization import BITS
-from ilwp.state_dicts import read_state_dict
 
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("dense_bits", "vector_bits")
 METHOD_HELP = """\b
@@ -99,11 +98,13 @@ def compress(
     """Command `compress`."""
     additive = method == "additive"
     if additive:
-        refuse(context, ("coder", "bits", "dense_bits", "range_", "images", *HUFFMAN_ONLY), "--method additive")
+        refuse(context, ("coder", "bits", "dense_bits", "range_", "images", *HUFFMAN_ONLY), "with --method additive")
     else:
-        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"--coder {coder}")
-        refuse(context, CODEBOOK_OPTIONS, "another --method than additive")
-    tensors = read_state_dict(network)
+        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"with --coder {coder}")
+        refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
+    if graph is None or ":" in graph:
+        refuse(context, ("width",), "without one of the four networks as --graph")
+    tensors = trained(network)
     kernels = {} if additive else kernels_in(network, tensors)
     method = method or ("multiset" if graph and coder == "ans" else "ill")
     wanting = [f"--method {method}"] * (method in REORDERING)
@@ -112,7 +113,7 @@ def compress(
         raise IlwpError(f"{wanting[0]} needs the network's graph: name it with --graph")
     if coder == "huffman" and (method == "multiset" or bits not in BITS):
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
-    path = other_than(network, output or network.with_suffix(".ilwp"))
+    path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
     with about(network):
         structure = structure_of(graph, width, tensors) if graph else None
         options = {

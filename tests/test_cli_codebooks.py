@@ -109,6 +109,10 @@ def grey():
 
 def undecided():
     raise RuntimeError("not today")
+
+
+def quitter():
+    raise SystemExit(0)
 """
 
 
@@ -118,6 +122,7 @@ def undecided():
         (("compress", "--graph", "theirs:grey", "--images", "digits"), "does not classify images of 3 x 32 x 32"),
         (("finetune", "--graph", "theirs:grey", "--dataset", "digits"), "does not classify images of 3 x 32 x 32"),
         (("compress", "--graph", "theirs:undecided"), "theirs:undecided makes no network (not today)"),
+        (("compress", "--graph", "theirs:quitter"), "theirs:quitter makes no network (0)"),
     ],
 )
 def test_a_network_of_the_users_that_does_not_fit_is_one_line(

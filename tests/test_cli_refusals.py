@@ -162,10 +162,11 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     source = compressed_file if command == "decompress" else compressed_file.with_suffix(".safetensors")
-    (compressed_file.parent / "out").write_bytes(b"before")
+    suffix = ".safetensors" if command == "decompress" else ".ilwp"
+    (compressed_file.parent / f"out{suffix}").write_bytes(b"before")
     before = contents(compressed_file.parent)
     monkeypatch.setattr(os, "fsync", full)
-    for name in ("out", "new"):
+    for name in (f"out{suffix}", f"new{suffix}"):
         outcome = ilwp(command, source, "-o", compressed_file.parent / name)
         assert outcome.refused(f"{name} could not be written: No space left on device")
     assert contents(compressed_file.parent) == before
@@ -192,6 +193,59 @@ def test_no_file_is_written_over_itself_under_another_name(compressed_file, ilwp
     for command in ("compress", "decompress"):
         assert ilwp(command, link, "-o", compressed_file).refused("would be lost")
     assert compressed_file.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("compress", "new.safetensors"), ("compress", "new"), ("decompress", "new.pt")]
+)
+def test_no_file_is_written_under_a_name_that_could_not_be_read(compressed_file, ilwp, command, name):
+    before = contents(compressed_file.parent)
+    source = compressed_file if command == "decompress" else compressed_file.with_suffix(".safetensors")
+    assert ilwp(command, source, "-o", compressed_file.parent / name).refused("its name must end in .")
+    assert contents(compressed_file.parent) == before
+
+
+def test_a_name_that_leads_to_itself_is_refused(compressed_file, ilwp):
+    loop = compressed_file.with_name("loop.safetensors")
+    loop.symlink_to(loop)
+    assert ilwp("inspect", loop).refused("could not be read")
+    ilwp("decompress", compressed_file, "-o", loop)
+    assert loop.is_file()
+
+
+def test_a_width_without_a_network_to_make_wide_is_refused(network_file, ilwp):
+    for graph in ([], ["--graph", "torchvision.models:mobilenet_v2"]):
+        assert ilwp("compress", network_file, "--width", 2, *graph).refused("--width has no meaning without", 2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["0.1.bias", "0.1.running_var", "2.2.weight"])
+def test_what_did_not_train_is_neither_compressed_nor_evaluated(tmp_path, ilwp, name, value):
+    tensors = arrays(build("mobilenet", 10, 0.1)) | {"2.2.weight": np.ones(3, np.float32)}
+    tensors[name].flat[-1] = value
+    path = tmp_path / "net.safetensors"
+    safetensors.numpy.save_file(tensors, path)
+    for options in ([], ["--coder", "huffman"], ["--method", "additive"]):
+        assert ilwp("compress", path, *options).refused(f"{path}: {name} holds NaN or infinite")
+    assert ilwp("evaluate", path, "--width", 0.1, "--dataset", "digits").refused(f"{path}: {name} holds NaN")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_record_replaces_nothing_but_a_record(tmp_path, ilwp):
+    command = ["train", "--profile", "smoke", "--dataset", "digits", "-o", tmp_path / "mine.json"]
+    network = tmp_path / "mine.safetensors"
+    safetensors.numpy.save_file(arrays(build("mobilenet", 10, 0.1)), network)
+    assert ilwp(*command).refused(f"{network} is no run's, and would be lost")
+    network.unlink()
+    (tmp_path / "mine.json").write_text("{}")
+    assert ilwp(*command).refused("mine.json is no run's, and would be lost")
+    assert contents(tmp_path) == {"mine.json": b"{}"}
+
+
+def test_a_record_that_could_not_be_written_is_refused_before_training(tmp_path, ilwp):
+    (tmp_path / "file").write_text("")
+    output = tmp_path / "file" / "run.json"
+    assert ilwp("train", "--profile", "smoke", "--dataset", "digits", "-o", output).refused("could not be written")
 
 
 def test_a_record_must_have_a_records_name(tmp_path, ilwp):
