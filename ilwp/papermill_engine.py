@@ -84,11 +84,11 @@ def complete(arguments: list[str]) -> list[str]:
         if not notebook.is_file():
             raise ValueError(f"there is no such notebook in {os.path.relpath(NOTEBOOKS)}/")
         parameters = _checked(notebook, _parameters(given))
+        if len(paths) > 1:
+            return arguments
+        NOTEBOOK_OUTPUTS.mkdir(exist_ok=True)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SystemExit(f"papermill: {notebook}: {' '.join(str(error).split())}") from None
-    if len(paths) > 1:
-        return arguments
-    NOTEBOOK_OUTPUTS.mkdir(exist_ok=True)
     output = os.path.relpath(NOTEBOOK_OUTPUTS / f"{run_name(notebook.stem, parameters)}.ipynb")
     print(f"Writing {output}", flush=True)
     return [*arguments, output]
@@ -131,7 +131,10 @@ def _checked(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters in the notebook's order; raises ValueError for a name or a value it does not allow."""
     from papermill.inspection import inspect_notebook
 
-    declared = inspect_notebook(notebook)
+    try:
+        declared = inspect_notebook(notebook)
+    except Exception as error:  # a damaged notebook makes its readers stumble in any way
+        raise ValueError(f"this is no notebook ({' '.join(str(error).split())[:120]})") from error
     for name, value in parameters.items():
         if name not in declared:
             raise ValueError(f"no parameter is called {name!r}: choose from {', '.join(declared) or 'none'}")

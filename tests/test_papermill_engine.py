@@ -113,6 +113,19 @@ def test_refused(place: Path, arguments: str, message: str) -> None:
         assert message in str(refusal.value)
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', "nonsense"])
+def test_a_damaged_notebook_is_refused(place: Path, content: str) -> None:
+    Path("notebooks/fig5.ipynb").write_text(content)
+    with pytest.raises(SystemExit, match=r"^papermill: notebooks/fig5\.ipynb: this is no notebook \("):
+        papermill_engine.complete(["notebooks/fig5.ipynb"])
+
+
+def test_a_file_where_runs_belong_is_refused(place: Path) -> None:
+    Path("runs").write_text("")
+    with pytest.raises(SystemExit, match="File exists"):
+        papermill_engine.complete(["notebooks/fig5.ipynb"])
+
+
 def test_missing_notebook_is_refused(place: Path) -> None:
     with pytest.raises(SystemExit, match="there is no such notebook in notebooks/"):
         papermill_engine.complete(["notebooks/fig6.ipynb"])
