@@ -70,7 +70,7 @@ def record_of(root: Path, run: str) -> Path:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    root = grids.copy_repository(tmp_path_factory.mktemp("grid"))
+    root = grids.copy_repository(tmp_path_factory.mktemp("a grid"))  # a path may have a space
     (root / "config" / "trial.yaml").write_text(TRIAL)
     command = grids.train_command("trial", "local", "--cores", "2")
     with (root / "out").open("w") as out:
