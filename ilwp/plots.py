@@ -183,7 +183,7 @@ def residual_histogram(ax: Axes, values: np.ndarray, fit: LaplaceFit, colour: st
     x = np.linspace(-reach, reach, 801)
     ax.plot(x, fit.density(x), color=INK, linewidth=1.3, label="Laplace fit")
     ax.set(xlabel="value", ylabel="density", xlim=(-reach, reach))
-    note = f"b = {fit.scale:.4f}\n{fit.nats:.2f} nats = {fit.bits:.2f} bits".replace("-", "\N{MINUS SIGN}")
+    note = f"b = {fit.scale:.4f}\n{fit.nats:.2f} nats\n= {fit.bits:.2f} bits".replace("-", "\N{MINUS SIGN}")
     ax.text(0.99, 0.97, note, transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
 
 
