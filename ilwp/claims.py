@@ -50,9 +50,9 @@ CLAIMS: dict[str, tuple[str, str, str]] = {
     "C9": (
         "notebooks/fig7",
         "FSS and ILL residuals are Laplace; about 46 % of ILL's are near zero",
-        "holds if both distribution functions stay within 0.05 of the fitted Laplace's (Kolmogorov's "
-        "distance), in part if one does, both of residuals from the original kernels; how near is near zero the paper "
-        "does not say, so that share is not judged",
+        "holds if, of residuals from the original kernels, both distribution functions stay within 0.05 of the fitted "
+        "Laplace's on average (Kolmogorov's distance), in part if one does; how near is near zero the paper does not "
+        "say, so that share is not judged",
     ),
     "C10": (
         "notebooks/fig7",

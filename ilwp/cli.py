@@ -10,9 +10,10 @@ import click
 
 from ilwp import reports
 from ilwp.cli_codebooks import finetune
-from ilwp.cli_common import DATASETS, FilePath, kernels_in, other_than, show, trained
+from ilwp.cli_common import DATASETS, FilePath, kernels_in, other_than, show
 from ilwp.cli_compress import compress
 from ilwp.errors import IlwpError, about, printable
+from ilwp.kernels import finite
 from ilwp.state_dicts import decoded, read_bytes, read_state_dict, write_state_dict
 
 NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
@@ -107,7 +108,10 @@ cli.add_command(finetune)
 
 @cli.command()
 @click.argument("file", type=FilePath)
-@click.option("-o", "--output", type=FilePath, help="The file to write.  [default: FILE with suffix .safetensors]")
+@click.option(
+    "-o", "--output", type=FilePath,
+    help="The .safetensors file to write.  [default: FILE with suffix .safetensors]",
+)  # fmt: skip
 def decompress(file: Path, output: Path | None) -> None:
     """Decode an .ilwp file into a .safetensors file.
 
@@ -152,10 +156,10 @@ def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
     from ilwp.networks import build
     from ilwp.networks.tensors import load_tensors
 
-    tensors = trained(file)
+    tensors = read_state_dict(file)
     module = build(network, datasets.CLASSES[dataset], width).to(training.device())
     with about(file):
-        load_tensors(module, tensors)
+        load_tensors(module, finite(tensors))
     show(f"{training.evaluate(module, datasets.load(dataset)):.2f}")
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ilwp.cli_common import DATASETS, FilePath, number, other_than, show, trained
+from ilwp.cli_common import DATASETS, FilePath, number, other_than, show
 from ilwp.compression import compress_coded, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
-from ilwp.state_dicts import decoded
+from ilwp.state_dicts import decoded, read_state_dict
 
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
 CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
@@ -55,10 +55,10 @@ def refuse(context: click.Context, options: Sequence[str], where: str) -> None:
 
 @click.command()
 @click.argument("network", type=FilePath)
-@click.option("-o", "--output", type=FilePath, help="[default: NETWORK with suffix .ilwp]")
+@click.option("-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK with suffix .ilwp]")
 @click.option("--method", type=click.Choice(list(RATES)), default="weight-fixing", show_default=True)
 @click.option("--graph", metavar="GRAPH", required=True, help="The network itself, as in `ilwp compress`.")
-@click.option("--width", type=float, default=1.0, show_default=True, help="Its width multiplier.")
+@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the four networks.")
 @click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
 @click.option(
     "--delta", type=click.FloatRange(0, 1 / 9, min_open=True, max_open=True), default=0.03, show_default=True,
@@ -107,7 +107,7 @@ def finetune(
     if ":" in graph:
         refuse(context, ("width",), "without one of the four networks as --graph")
     path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
-    tensors = trained(network)
+    tensors = read_state_dict(network)
     with about(network):
         structure = structure_of(graph, width, tensors)
     where = training.device()

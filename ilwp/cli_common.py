@@ -7,8 +7,7 @@ import click
 
 from ilwp.bitstream import Tensors
 from ilwp.errors import IlwpError, about, printable
-from ilwp.kernels import Kernels, depthwise_kernels, finite
-from ilwp.state_dicts import read_state_dict
+from ilwp.kernels import Kernels, depthwise_kernels
 
 DATASETS = ("cifar10", "cifar100", "digits")
 FilePath = click.Path(path_type=Path)
@@ -30,13 +29,6 @@ def number(context: click.Context, parameter: click.Parameter, value: float | No
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is no number", context, parameter)
     return value
-
-
-def trained(file: Path) -> Tensors:
-    """The state dict in a file; raises IlwpError where a number in it is not finite."""
-    tensors = read_state_dict(file)
-    with about(file):
-        return finite(tensors)
 
 
 def kernels_in(file: Path, tensors: Tensors) -> Kernels:

@@ -7,14 +7,16 @@ import click
 
 from ilwp import reports
 from ilwp.cli_codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse
-from ilwp.cli_common import DATASETS, FilePath, kernels_in, number, other_than, show, trained
+from ilwp.cli_common import DATASETS, FilePath, kernels_in, number, other_than, show
 from ilwp.codec import Settings
 from ilwp.compression import REORDERING, compress_additive, compress_kernels, compress_network, structure_of
 from ilwp.errors import IlwpError, about
 from ilwp.files import atomic_write
+from ilwp.kernels import without_nan
 from ilwp.network_codec import Plan
 from ilwp.prediction import METHODS
 from ilwp.quantization import BITS
+from ilwp.state_dicts import read_state_dict
 
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("dense_bits", "vector_bits")
 METHOD_HELP = """\b
@@ -44,7 +46,7 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
 {METHOD_HELP}"""
 )
 @click.argument("network", type=FilePath)
-@click.option("-o", "--output", type=FilePath, help="The file to write.  [default: NETWORK with suffix .ilwp]")
+@click.option("-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK with suffix .ilwp]")
 @click.option("--coder", type=click.Choice(["ans", "huffman"]), default="ans", show_default=True)
 @click.option(
     "--method", type=click.Choice([*METHODS, "multiset", "additive"]),
@@ -83,7 +85,7 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
     help="The network itself: mobilenet, mobilenetv2, shufflenet, shufflenetv2, or MODULE:FUNCTION, such as"
     " torchvision.models:mobilenet_v2.",
 )  # fmt: skip
-@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the first four.")
+@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the first four alone.")
 @click.option(
     "--images", type=click.Choice(DATASETS),
     help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
@@ -104,7 +106,7 @@ def compress(
         refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
     if graph is None or ":" in graph:
         refuse(context, ("width",), "without one of the four networks as --graph")
-    tensors = trained(network)
+    tensors = read_state_dict(network)
     kernels = {} if additive else kernels_in(network, tensors)
     method = method or ("multiset" if graph and coder == "ans" else "ill")
     wanting = [f"--method {method}"] * (method in REORDERING)
@@ -113,6 +115,8 @@ def compress(
         raise IlwpError(f"{wanting[0]} needs the network's graph: name it with --graph")
     if coder == "huffman" and (method == "multiset" or bits not in BITS):
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
+    with about(network):
+        without_nan(tensors)
     path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
     with about(network):
         structure = structure_of(graph, width, tensors) if graph else None

@@ -124,10 +124,10 @@ def _download(name: str, path: Path) -> None:
     from torchvision.datasets import CIFAR10, CIFAR100
 
     source = CIFAR10 if name == "cifar10" else CIFAR100
-    check_writable(path)
     try:
+        check_writable(path)
         train, test = (source(path.parent, train=part, download=True) for part in (True, False))
-    except (OSError, RuntimeError) as error:
+    except (IlwpError, OSError, RuntimeError) as error:
         reason = printable(" ".join(str(error).split()))[:120]
         raise IlwpError(
             f"{TITLES[name]} is neither at {path} nor could it be downloaded ({reason}): connect to the internet and "

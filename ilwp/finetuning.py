@@ -100,8 +100,8 @@ def finetune(
 ) -> list[Round]:
     """Run all rounds, going on from the newest whole checkpoint in `folder`; the network is left in evaluation mode.
 
-    Raises IlwpError if another process is at work there, the folder belongs to another run, or a weight or the loss is
-    not finite.
+    Raises IlwpError if another process is at work there, the folder belongs to another run, a weight or the loss is
+    not finite, or the network returns more than logits in training.
     """
     network = method.network
     where = next(network.parameters()).device

@@ -57,6 +57,13 @@ def finite(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return tensors
 
 
+def without_nan(tensors: Mapping[str, np.ndarray]) -> None:
+    """Raises IlwpError that names the first array with a NaN in it; an infinity may be meant, as in a mask."""
+    for name, tensor in tensors.items():
+        if np.isnan(tensor).any():
+            raise IlwpError(f"{printable(name)} holds NaN: the network did not train")
+
+
 def with_kernels(tensors: Mapping[str, np.ndarray], kernels: Kernels) -> dict[str, np.ndarray]:
     """The state dict with the named layers replaced, everything else as it was."""
     return {name: kernels[name][:, None] if name in kernels else t for name, t in tensors.items()}

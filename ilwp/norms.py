@@ -15,15 +15,15 @@ def folded(tensors: Mapping[str, np.ndarray], norms: Mapping[str, float]) -> dic
     """A state dict of the same function in evaluation, up to rounding to float32.
 
     `norms` holds the names of batch norms with weights, biases and running statistics, and their eps. Raises IlwpError
-    where a variance is negative.
+    where a variance is negative, or any of them not finite.
     """
     changed = dict(tensors)
     for name, eps in norms.items():
         weight, bias, mean, variance = (
             tensors[f"{name}.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
         )
-        if (variance + eps <= 0).any():
-            raise IlwpError(f"{name}.running_var holds negative variances: the network did not train")
+        if not all(np.isfinite(values).all() for values in (weight, bias, mean, variance)) or (variance < 0).any():
+            raise IlwpError(f"batch norm {name} holds a negative variance, NaN or infinity: the network did not train")
         gain = weight / np.sqrt(variance + eps)
         changed[f"{name}.weight"] = (gain * np.sqrt(1 + eps)).astype(np.float32)
         changed[f"{name}.bias"] = (bias - mean * gain).astype(np.float32)

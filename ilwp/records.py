@@ -82,7 +82,7 @@ def check_replaceable(path: Path) -> None:
     try:
         if path.exists():
             read_record(path)
-        elif (file := kernels_path(path)).exists():  # what a run that was killed leaves is kernels and nothing else
+        if (file := kernels_path(path)).exists():  # a run that was killed may have left them without a record
             tensors = read_state_dict(file)
             if len(depthwise_kernels(tensors)) < len(tensors):
                 raise IlwpError("it holds more than kernels")

@@ -36,7 +36,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What claims are judged by: the runs, a row a run and curve at 8 bits in each loop, and trained kernels."""
+    """What claims are judged by: the runs, a row a run, curve and bit width in each loop, and trained kernels."""
 
     runs: Runs
     closed: pd.DataFrame
@@ -86,9 +86,11 @@ class Evidence:
     def equal_accuracy(self, curve: str) -> np.ndarray:
         """A curve's smallest file no less accurate than ILL's of 8 bits, over the baseline's of 8, seed by seed.
 
-        MobileNet on CIFAR-10; NaN where no file of the curve is as accurate.
+        Of any bit width and loop, where ILL's of 8 bits has a closed one. MobileNet on CIFAR-10; NaN where no file of
+        the curve is as accurate.
         """
-        ratios, files, size = [], self._files(curve), self._by_seed("baseline", "total_bytes")
+        files = pd.concat([self._files(curve, loop=loop) for loop in ("closed", "open")])
+        ratios, size = [], self._by_seed("baseline", "total_bytes")
         for seed, accuracy in self._by_seed("ill", "accuracy").items():
             fitting = files[(files["seed"] == seed) & (files["accuracy"] >= accuracy)]["total_bytes"].min()
             ratios.append(fitting / size.get(seed, np.nan))

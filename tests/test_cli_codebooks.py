@@ -84,6 +84,8 @@ def test_additive_quantization_needs_no_training(own, network_file: Path, ilwp: 
         (("finetune", "--method", "weight-fixing", *GRAPH, "--dataset", "cifar100"), "10 classes apart, cifar100", 1),
         (("finetune", "--method", "weight-fixing", *GRAPH, "-o", "net.safetensors"), "would be lost", 1),
         (("finetune", "--method", "weight-fixing", *GRAPH, "-o", "."), ". is a folder", 1),
+        (("finetune", "--method", "weight-fixing", *GRAPH, "-o", "net.pt"), "its name must end in .ilwp", 1),
+        (("finetune", "--graph", "theirs:network", "--width", 2), "--width has no meaning without one of the four", 2),
         (("finetune", "--method", "weight-fixing", *GRAPH, "--seed", 2**31), "not in the range", 2),
         (("compress", "--vector-bits", "nan", *GRAPH), "nan is no number", 2),
     ],

@@ -11,6 +11,7 @@ from torch import nn
 
 from ilwp import datasets, weight_fixing
 from ilwp.errors import IlwpError
+from ilwp.files import PART
 from ilwp.finetuned_methods import AdditiveQuantization, WeightFixing
 from ilwp.finetuning import Method, Tuning, finetune
 from ilwp.networks import build
@@ -91,6 +92,13 @@ def test_a_loss_that_is_no_number_ends_in_one_line(images: datasets.Images, tmp_
     with pytest.raises(IlwpError, match=r"^the loss became nan: lower the learning rate$"):
         finetune(method, TUNING, images, tmp_path, progress=False)
     assert not list(tmp_path.glob("*.pt"))
+
+
+def test_what_a_killed_write_left_is_swept_away(images: datasets.Images, tmp_path: Path):
+    left = tmp_path / f".epoch-00001.pt.abc{PART}"
+    left.write_bytes(b"half")
+    finetune(Method(build("mobilenet", 10, 0.1), 1), TUNING, images, tmp_path, progress=False)
+    assert not left.exists()
 
 
 def test_a_network_that_returns_more_than_logits_in_training_is_refused(images: datasets.Images, tmp_path: Path):

@@ -178,5 +178,6 @@ def test_a_state_dict_loads_into_its_own_network_only():
     ):
         with pytest.raises(IlwpError, match=message):
             load_tensors(other, wrong)
-    with pytest.raises(IlwpError, match="lazy layer"):
-        load_tensors(torch.nn.Sequential(torch.nn.LazyLinear(3)), tensors)
+    for lazy in (torch.nn.LazyLinear(3), torch.nn.LazyBatchNorm2d(affine=False)):
+        with pytest.raises(IlwpError, match="lazy layer"):
+            load_tensors(torch.nn.Sequential(lazy), tensors)

@@ -8,10 +8,11 @@ from ilwp.networks.tensors import arrays, load_tensors, norms_of
 from ilwp.norms import folded
 
 
-def test_a_negative_variance_is_refused():
+@pytest.mark.parametrize(("part", "value"), [("running_var", -1), ("running_mean", np.inf), ("weight", np.nan)])
+def test_a_norm_that_did_not_train_is_refused(part: str, value: float):
     tensors = {f"a.{part}": np.ones(3, np.float32) for part in ("weight", "bias", "running_mean", "running_var")}
-    tensors["a.running_var"][1] = -1
-    with pytest.raises(IlwpError, match=r"^a.running_var holds negative variances"):
+    tensors[f"a.{part}"][1] = value
+    with pytest.raises(IlwpError, match=r"^batch norm a holds a negative variance, NaN or infinity"):
         folded(tensors, {"a": 1e-5})
 
 

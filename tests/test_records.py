@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from samples import kernels
 
 from ilwp.codec import Rate
@@ -139,11 +140,10 @@ def test_a_record_may_replace_what_a_run_left_and_nothing_else(tmp_path: Path):
     check_replaceable(path)  # killed before it wrote the record
     write_record(path, record(kernels_sha256=digest))
     check_replaceable(path)
-    kernels_path(path).write_bytes(b"damaged")
-    check_replaceable(path)
-    path.unlink()
-    with pytest.raises(IlwpError, match=r"run.safetensors is no run's, and would be lost: name another"):
-        check_replaceable(path)
+    for content in (b"damaged", safetensors.numpy.save({"dense": np.ones((3, 3), np.float32)})):
+        kernels_path(path).write_bytes(content)
+        with pytest.raises(IlwpError, match=r"run.safetensors is no run's, and would be lost: name another"):
+            check_replaceable(path)
 
 
 def test_kernels_of_another_run_are_refused(tmp_path: Path):

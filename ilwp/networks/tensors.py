@@ -40,7 +40,7 @@ def load_kernels(network: nn.Module, kernels: Kernels) -> None:
 
 def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
     """Load a whole state dict; raises IlwpError where names or shapes are another network's."""
-    if any(map(is_lazy, network.parameters())):
+    if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
         raise IlwpError("the network has a lazy layer, whose size is not known yet: use a layer of a given size")
     own = network.state_dict()
     missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
