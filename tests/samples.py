@@ -1,4 +1,4 @@
-"""Kernels, state dicts and a malicious pickle that several test files use."""
+"""Kernels, state dicts, a malicious pickle and a look into a folder that several test files use."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +60,11 @@ def state_dict(seed: int = 0) -> dict[str, np.ndarray]:
         tensors[f"blocks.{i}.batches"] = np.array(7 + i)
         tensors[f"blocks.{i}.pointwise.weight"] = normal(8, channels, 1, 1)
     return tensors | {"classifier.weight": normal(10, 8)}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files in a folder, by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 class Trap:

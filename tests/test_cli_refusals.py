@@ -1,7 +1,3 @@
-import errno
-import io
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
-from samples import Trap, state_dict
+from samples import Trap, contents, state_dict
 
 from ilwp.kernels import depthwise_kernels
 from ilwp.networks import build
@@ -19,10 +15,6 @@ from ilwp.state_dicts import read_state_dict
 
 Ilwp = Callable[..., Any]
 KERNELS = depthwise_kernels(state_dict())
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def bad(change: Callable[[dict[str, np.ndarray]], object], suffix: str = ".safetensors") -> tuple[str, bytes]:
@@ -156,73 +148,6 @@ def test_a_data_set_that_is_neither_there_nor_to_be_had_is_refused_in_one_line(
     assert not (tmp_path / "run.json").exists()
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress"])
-def test_a_full_disk_is_one_line_and_leaves_what_was_there(
-    compressed_file: Path, ilwp: Ilwp, monkeypatch: pytest.MonkeyPatch, command: str
-):
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    source = compressed_file if command == "decompress" else compressed_file.with_suffix(".safetensors")
-    suffix = ".safetensors" if command == "decompress" else ".ilwp"
-    (compressed_file.parent / f"out{suffix}").write_bytes(b"before")
-    before = contents(compressed_file.parent)
-    monkeypatch.setattr(os, "fsync", full)
-    for name in (f"out{suffix}", f"new{suffix}"):
-        outcome = ilwp(command, source, "-o", compressed_file.parent / name)
-        assert outcome.refused(f"{name} could not be written: No space left on device")
-    assert contents(compressed_file.parent) == before
-
-
-def test_a_file_is_not_compressed_onto_itself(compressed_file: Path, ilwp: Ilwp):
-    before = contents(compressed_file.parent)
-    assert ilwp("compress", compressed_file, "--bits", 2).refused("would be lost")
-    assert contents(compressed_file.parent) == before
-    assert ilwp("compress", compressed_file, "--bits", 2, "-o", compressed_file.parent / "again.ilwp").code == 0
-
-
-def test_the_original_is_never_written_over_unasked(compressed_file, network_file, ilwp):
-    original = network_file.read_bytes()
-    assert ilwp("decompress", compressed_file).refused("there already")
-    assert network_file.read_bytes() == original
-    assert ilwp("decompress", compressed_file, "-o", network_file).code == 0
-
-
-def test_no_file_is_written_over_itself_under_another_name(compressed_file, ilwp):
-    content = compressed_file.read_bytes()
-    link = compressed_file.with_name("link.ilwp")
-    link.symlink_to(compressed_file)
-    for command in ("compress", "decompress"):
-        assert ilwp(command, link, "-o", compressed_file).refused("would be lost")
-    assert compressed_file.read_bytes() == content
-
-
-@pytest.mark.parametrize(
-    ("command", "name"), [("compress", "new.safetensors"), ("compress", "new"), ("decompress", "new.pt")]
-)
-def test_no_file_is_written_under_a_name_that_could_not_be_read(compressed_file, ilwp, command, name):
-    before = contents(compressed_file.parent)
-    source = compressed_file if command == "decompress" else compressed_file.with_suffix(".safetensors")
-    assert ilwp(command, source, "-o", compressed_file.parent / name).refused("its name must end in .")
-    assert contents(compressed_file.parent) == before
-
-
-def test_a_name_that_leads_to_itself_is_no_file_and_may_be_written_over(compressed_file, ilwp):
-    loop = compressed_file.with_name("loop.safetensors")
-    loop.symlink_to(loop)
-    assert ilwp("inspect", loop).refused("could not be read")
-    assert ilwp("decompress", compressed_file, "-o", loop).code == 0
-    assert loop.is_file()
-
-
-def test_a_name_that_the_output_cannot_encode_is_spelt_out(compressed_file, ilwp, monkeypatch):
-    said = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding="latin-1"))
-    assert ilwp("decompress", compressed_file, "-o", compressed_file.with_name("\u03bb.safetensors")).code == 0
-    sys.stdout.flush()
-    assert b"\\u03bb.safetensors" in said.getvalue()
-
-
 def test_a_width_without_a_network_to_make_wide_is_refused(network_file, ilwp):
     for graph in ([], ["--graph", "torchvision.models:mobilenet_v2"]):
         assert ilwp("compress", network_file, "--width", 2, *graph).refused("--width has no meaning without", 2)
@@ -249,29 +174,6 @@ def test_an_infinity_outside_of_weights_comes_back(tmp_path, ilwp):
     safetensors.numpy.save_file(tensors, tmp_path / "net.safetensors")
     assert ilwp("compress", tmp_path / "net.safetensors", "--bits", 4).code == 0
     np.testing.assert_array_equal(read_state_dict(tmp_path / "net.ilwp")["mask"], tensors["mask"])
-
-
-def test_a_record_replaces_nothing_but_a_record(tmp_path, ilwp):
-    command = ["train", "--profile", "smoke", "--dataset", "digits", "-o", tmp_path / "mine.json"]
-    network = tmp_path / "mine.safetensors"
-    safetensors.numpy.save_file(arrays(build("mobilenet", 10, 0.1)), network)
-    assert ilwp(*command).refused(f"{network} is no run's, and would be lost")
-    network.unlink()
-    (tmp_path / "mine.json").write_text("{}")
-    assert ilwp(*command).refused("mine.json is no run's, and would be lost")
-    assert contents(tmp_path) == {"mine.json": b"{}"}
-
-
-def test_a_record_that_could_not_be_written_is_refused_before_training(tmp_path, ilwp):
-    (tmp_path / "file").write_text("")
-    output = tmp_path / "file" / "run.json"
-    assert ilwp("train", "--profile", "smoke", "--dataset", "digits", "-o", output).refused("could not be written")
-
-
-def test_a_record_must_have_a_records_name(tmp_path, ilwp):
-    for output in (tmp_path, tmp_path / "run.safetensors"):
-        train = ilwp("train", "--profile", "smoke", "--dataset", "digits", "-o", output)
-        assert train.refused("must end in .json")
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "../config/smoke", "nothing"])
@@ -306,13 +208,3 @@ def test_names_of_anothers_making_cannot_command_the_terminal(tmp_path: Path, il
         assert outcome.code == 0
         assert "\x1b" not in outcome.out
     assert ilwp("inspect", tmp_path / "\x1b[2J.safetensors").refused(r"\x1b[2J.safetensors could not be read")
-
-
-def test_printing_to_a_full_disk_is_one_line(network_file: Path, ilwp: Ilwp, monkeypatch: pytest.MonkeyPatch):
-    def full(message: str, err: bool = False) -> None:
-        if not err:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        print(message, file=sys.stderr)
-
-    monkeypatch.setattr("click.echo", full)
-    assert ilwp("inspect", network_file).refused("the output: No space left on device")
