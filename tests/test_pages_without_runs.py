@@ -15,9 +15,10 @@ PAGES = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if "profile: str" in
 def run(page: Path) -> dict[str, object]:
     """Execute a notebook's code in this process; its names."""
     names: dict[str, object] = {"display": lambda *_: None}
-    for cell in nbformat.read(page, as_version=4).cells:
-        if cell.cell_type == "code":
-            exec(compile(cell.source, f"{page.stem}:{cell.id}", "exec"), names)
+    with plt.rc_context():  # pages set a style
+        for cell in nbformat.read(page, as_version=4).cells:
+            if cell.cell_type == "code":
+                exec(compile(cell.source, f"{page.stem}:{cell.id}", "exec"), names)
     plt.close("all")
     return names
 
