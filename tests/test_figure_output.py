@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -12,6 +13,12 @@ from matplotlib.lines import Line2D
 from ilwp import plots
 from ilwp.figure_output import DARK, drawing, numbers
 from ilwp.narrow_figures import WIDTH, stacked
+
+
+@pytest.fixture(autouse=True)
+def _style_of_its_own() -> Iterator[None]:
+    with plt.rc_context():
+        yield
 
 
 @pytest.fixture
