@@ -53,6 +53,12 @@ def refuse(context: click.Context, options: Sequence[str], where: str) -> None:
             raise click.UsageError(f"--{option.rstrip('_').replace('_', '-')} has no meaning {where}", context)
 
 
+def refuse_width(context: click.Context, graph: str | None) -> None:
+    """Raise a usage error if a width was given for what is none of the four networks."""
+    if graph is None or ":" in graph:
+        refuse(context, ("width",), "without one of the four networks as --graph")
+
+
 @click.command()
 @click.argument("network", type=FilePath)
 @click.option("-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK with suffix .ilwp]")
@@ -104,8 +110,7 @@ def finetune(
     from ilwp.networks.tensors import arrays, load_tensors
 
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"with --method {method}")
-    if ":" in graph:
-        refuse(context, ("width",), "without one of the four networks as --graph")
+    refuse_width(context, graph)
     path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
     tensors = read_state_dict(network)
     with about(network):

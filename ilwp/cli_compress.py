@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ilwp import reports
-from ilwp.cli_codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse
+from ilwp.cli_codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
 from ilwp.cli_common import DATASETS, FilePath, kernels_in, number, other_than, show
 from ilwp.codec import Settings
 from ilwp.compression import REORDERING, compress_additive, compress_kernels, compress_network, structure_of
@@ -104,8 +104,7 @@ def compress(
     else:
         refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"with --coder {coder}")
         refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
-    if graph is None or ":" in graph:
-        refuse(context, ("width",), "without one of the four networks as --graph")
+    refuse_width(context, graph)
     tensors = read_state_dict(network)
     kernels = {} if additive else kernels_in(network, tensors)
     method = method or ("multiset" if graph and coder == "ans" else "ill")

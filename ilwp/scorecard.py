@@ -144,7 +144,7 @@ def _c8(found: Evidence) -> Score:
                 better = (others["total_bytes"] <= file.total_bytes) & (others["accuracy"] >= file.accuracy)
                 rows.append((file.curve, network, dataset, seed, file.bits, bool(better.any())))
     files = pd.DataFrame(rows, columns=["curve", "network", "dataset", "seed", "bits", "beaten"])
-    pairs = 2 * len(files[["network", "dataset", "seed"]].drop_duplicates())
+    runs = 2 * len(files[["network", "dataset", "seed"]].drop_duplicates())
     baseline, ill = (files[files["curve"] == curve] for curve in ("baseline", "ill"))
     won = baseline[baseline["beaten"].astype(bool)]
     where = ""
@@ -156,7 +156,7 @@ def _c8(found: Evidence) -> Score:
         "C8",
         f"ILL has a file no larger and no less accurate for {len(won)} of the baseline's {len(baseline)} files{where}; "
         f"the baseline has one for {ill['beaten'].sum()} of ILL's {len(ill)}",
-        pairs,
+        runs,
         verdict(len(won) == len(baseline), bool(len(won)), bool(len(baseline))),
     )
 
