@@ -34,6 +34,7 @@ test: .venv/.done
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/pytest
 
 # not a folder of pytest's own, since it needs the built book and a browser

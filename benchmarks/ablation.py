@@ -12,12 +12,13 @@ import numpy as np
 from kernels import snr
 from results import IMAGENET, TRAINED, load, save
 
-from ilwp import bitstream, codec, network_file
-from ilwp.codec import Settings
-from ilwp.kernels import depthwise_kernels
-from ilwp.network_codec import WEIGHTS, Plan, Tensors, decode, encode
 from ilwp.networks.symmetries import symmetries
-from ilwp.symmetry import Symmetry
+from ilwp.networks.symmetry import Symmetry
+from ilwp.paper import bitstream, codec
+from ilwp.paper.codec import Settings
+from ilwp.paper.kernels import depthwise_kernels
+from ilwp.whole import container
+from ilwp.whole.coding import WEIGHTS, Plan, Tensors, decode, encode
 
 WANTED = 24.1  # dB
 NETWORKS = (IMAGENET, *TRAINED)
@@ -31,15 +32,15 @@ def karhunen_loeve(kernels: Tensors) -> np.ndarray:
 
 def size(kernels: Tensors, plan: Plan, free: Sequence[Symmetry], basis: np.ndarray | None) -> tuple[float, int]:
     """SNR in dB as the levels have it, and bytes, of kernels coded with another basis than the cosines."""
-    with patch("ilwp.network_codec.basis", lambda *_: basis) if basis is not None else nullcontext():
+    with patch("ilwp.whole.coding.basis", lambda *_: basis) if basis is not None else nullcontext():
         pieces = encode(kernels, plan, free)
         decoded = decode(pieces)
     # neither order nor signs change a norm, so sorted norms tell how large the error is wherever a kernel went
     if plan.method in ("aligned", "multiset"):
-        with patch("ilwp.network_codec.basis", lambda *_: basis) if basis is not None else nullcontext():
+        with patch("ilwp.whole.coding.basis", lambda *_: basis) if basis is not None else nullcontext():
             decoded = decode(encode(kernels, replace(plan, method="baseline"), ()))
     flat = [np.concatenate([t[name].ravel() for name in kernels]) for t in (kernels, decoded)]
-    return snr(*flat), len(network_file.write(pieces)[0])
+    return snr(*flat), len(container.write(pieces)[0])
 
 
 def at_wanted(measure) -> int:
@@ -87,7 +88,7 @@ def main() -> None:
 
             extra = learned.size if basis is learned else 0
             weights = WEIGHTS if ingredient.endswith("weighted") else WEIGHTS[:1]
-            with patch("ilwp.network_codec.WEIGHTS", weights):
+            with patch("ilwp.whole.coding.WEIGHTS", weights):
                 bytes_ = at_wanted(measure) + extra
             rows.append({"network": network, "ingredient": ingredient, "bytes": bytes_, "reached": True})
     save("ablation", rows)

@@ -8,12 +8,14 @@ Depthwise kernels alone, of the two committed MobileNets on CIFAR-10, one traine
 import torch
 from results import load, save
 
-from ilwp import bitstream, codec, datasets, network_file
-from ilwp.codec import Settings
-from ilwp.kernels import depthwise_kernels
-from ilwp.network_codec import Plan, decode, encode
 from ilwp.networks.tensors import load_tensors
-from ilwp.training import evaluate
+from ilwp.paper import bitstream, codec
+from ilwp.paper.codec import Settings
+from ilwp.paper.kernels import depthwise_kernels
+from ilwp.training import datasets
+from ilwp.training.train import evaluate
+from ilwp.whole import container
+from ilwp.whole.coding import Plan, decode, encode
 
 NETWORKS = {"baseline": "MobileNet", "ill": "MobileNet, inter-layer loss"}
 BITS = {"baseline": (8, 7.5, 7, 6.5, 6, 5.5), "ill": (8, 7.5, 7, 6.75, 6.5, 6.25)}
@@ -46,7 +48,7 @@ def main() -> None:
         for range_, grid in (("layer", (8, 6)), ("network", BITS[method])):
             for bits in grid:
                 pieces = encode({n: k[:, None] for n, k in kernels.items()}, Plan(method, bits, range_))
-                row("ANS", bits, range_, len(network_file.write(pieces)[0]), decode(pieces))
+                row("ANS", bits, range_, len(container.write(pieces)[0]), decode(pieces))
     save("inter_layer", rows)
 
 

@@ -15,19 +15,20 @@ import numpy as np
 import torch
 from results import TRAINED, load, save
 
-from ilwp import additive, codebook_file, datasets, network_file, weight_fixing
-from ilwp.codebooks import Codebooks, CodedNetwork, cut, ordered
-from ilwp.compression import Structure, compress_coded, compress_network, structure_of
-from ilwp.entropy_coding import code_lengths, encode_table
-from ilwp.entropy_coding import encode as huffman_encode
-from ilwp.finetuned_methods import WeightFixing
-from ilwp.kernels import depthwise_kernels
-from ilwp.network_codec import Plan, decode, encode
+from ilwp.codebooks import additive, codebook_file, weight_fixing
+from ilwp.codebooks.codebooks import Codebooks, CodedNetwork, cut, ordered
+from ilwp.codebooks.methods import WeightFixing
+from ilwp.door import Structure, compress_coded, compress_network, decoded, structure_of
 from ilwp.networks.tensors import load_tensors
-from ilwp.norms import folded
-from ilwp.quantization import dequantize, fit, quantize
-from ilwp.state_dicts import decoded
-from ilwp.training import evaluate
+from ilwp.paper.huffman import code_lengths, encode_table
+from ilwp.paper.huffman import encode as huffman_encode
+from ilwp.paper.kernels import depthwise_kernels
+from ilwp.paper.quantization import dequantize, fit, quantize
+from ilwp.training import datasets
+from ilwp.training.train import evaluate
+from ilwp.whole import container
+from ilwp.whole.batch_norms import folded
+from ilwp.whole.coding import Plan, decode, encode
 
 VECTOR_BITS = 8
 NETWORK = "MobileNet"
@@ -76,7 +77,7 @@ def of_kernels(tensors: Tensors, structure: Structure) -> Iterator[Point]:
             pieces = encode(
                 tensors, Plan(method=method, bits=bits, range="network", dense_bits=16), structure.symmetries
             )
-            file, _ = network_file.write({n: pieces[n] for n in kernels})
+            file, _ = container.write({n: pieces[n] for n in kernels})
             yield method, f"{bits} bits", len(file), decode(pieces)
     for delta in DELTAS:
         yield coded("weight fixing", f"{delta:g}", [fixed(kernels, delta)], tensors)

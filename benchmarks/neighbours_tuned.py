@@ -13,15 +13,15 @@ import math
 import torch
 from results import TRAINED, load, save
 
-from ilwp import codebook_file, datasets
-from ilwp.compression import compress_coded, structure_of
-from ilwp.finetuned_methods import AdditiveQuantization, WeightFixing
-from ilwp.finetuning import Tuning, finetune
+from ilwp.codebooks import codebook_file
+from ilwp.codebooks.finetuning import Tuning, finetune
+from ilwp.codebooks.methods import AdditiveQuantization, WeightFixing
+from ilwp.codebooks.weight_fixing import SHARES
+from ilwp.common.paths import CHECKPOINTS
+from ilwp.door import compress_coded, decoded, structure_of
 from ilwp.networks.tensors import arrays, load_tensors
-from ilwp.paths import CHECKPOINTS
-from ilwp.state_dicts import decoded
-from ilwp.training import evaluate
-from ilwp.weight_fixing import SHARES
+from ilwp.training import datasets
+from ilwp.training.train import evaluate
 
 VECTOR_BITS = 8
 # network, method, its setting (delta, or books, bits and length), epochs in each step of weight fixing or in all

@@ -11,13 +11,12 @@ import torch
 from peers import nncodec_decode, nncodec_encode
 from results import TRAINED, load, save, timed
 
-from ilwp import datasets
-from ilwp.compression import compress_network, structure_of
-from ilwp.network_codec import Plan
+from ilwp.door import compress_network, decoded, structure_of
 from ilwp.networks.tensors import load_tensors
-from ilwp.norms import folded
-from ilwp.state_dicts import decoded
-from ilwp.training import evaluate
+from ilwp.training import datasets
+from ilwp.training.train import evaluate
+from ilwp.whole.batch_norms import folded
+from ilwp.whole.coding import Plan
 
 NETWORKS = ("MobileNet", "ShuffleNetV2")
 PEER = [(-26, -50), (-24, -50), (-22, -50), (-26, -40), (-24, -40), (-22, -40), (-20, -40)]

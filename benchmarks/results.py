@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilwp.files import atomic_write
+from ilwp.common.files import atomic_write
+from ilwp.common.paths import EVIDENCE
+from ilwp.door import read_state_dict
 from ilwp.networks.graphs import network_for
-from ilwp.paths import EVIDENCE
-from ilwp.state_dicts import read_state_dict
 
 REPEATS = 3
 PACKAGES = ("numpy", "constriction", "nncodec", "zstandard", "brotli", "scipy", "scikit-learn", "faiss-cpu")

@@ -17,7 +17,7 @@ from results import save, timed
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
-from ilwp.prediction import nearest
+from ilwp.paper.prediction import nearest
 
 CHANNELS = (32, 96, 144, 144, 192, 192, 192, 384, 384, 384, 384, 576, 576, 576, 960, 960, 960)
 Search = Callable[[np.ndarray, np.ndarray], np.ndarray]

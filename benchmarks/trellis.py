@@ -16,15 +16,16 @@ import torch
 from kernels import BITS, flat, snr
 from results import IMAGENET, TRAINED, load, save
 
-from ilwp import datasets, network_file
-from ilwp.compression import structure_of
-from ilwp.entropy_models import fit
-from ilwp.kernels import depthwise_kernels
-from ilwp.network_codec import KernelLevels, Levels, Plan, decode, encode
+from ilwp.door import structure_of
 from ilwp.networks.tensors import load_tensors
-from ilwp.norms import folded
-from ilwp.training import evaluate
-from ilwp.transform import basis, forward
+from ilwp.paper.kernels import depthwise_kernels
+from ilwp.training import datasets
+from ilwp.training.train import evaluate
+from ilwp.whole import container
+from ilwp.whole.batch_norms import folded
+from ilwp.whole.coding import KernelLevels, Levels, Plan, decode, encode
+from ilwp.whole.models import fit
+from ilwp.whole.transform import basis, forward
 
 # state after an even and an odd level; of 1792 machines of eight states the one of least error, found by trying all
 NEXT = np.array([[0, 1], [2, 3], [5, 4], [7, 6], [1, 0], [3, 2], [4, 5], [6, 7]])
@@ -121,7 +122,7 @@ def of_kernels(network: str) -> list[dict]:
     rows = []
     for bits in BITS[BITS >= 5]:
         pieces = encode(kernels, Plan(method="baseline", bits=float(bits), range="network"))
-        file, charged = network_file.write(pieces)
+        file, charged = container.write(pieces)
         rows.append({"rounding": "nearest", "bytes": len(file), "snr_db": snr(flat(kernels), flat(decode(pieces)))})
         for slope in SLOPES:
             bytes_, error = len(file) - sum(charged.values()) / 8, 0.0
@@ -150,7 +151,7 @@ def of_network(network: str, images: datasets.Images) -> list[dict]:
     for bits in NETWORKS[network]:
         plan = Plan(method="multiset", bits=7.5, range="network", dense_bits=bits, vector_bits=8)
         pieces = encode(tensors, plan, structure.symmetries)
-        file, charged = network_file.write(pieces)
+        file, charged = container.write(pieces)
         dense = {name: p for name, p in pieces.items() if isinstance(p, Levels) and p.levels.ndim > 1}
         # the order of channels that the pieces have, with weights before they are rounded
         exact = decode(encode(tensors, replace(plan, dense_bits=16), structure.symmetries))

@@ -10,11 +10,11 @@ import numpy as np
 from results import IMAGENET, load, save
 from scipy.optimize import nnls
 
-from ilwp.alignment import align
-from ilwp.entropy_models import fit
-from ilwp.kernels import depthwise_kernels
 from ilwp.networks.symmetries import symmetries
-from ilwp.transform import basis, forward
+from ilwp.paper.kernels import depthwise_kernels
+from ilwp.whole.alignment import align
+from ilwp.whole.models import fit
+from ilwp.whole.transform import basis, forward
 
 NETWORKS = (IMAGENET, "MobileNet", "MobileNet, inter-layer loss")
 WANTED = 24.1  # dB

@@ -10,7 +10,7 @@ import torch
 from hypothesis import settings
 from samples import state_dict
 
-from ilwp.cli import main
+from ilwp.cli.main import main
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("same-every-time")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ilwp.paths import ROOT
+from ilwp.common.paths import ROOT
 
 BIN = Path(sys.executable).parent
 

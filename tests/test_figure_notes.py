@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from ilwp.errors import IlwpError
-from ilwp.paths import ROOT
+from ilwp.common.errors import IlwpError
+from ilwp.common.paths import ROOT
 
 SPEC = importlib.util.spec_from_file_location("figure_notes", ROOT / "book" / "extensions" / "figure_notes.py")
 figure_notes = importlib.util.module_from_spec(SPEC)

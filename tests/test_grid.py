@@ -11,13 +11,14 @@ from pathlib import Path
 import grids
 import pytest
 
-from ilwp import locks, runs
-from ilwp.codec import Settings
-from ilwp.errors import IlwpError
-from ilwp.profiles import Block, Profile
-from ilwp.records import kernels_path, read_record
-from ilwp.status import CellStatus, as_table
-from ilwp.training import TrainConfig
+from ilwp.common import locks
+from ilwp.common.errors import IlwpError
+from ilwp.experiments import runs
+from ilwp.experiments.profiles import Block, Profile
+from ilwp.experiments.records import kernels_path, read_record
+from ilwp.experiments.status import CellStatus, as_table
+from ilwp.paper.codec import Settings
+from ilwp.training.train import TrainConfig
 
 # the last lambda makes an infinite loss
 TRIAL = """\
@@ -168,7 +169,7 @@ def test_a_record_without_its_kernels_is_not_finished(folders: Path):
 def test_a_second_process_at_the_same_cell_is_turned_away(folders: Path):
     folder = runs.network_path("trial", CONFIG).parent
     assert not locks.is_held(folder)
-    hold = "import sys; from pathlib import Path; from ilwp.locks import held\n"
+    hold = "import sys; from pathlib import Path; from ilwp.common.locks import held\n"
     hold += "with held(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", hold, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"\n"

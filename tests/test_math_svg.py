@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from sphinx.errors import ExtensionError
 
-from ilwp.paths import ROOT
+from ilwp.common.paths import ROOT
 
 SPEC = importlib.util.spec_from_file_location("math_svg", ROOT / "book" / "extensions" / "math_svg.py")
 math_svg = importlib.util.module_from_spec(SPEC)

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from ilwp.errors import IlwpError
-from ilwp.paths import ROOT
+from ilwp.common.errors import IlwpError
+from ilwp.common.paths import ROOT
 
 SOURCE = ROOT / "book" / "extensions" / "notebook_runs.py"
 sys.path.insert(0, str(SOURCE.parent))
@@ -25,7 +25,7 @@ SPEC.loader.exec_module(notebook_runs)
 DRAW = """\
 import matplotlib.pyplot as plt
 from myst_nb import glue
-from ilwp import plots
+from ilwp.figures import plots
 plots.use_style()
 glue("share", bits / 3, display=False)
 plt.plot([1, 2], [bits, 3], label="a line");

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ilwp.paths import ROOT
+from ilwp.common.paths import ROOT
 
 SPEC = importlib.util.spec_from_file_location("site_pages", ROOT / "book" / "extensions" / "site_pages.py")
 site_pages = importlib.util.module_from_spec(SPEC)

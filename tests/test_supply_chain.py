@@ -13,11 +13,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from ilwp.paths import ROOT
+from ilwp.common.paths import ROOT
 
 CONSTRAINTS, LOCK = ROOT / "constraints.txt", ROOT / "requirements.lock"
 # the malicious pickles that tests refuse must be made by something
-MAKES_TRAPS = {"tests/test_state_dicts.py"}
+MAKES_TRAPS = {"tests/common/test_tensor_files.py"}
 UNPICKLING = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 SECRET = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{36}|\bhf_\w{30}|\bsk-\w{20}|\bxox[abpr]-\w{10}"

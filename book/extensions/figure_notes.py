@@ -3,7 +3,7 @@
     executed notebook -> add_notes -> the same with a note under each figure
     book/notebooks/*.ipynb -> lay_out -> book/notebooks/figures/NAME.svg, NAME-narrow.svg and NAME.csv
 
-The numbers come from the notebook's own output (`ilwp.figure_output`), the command from its
+The numbers come from the notebook's own output (`ilwp.figures.output`), the command from its
 parameters and the run list.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from papermill.inspection import inspect_notebook
 
-from ilwp.errors import IlwpError
+from ilwp.common.errors import IlwpError
 
 SVG, NARROW, CSV = "image/svg+xml", "image/x-narrow+svg", "text/csv"
 FILES = {NARROW: "{}-narrow.svg", CSV: "{}.csv"}

@@ -30,8 +30,8 @@ from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from ilwp.errors import IlwpError, first_problem
-from ilwp.files import atomic_write
+from ilwp.common.errors import IlwpError, first_problem
+from ilwp.common.files import atomic_write
 
 PARALLEL = 2
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ilwp.errors import IlwpError
-from ilwp.networks import build
+from ilwp.common.errors import IlwpError
+from ilwp.networks.build import build
 from ilwp.networks.tensors import load_tensors
 
 

@@ -12,9 +12,9 @@ from typing import cast
 import numpy as np
 from torch import fx, nn
 
-from ilwp.errors import IlwpError
-from ilwp.kernels import depthwise_names
-from ilwp.symmetry import Symmetry
+from ilwp.common.errors import IlwpError
+from ilwp.networks.symmetry import Symmetry
+from ilwp.paper.kernels import depthwise_names
 
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 CHANNELWISE = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout, nn.Dropout2d, nn.ChannelShuffle)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from ilwp.errors import IlwpError
-from ilwp.kernels import Kernels, depthwise_kernels, depthwise_names
+from ilwp.common.errors import IlwpError
+from ilwp.paper.kernels import Kernels, depthwise_kernels, depthwise_names
 
 
 def arrays(network: nn.Module) -> dict[str, np.ndarray]:

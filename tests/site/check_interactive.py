@@ -1,5 +1,5 @@
 import pytest
-from conftest import SITE, VIEWS_OF_A_PAGE
+from built_site import SITE, VIEWS_OF_A_PAGE
 from playwright.sync_api import Page, expect
 
 VIEWS = pytest.mark.parametrize("page", VIEWS_OF_A_PAGE, indirect=True, ids="-".join)

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from conftest import SITE, VIEWS_OF_A_PAGE, pages
+from built_site import SITE, VIEWS_OF_A_PAGE, pages
 from playwright.sync_api import Page
 
 HEAVIEST = 1.5e6  # bytes of a page with all it loads; the explorer may weigh more

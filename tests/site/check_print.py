@@ -3,9 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import SITE
+from built_site import SITE
 
-from ilwp.paths import ROOT
+from ilwp.common.paths import ROOT
 
 
 def test_a_page_is_printed_whole_on_white_paper(tmp_path: Path) -> None:

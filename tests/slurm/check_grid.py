@@ -11,7 +11,7 @@ import grids
 import psutil
 import pytest
 
-from ilwp.profiles import cell_name, load_profile
+from ilwp.experiments.profiles import cell_name, load_profile
 
 CELLS = [cell_name(config) for config in load_profile("smoke").cells()]
 LIMIT = 900  # seconds

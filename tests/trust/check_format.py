@@ -14,11 +14,11 @@ import safetensors.numpy
 from hostile import EXPECTED
 from results import TOOLS, save
 
-from ilwp import bitstream
-from ilwp.binary import LATEST
-from ilwp.errors import IlwpError
-from ilwp.paths import ROOT
-from ilwp.state_dicts import decoded
+from ilwp.common.bytes import LATEST
+from ilwp.common.errors import IlwpError
+from ilwp.common.paths import ROOT
+from ilwp.door import decoded
+from ilwp.paper import bitstream
 
 OTHERS = {
     "Python 3.12": TOOLS / "python3.12",

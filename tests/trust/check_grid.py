@@ -11,7 +11,7 @@ import grids
 import pytest
 from results import save
 
-from ilwp.records import kernels_path
+from ilwp.experiments.records import kernels_path
 
 TRIAL = """\
 recipe: 1

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from results import LONG, TOOLS, save
 from samples import SMALL, VARIANTS
 
-from ilwp import bitstream, codec
-from ilwp.errors import IlwpError
-from ilwp.state_dicts import decoded
+from ilwp.common.errors import IlwpError
+from ilwp.door import decoded
+from ilwp.paper import bitstream, codec
 
 FUZZED = {".ilwp, format 1": 300_000, ".ilwp, format 2": 450_000, "safetensors": 200_000, "torch": 100_000}
 FUZZED |= {".ilwp, format 3": 150_000, "record": 150_000, "profile": 50_000}

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from results import LONG, TOOLS, save
 
-from ilwp.paths import ROOT
+from ilwp.common.paths import ROOT
 
 EVERY = 8 if LONG else 120  # mutant, in the order of their names
 FOLDERS = ("ilwp", "tests", "config", "data")
-FIRST = "ilwp.quantization.x__float32_below__mutmut_1"
+FIRST = "ilwp.paper.quantization.x__float32_below__mutmut_1"
 SURVIVED, NOT_RUN = 0, None  # as pytest and mutmut leave them; whatever else happened, a test noticed
 
 

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from results import LONG, TOOLS, save
 
-from ilwp.paths import ROOT
+from ilwp.common.paths import ROOT
 
 
 def oldest() -> Iterator[str]:

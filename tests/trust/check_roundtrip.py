@@ -7,15 +7,16 @@ import pytest
 from results import LONG, save
 from samples import kernels, unusual_kernels
 
-from ilwp import bitstream, codec, network_file
-from ilwp.codec import Settings
-from ilwp.kernels import Kernels
-from ilwp.network_codec import KernelLevels, Plan, decode, encode
-from ilwp.paths import RUNS
-from ilwp.prediction import METHODS
-from ilwp.quantization import BITS
-from ilwp.records import read_kernels
-from ilwp.symmetry import Symmetry
+from ilwp.common.paths import RUNS
+from ilwp.experiments.records import read_kernels
+from ilwp.networks.symmetry import Symmetry
+from ilwp.paper import bitstream, codec
+from ilwp.paper.codec import Settings
+from ilwp.paper.kernels import Kernels
+from ilwp.paper.prediction import METHODS
+from ilwp.paper.quantization import BITS
+from ilwp.whole import container
+from ilwp.whole.coding import KernelLevels, Plan, decode, encode
 
 BOTH = ("layer", "network")
 SLACK = 1 + 1e-6
@@ -84,9 +85,9 @@ def test_files_of_format_2(kind: str):
     fractions = FRACTIONS[1:2] if kind in REAL else FRACTIONS
     for method, bits, shared in itertools.product((*METHODS, "multiset"), fractions, BOTH):
         pieces = encode(tensors, Plan(method=method, bits=bits, range=shared), free)
-        content, _ = network_file.write(pieces)
-        assert network_file.write(network_file.read(content))[0] == content
-        meant, got = decode(pieces), decode(network_file.read(content))
+        content, _ = container.write(pieces)
+        assert container.write(container.read(content))[0] == content
+        meant, got = decode(pieces), decode(container.read(content))
         assert {n: t.tobytes() for n, t in got.items()} == {n: t.tobytes() for n, t in meant.items()}
         files += 1
         if method in ("aligned", "multiset"):  # their channels come back in another order

@@ -9,11 +9,11 @@ from itertools import accumulate
 
 import pytest
 
-from ilwp.binary import WEIGHTS_LIMIT, pack_name, pack_varint, room
-from ilwp.bitstream import HEAD
-from ilwp.errors import IlwpError
-from ilwp.network_file import SEED
-from ilwp.state_dicts import decoded
+from ilwp.common.bytes import WEIGHTS_LIMIT, pack_name, pack_varint, room
+from ilwp.common.errors import IlwpError
+from ilwp.door import decoded
+from ilwp.paper.bitstream import HEAD
+from ilwp.whole.container import SEED
 
 KERNELS, LEVELS, CONSTANT = 3, 2, 1
 A_SET, SIGNS_FREE = 4, 8

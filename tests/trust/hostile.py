@@ -19,19 +19,23 @@ import safetensors.numpy
 import torch
 from samples import SMALL, VARIANTS, kernels, state_dict
 
-from ilwp import additive, bitstream, codebook_file, codec, network_codec, network_file, reports
-from ilwp.binary import WEIGHTS_LIMIT, room
-from ilwp.codebooks import CodedNetwork, pieces
-from ilwp.codec import Settings
-from ilwp.errors import IlwpError
-from ilwp.kernels import depthwise_kernels
-from ilwp.network_codec import Plan
-from ilwp.paths import CONFIG, RUNS
-from ilwp.prediction import PAPER_METHODS
-from ilwp.profiles import parse_profile
-from ilwp.records import parse_record
-from ilwp.state_dicts import _read_safetensors, _read_torch, decoded
-from ilwp.symmetry import Symmetry
+from ilwp.cli import reports
+from ilwp.codebooks import additive, codebook_file
+from ilwp.codebooks.codebooks import CodedNetwork, pieces
+from ilwp.common.bytes import WEIGHTS_LIMIT, room
+from ilwp.common.errors import IlwpError
+from ilwp.common.paths import CONFIG, RUNS
+from ilwp.common.tensor_files import _read_safetensors, _read_torch
+from ilwp.door import decoded
+from ilwp.experiments.profiles import parse_profile
+from ilwp.experiments.records import parse_record
+from ilwp.networks.symmetry import Symmetry
+from ilwp.paper import bitstream, codec
+from ilwp.paper.codec import Settings
+from ilwp.paper.kernels import depthwise_kernels
+from ilwp.paper.prediction import PAPER_METHODS
+from ilwp.whole import coding, container
+from ilwp.whole.coding import Plan
 
 EXPECTED = Path(__file__).parent.parent / "expected"
 LONGEST_SECONDS = 1.0
@@ -60,7 +64,7 @@ def files_of_format_2() -> list[bytes]:
     tensors = {name: t for name, t in state_dict().items() if "depthwise" in name or t.ndim < 2}
     free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items() if t.ndim > 1]
     plans = [Plan(m, bits=b, vector_bits=b) for m in (*PAPER_METHODS, "multiset") for b in (2, 5)]
-    written = [network_file.write(network_codec.encode(tensors, plan, free))[0] for plan in plans]
+    written = [container.write(coding.encode(tensors, plan, free))[0] for plan in plans]
     return [*written, (EXPECTED / "network.ilwp").read_bytes()]
 
 

@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from ilwp.files import atomic_write
-from ilwp.paths import ROOT
+from ilwp.common.files import atomic_write
+from ilwp.common.paths import ROOT
 
 HEADER = """\
 # constraints.txt with the hash of each file, for Python 3.11 on Linux (x86-64); `make lock` makes it anew. To install

@@ -6,8 +6,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ilwp.files import atomic_write
-from ilwp.paths import EVIDENCE, ROOT
+from ilwp.common.files import atomic_write
+from ilwp.common.paths import EVIDENCE, ROOT
 
 LONG = bool(os.environ.get("LONG"))
 FOLDER = EVIDENCE / "trust"

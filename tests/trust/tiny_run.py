@@ -14,8 +14,9 @@ import grids
 import numpy as np
 import torch._dynamo  # which each process would otherwise take seconds to import  # noqa: F401
 
-from ilwp import cli, profiles, runs
-from ilwp.records import kernels_path
+from ilwp.cli import main
+from ilwp.experiments import profiles, runs
+from ilwp.experiments.records import kernels_path
 
 PROFILE = b"""
 recipe: 1
@@ -78,7 +79,7 @@ class TinyRun:
             runs.SWEEP = runs.SWEEP[::20]
             sys.argv = ["ilwp", *ARGUMENTS, "-o", str(self.record)]
             prepare()
-            cli.main()
+            main.main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)

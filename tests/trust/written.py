@@ -6,11 +6,12 @@ import json
 import numpy as np
 from samples import VARIANTS, state_dict, unusual_kernels
 
-from ilwp import bitstream, codec, network_codec, network_file
-from ilwp.codec import Settings
-from ilwp.network_codec import Plan
-from ilwp.prediction import METHODS
-from ilwp.symmetry import Symmetry
+from ilwp.networks.symmetry import Symmetry
+from ilwp.paper import bitstream, codec
+from ilwp.paper.codec import Settings
+from ilwp.paper.prediction import METHODS
+from ilwp.whole import coding, container
+from ilwp.whole.coding import Plan
 
 
 def digest(tensors: dict[str, np.ndarray]) -> str:
@@ -30,9 +31,9 @@ free = [Symmetry(n, np.zeros(len(t), np.int64), signed=()) for n, t in tensors.i
 for method in (*METHODS, "multiset"):
     for bits in (2, 5.5, 8):
         plan = Plan(method, bits=bits, dense_bits=bits, vector_bits=bits)
-        content, _ = network_file.write(network_codec.encode(tensors, plan, free))
+        content, _ = container.write(coding.encode(tensors, plan, free))
         found[f"2 {plan}"] = (
             hashlib.sha256(content).hexdigest()[:16],
-            digest(network_codec.decode(network_file.read(content))),
+            digest(coding.decode(container.read(content))),
         )
 print(json.dumps(found))

@@ -1,0 +1,42 @@
+"""What the commands share: options' choices, and how files and text are treated."""
+
+import math
+from pathlib import Path
+
+import click
+
+from ilwp.common.errors import IlwpError, about, printable
+from ilwp.common.tensor_files import Tensors
+from ilwp.paper.kernels import Kernels, depthwise_kernels
+
+DATASETS = ("cifar10", "cifar100", "digits")
+FilePath = click.Path(path_type=Path)
+
+
+def other_than(read: Path, written: Path, suffix: str) -> Path:
+    """The path to write; raises IlwpError where that would replace what was read, is a folder or has another suffix."""
+    if written.is_dir():
+        raise IlwpError(f"{written} is a folder: name a file with --output")
+    if written.exists() and read.exists() and written.samefile(read):
+        raise IlwpError(f"{written} would be lost: name another file with --output")
+    if written.suffix != suffix:
+        raise IlwpError(f"{written} could not be read again: its name must end in {suffix}")
+    return written
+
+
+def number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse NaN, which lies in every range for click."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number", context, parameter)
+    return value
+
+
+def kernels_in(file: Path, tensors: Tensors) -> Kernels:
+    """The depthwise kernels (c_i, kh, kw) of a state dict; an IlwpError names the file it came from."""
+    with about(file):
+        return depthwise_kernels(tensors)
+
+
+def show(text: str, err: bool = False) -> None:
+    """Print lines, with what a terminal would act on made visible."""
+    click.echo("\n".join(map(printable, text.split("\n"))), err=err)

@@ -1,0 +1,141 @@
+"""The command line: ilwp compress."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ilwp.cli import reports
+from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
+from ilwp.cli.common import DATASETS, FilePath, kernels_in, number, other_than, show
+from ilwp.common.errors import IlwpError, about
+from ilwp.common.files import atomic_write
+from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_state_dict, structure_of
+from ilwp.paper.codec import Settings
+from ilwp.paper.kernels import without_nan
+from ilwp.paper.prediction import METHODS
+from ilwp.paper.quantization import BITS
+from ilwp.whole.coding import Plan
+
+HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("dense_bits", "vector_bits")
+METHOD_HELP = """\b
+How depthwise kernels are predicted:
+  baseline  not at all
+  fss       from the nearest kernel of any layer before (full search)
+  lss       from the nearest kernel of the previous layer (local search)
+  ill       from the kernel beside it in the previous layer; made for
+            networks trained with the inter-layer loss
+  aligned   like ill, after channels are put into the order and kernels
+            given the signs that suit it best; needs --graph
+  multiset  not at all, but neither order nor signs are stored;
+            needs --graph and ANS
+  additive  not at all: all weights are read from codebooks, ANS-coded;
+            with training, which it needs for few bits, `ilwp finetune`
+After aligned and multiset the network computes the same as before, but
+hidden channels do not come back in the old order."""
+
+
+@click.command(
+    help=f"""Compress a network into an .ilwp file.
+
+NETWORK is a state dict: .safetensors, .pt or .pth. All its weights are quantized and entropy-coded, its depthwise
+kernels after prediction; batch norms and biases stay exact unless --vector-bits is given. With --coder huffman it is
+the paper's codec: kernels alone are compressed, all other tensors go into the file as they are.
+
+{METHOD_HELP}"""
+)
+@click.argument("network", type=FilePath)
+@click.option("-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK with suffix .ilwp]")
+@click.option("--coder", type=click.Choice(["ans", "huffman"]), default="ans", show_default=True)
+@click.option(
+    "--method", type=click.Choice([*METHODS, "multiset", "additive"]),
+    help="See above.  [default: multiset with --graph and ANS, else ill]",
+)  # fmt: skip
+@click.option(
+    "--bits", type=click.FloatRange(2, 16), default=8, show_default=True, callback=number,
+    help="Bits of a depthwise level before entropy coding; ANS takes fractions, Huffman whole ones up to 8.",
+)  # fmt: skip
+@click.option(
+    "--dense-bits", type=click.FloatRange(2, 16), default=8, show_default=True, callback=number,
+    help="ANS: the same for all other weights.",
+)  # fmt: skip
+@click.option(
+    "--vector-bits", type=click.FloatRange(2, 16), callback=number,
+    help="ANS: the same for batch norms and biases; needs --graph, since batch norms are made simpler first.",
+)  # fmt: skip
+@click.option(
+    "--range", "range_", type=click.Choice(["layer", "network"]),
+    help="One quantization step a depthwise layer, or one for all.  [default: network with ANS, layer with Huffman]",
+)  # fmt: skip
+@click.option(
+    "--loop", type=click.Choice(["closed", "open"]), default="closed", show_default=True,
+    help="Huffman: predict from reconstructed kernels, or from the originals as in the paper's section 3.1 (errors add"
+    " up).",
+)  # fmt: skip
+@click.option(
+    "--quantizer", type=click.Choice(["symmetric", "affine"]), default="symmetric", show_default=True, help="Huffman."
+)
+@click.option(
+    "--table", type=click.Choice(["layer", "network"]), default="network", show_default=True,
+    help="Huffman: one table a layer, or one for all.",
+)  # fmt: skip
+@click.option(
+    "--graph", metavar="GRAPH",
+    help="The network itself: mobilenet, mobilenetv2, shufflenet, shufflenetv2, or MODULE:FUNCTION, such as"
+    " torchvision.models:mobilenet_v2.",
+)  # fmt: skip
+@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the first four alone.")
+@click.option(
+    "--images", type=click.Choice(DATASETS),
+    help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
+    " for most of the accuracy that few bits cost; needs --graph.",
+)  # fmt: skip
+@codebook_options
+@click.pass_context
+def compress(
+    context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
+    bits: float, graph: str | None, width: float, images: str | None, **chosen: Any,
+) -> None:  # fmt: skip
+    """Command `compress`."""
+    additive = method == "additive"
+    if additive:
+        refuse(context, ("coder", "bits", "dense_bits", "range_", "images", *HUFFMAN_ONLY), "with --method additive")
+    else:
+        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"with --coder {coder}")
+        refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
+    refuse_width(context, graph)
+    tensors = read_state_dict(network)
+    kernels = {} if additive else kernels_in(network, tensors)
+    method = method or ("multiset" if graph and coder == "ans" else "ill")
+    wanting = [f"--method {method}"] * (method in REORDERING)
+    wanting += ["--vector-bits"] * bool(chosen["vector_bits"]) + ["--images"] * bool(images)
+    if graph is None and wanting:
+        raise IlwpError(f"{wanting[0]} needs the network's graph: name it with --graph")
+    if coder == "huffman" and (method == "multiset" or bits not in BITS):
+        raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
+    with about(network):
+        without_nan(tensors)
+    path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
+    with about(network):
+        structure = structure_of(graph, width, tensors) if graph else None
+        options = {
+            name: value for name, value in chosen.items() if name in (ANS_ONLY if coder == "ans" else HUFFMAN_ONLY)
+        }
+        if additive:
+            compressed = compress_additive(
+                tensors, **additive_arguments(**chosen), vector_bits=chosen["vector_bits"], structure=structure
+            )
+        elif coder == "ans":
+            plan = Plan(method=method, bits=bits, range=range_ or "network", **options)
+            compressed = compress_network(tensors, plan, structure, images)
+        else:
+            settings = Settings(method=method, bits=int(bits), range=range_ or "layer", **options)
+            compressed = compress_kernels(tensors, settings, structure)
+    for symmetry in structure.symmetries if structure and method in REORDERING else ():
+        if not symmetry.ordered:
+            show(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
+    atomic_write(path, compressed.content)
+    if kernels:
+        show(f"found {reports.described(kernels)} in {network}")
+    show(reports.rates(compressed))
+    show(f"wrote {path}")

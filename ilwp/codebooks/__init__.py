@@ -1,0 +1,1 @@
+"""Weights that are read from codebooks: weight fixing, additive quantization, and their fine-tuning."""

@@ -1,0 +1,130 @@
+"""Bytes of the `.ilwp` formats: a bounded reader, names that share their ends, integers of any size."""
+
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from itertools import takewhile
+
+from ilwp.common.errors import IlwpError
+
+MAGIC = b"ILWP"
+LATEST = 3  # of the formats
+LONGEST_NAME = 255
+LONGEST_VARINT = 5  # bytes, for numbers below 2 ** 35
+MOST_AXES = 8
+MOST_LAYERS = 1 << 10  # of depthwise kernels, since each may be predicted from all before it
+WEIGHTS_LIMIT = (1 << 20, 2048)  # how many a file may stand for, and how many more for each of its bytes
+
+
+def pack_name(before: str, name: str) -> bytes:
+    """Front-coded against the name before; the shared start and end of `before` must not overlap."""
+    old, new = before.encode(), name.encode()
+    if len(new) > LONGEST_NAME:
+        raise IlwpError(f"the layer name {name[:20]}... is longer than {LONGEST_NAME} bytes")
+    start = _shared(old, new)
+    end = _shared(old[start:][::-1], new[start:][::-1])
+    middle = new[start : len(new) - end]
+    return bytes([start, end, len(middle)]) + middle
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def pack_varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first, 128 added to all but the last; for numbers from 0 on.
+
+    >>> pack_varint(300).hex()
+    'ac02'
+    """
+    low = bytes([number & 127])
+    return low if number < 128 else bytes([number & 127 | 128]) + pack_varint(number >> 7)
+
+
+def pack_shape(shape: tuple[int, ...]) -> bytes:
+    """How many axes a tensor has, and their lengths; raises IlwpError where a reader would not believe them."""
+    if not _is_possible(shape):
+        raise IlwpError(f"a tensor of shape {shape} has no place in the format: at most {MOST_AXES} axes")
+    return bytes([len(shape)]) + b"".join(map(pack_varint, shape))
+
+
+def _is_possible(shape: tuple[int, ...]) -> bool:
+    # numpy counts the other axes of an empty array too, at up to eight bytes a number
+    addressable = math.prod(axis or 1 for axis in shape) < 1 << 60
+    return len(shape) <= MOST_AXES and max(shape, default=0) < 1 << 7 * LONGEST_VARINT and addressable
+
+
+def room(limit: tuple[int, int], file_bytes: int) -> int:
+    """What a file of so many bytes may stand for, so that a short one can fill neither memory nor time."""
+    return limit[0] + limit[1] * file_bytes
+
+
+@dataclass
+class Reader:
+    """Takes a file apart from its start; raises IlwpError where the file ends too soon."""
+
+    content: bytes
+    position: int = 0
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        part = self.content[self.position : self.position + count]
+        if len(part) < count:
+            raise IlwpError("this .ilwp file ends before what its header promises")
+        self.position += count
+        return part
+
+    def rest(self) -> bytes:
+        """Everything that was not taken."""
+        return self.content[self.position :]
+
+    def name(self, before: bytes) -> bytes:
+        """A name that `pack_name` wrote after the name `before`."""
+        start, end, middle = self.take(3)
+        if start + end > len(before):
+            raise IlwpError("this file's layer names make no sense")
+        return before[:start] + self.take(middle) + before[len(before) - end :]
+
+    def shape(self) -> tuple[int, ...]:
+        """A shape that `pack_shape` wrote."""
+        shape = tuple(self.varint() for _ in range(self.take(1)[0]))
+        if not _is_possible(shape):
+            raise IlwpError("this file claims an impossible number of weights")
+        return shape
+
+    def varint(self) -> int:
+        """A number that `pack_varint` wrote."""
+        number = 0
+        for i in range(LONGEST_VARINT):
+            byte = self.take(1)[0]
+            number |= (byte & 127) << 7 * i
+            if byte < 128:
+                return number
+        raise IlwpError("this file holds an impossible number")
+
+    def float32(self) -> float:
+        """Four bytes."""
+        value: float = struct.unpack("<f", self.take(4))[0]
+        return value
+
+
+def format_of(file: bytes) -> int:
+    """The format of an `.ilwp` file; raises IlwpError where it is none, or a format of the future."""
+    if not file.startswith(MAGIC):
+        raise IlwpError("this is no .ilwp file" if file else "this file is empty")
+    if len(file) == len(MAGIC):
+        raise IlwpError("this .ilwp file is damaged or cut short: it ends after its first word")
+    if not 1 <= file[4] <= LATEST:
+        raise IlwpError(f"this file has format version {file[4]}, but this ilwp reads up to {LATEST}: update it")
+    return file[4]
+
+
+def opened(file: bytes, version: int) -> Reader:
+    """A reader of everything before the checksum; raises IlwpError where format or checksum are wrong."""
+    if format_of(file) != version:
+        raise IlwpError(f"this file has format version {file[4]}, not {version}")
+    if len(file) < 9 or zlib.crc32(file[:-4]) != struct.unpack("<I", file[-4:])[0]:
+        raise IlwpError("this .ilwp file is damaged or cut short: its checksum is wrong")
+    return Reader(file[:-4])

@@ -1,0 +1,1 @@
+"""Profiles of experiments, their runs, and the records that the book reads."""

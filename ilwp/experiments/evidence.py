@@ -1,0 +1,127 @@
+"""What the committed runs say: which runs a figure stands on, and what is still missing."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ilwp import networks
+from ilwp.common.paths import EVIDENCE, RUNS
+from ilwp.experiments.profiles import Profile, load_profile
+from ilwp.experiments.records import RunRecord, records_in, results_table
+from ilwp.networks.build import build
+from ilwp.networks.tensors import kernels_of
+from ilwp.paper.kernels import Kernels
+from ilwp.training import datasets
+from ilwp.training.train import TrainConfig
+
+Runs = Mapping[Path, RunRecord]
+
+# each curve of the paper's figures: how its networks were trained (lambda) and which method codes them
+CURVES = {
+    "baseline": (0.0, "baseline"),
+    "fss": (0.0, "fss"),
+    "lss": (0.0, "lss"),
+    "ill": (1.0, "ill"),
+    "tied": (math.inf, "ill"),
+}
+CURVE_TITLES = {
+    "baseline": "Baseline",
+    "fss": "ILWP-FSS",
+    "lss": "ILWP-LSS",
+    "ill": "ILWP-ILL",
+    "tied": "All layers tied",
+}
+
+
+def load_runs(name: str) -> dict[Path, RunRecord]:
+    """The runs that a profile's present recipe and settings made.
+
+    Raises IlwpError for an unknown profile or a damaged record.
+    """
+    profile = load_profile(name)
+    return {path: r for path, r in records_in(RUNS / name).items() if _is_current(profile, r)}
+
+
+def select(runs: Runs, **wanted: Any) -> dict[Path, RunRecord]:
+    """The runs whose configuration has these values, such as `dataset="cifar10", inter_layer=0`."""
+    return {p: r for p, r in runs.items() if all(getattr(r.config, key) == value for key, value in wanted.items())}
+
+
+def curves(runs: Runs, loop: str = "closed") -> pd.DataFrame:
+    """`results_table` of the rows that belong to a curve, named in column `curve`; a row a run and bit width."""
+    table = results_table(runs.values())
+    if table.empty:
+        return pd.DataFrame(columns=["curve"])
+    parts = []
+    for name, (inter_layer, method) in CURVES.items():
+        used = "closed" if method == "baseline" else loop
+        fitting = (table["inter_layer"] == inter_layer) & (table["method"] == method) & (table["loop"] == used)
+        parts.append(table[fitting].assign(curve=name))
+    return pd.concat(parts)
+
+
+def untrained_kernels(config: TrainConfig) -> Kernels:
+    """The kernels (c_i, kh, kw) that a run started from."""
+    return kernels_of(build(config.network, datasets.CLASSES[config.dataset], config.width, config.seed))
+
+
+def paper_table1() -> pd.DataFrame:
+    """The paper's Table 1, indexed by method."""
+    return pd.DataFrame(json.loads((EVIDENCE / "paper" / "table1.json").read_text())["rows"]).set_index("method")
+
+
+def made_from(records: Iterable[RunRecord]) -> str:
+    """One sentence on what a figure stands on: networks, data sets, widths, epochs, seeds, lambda."""
+    seeds: dict[tuple[Any, ...], dict[float, set[int]]] = {}
+    for r in records:
+        c = r.config
+        run = (c.epochs, c.batch_size, c.width, c.network, c.dataset)
+        seeds.setdefault(run, {}).setdefault(c.inter_layer, set()).add(c.seed)
+    if not seeds:
+        return "Made from no run yet."
+    alike: dict[tuple[Any, ...], dict[str, list[str]]] = {}
+    for (epochs, batch, width, network, dataset), by_lambda in seeds.items():
+        group = alike.setdefault((epochs, batch, width, _lambdas(by_lambda)), {})
+        group.setdefault(networks.TITLES[network], []).append(datasets.TITLES[dataset])
+    trained: dict[tuple[int, int], list[str]] = {}
+    for (epochs, batch, width, lambdas), by_network in alike.items():
+        places: dict[str, list[str]] = {}
+        for network, where in by_network.items():
+            places.setdefault(_listed(where), []).append(network)
+        trained.setdefault((epochs, batch), []).extend(
+            f"{_listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
+        )
+    sentences = [
+        f"{'; '.join(parts)}; {epochs} epochs of batches of {batch}" for (epochs, batch), parts in trained.items()
+    ]
+    return f"Made from {'; '.join(sentences)}. The paper: width 1, 200 epochs, batches of 256, 5 runs each."
+
+
+def missing_commands(profile: str, dataset: str, network: str, wanted: Sequence[float]) -> str:
+    """The commands that make the runs of an empty panel, for a narrow column."""
+    return "\n".join(
+        f"ilwp train --profile {profile} --dataset {dataset}\n  --network {network} --lambda {value:g}"
+        for value in wanted
+    )
+
+
+def _lambdas(seeds: Mapping[float, set[int]]) -> str:
+    by_count: dict[int, list[str]] = {}
+    for value in sorted(seeds):
+        by_count.setdefault(len(seeds[value]), []).append("∞" if math.isinf(value) else f"{value:g}")
+    return ", ".join(
+        f"{', '.join(values)} ({'one seed' if count == 1 else f'{count} seeds'})" for count, values in by_count.items()
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _is_current(profile: Profile, record: RunRecord) -> bool:
+    c = record.config
+    return record.is_of(profile.recipe, profile.config(c.dataset, c.network, c.inter_layer, c.seed))

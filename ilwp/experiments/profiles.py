@@ -1,0 +1,90 @@
+"""Profiles of experiments: one file each under config/, read into training configurations.
+
+A cell is one run of a profile's grid; its name is the stem of its record's file.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ilwp.common.errors import IlwpError, about, first_problem
+from ilwp.common.files import read_bytes
+from ilwp.common.paths import CONFIG
+from ilwp.training.train import NetworkName, TrainConfig
+
+
+@dataclass(frozen=True, config={"extra": "forbid"})
+class Block:
+    """A rectangular part of a grid: all networks x lambdas x seeds on one data set."""
+
+    dataset: str
+    networks: Annotated[list[str], Field(min_length=1)]
+    inter_layer: Annotated[list[float], Field(min_length=1)]
+    seeds: Annotated[list[int], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config={"extra": "forbid"})
+class Profile:
+    """Settings of `TrainConfig` for all networks, those that differ for one, and the grid to run.
+
+    Raising `recipe` says that runs made before are no longer wanted.
+    """
+
+    recipe: int
+    settings: dict[str, Any]
+    grid: Annotated[list[Block], Field(min_length=1)]
+    networks: dict[NetworkName, dict[str, Any]] = Field(default_factory=dict)
+
+    def config(self, dataset: str, network: str, inter_layer: float, seed: int) -> TrainConfig:
+        """One cell's configuration; raises IlwpError where a value is unknown or out of range."""
+        chosen = self.settings | self.networks.get(network, {})  # type: ignore[call-overload]
+        if inter_layer in (0, math.inf):  # the loss is not used, so its calibration makes no difference
+            chosen.pop("calibration", None)
+        cell = {"dataset": dataset, "network": network, "inter_layer": inter_layer, "seed": seed}
+        try:
+            return TrainConfig(**(chosen | cell))
+        except ValidationError as error:
+            raise IlwpError(f"these settings cannot be trained: {first_problem(error)}") from error
+
+    def cells(self) -> Iterator[TrainConfig]:
+        """Every run of the grid, in the order of the file."""
+        for block in self.grid:
+            for network, inter_layer, seed in itertools.product(block.networks, block.inter_layer, block.seeds):
+                yield self.config(block.dataset, network, inter_layer, seed)
+
+
+def load_profile(name: str) -> Profile:
+    """The profile in config/<name>.yaml; raises IlwpError where there is none or it does not make sense."""
+    known = {path.stem: path for path in sorted(CONFIG.glob("*.yaml"))}
+    if name not in known:
+        raise IlwpError(f"no profile is called {name[:40]!r}: choose one of {', '.join(known)}")
+    path = known[name]
+    content = read_bytes(path)
+    with about(path):
+        return parse_profile(content)
+
+
+def parse_profile(content: bytes) -> Profile:
+    """The profile in a YAML file's bytes; raises IlwpError where it does not make sense."""
+    try:
+        # aliases can make a short file endless
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(content)):
+            raise IlwpError("this is not a profile: write values out where they are used, without * and &")
+        return TypeAdapter(Profile).validate_python(yaml.safe_load(content))
+    except ValidationError as error:
+        raise IlwpError(f"this is not a profile: {first_problem(error)}") from error
+    # its own errors, and what Python makes of absurd dates, numbers and depths
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise IlwpError(f"this is not YAML: {' '.join(str(error).split())}") from error
+
+
+def cell_name(config: TrainConfig) -> str:
+    """What a run is called within its profile, such as `cifar10-mobilenet-lambda1-seed0`; no two have one name."""
+    short = f"{config.inter_layer:g}"
+    inter_layer = short if float(short) == config.inter_layer else repr(config.inter_layer)
+    return f"{config.dataset}-{config.network}-lambda{inter_layer}-seed{config.seed}"

@@ -1,0 +1,49 @@
+"""Rate against distortion: what kernels take in a file, and how near the decoded ones are.
+
+runs -> rates_and_distortions -> at_equal_distortion
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ilwp.experiments.evidence import CURVES, Runs, select
+from ilwp.figures.alternatives import PAPER_CURVES
+from ilwp.figures.benchmarks import bits_at
+from ilwp.paper import codec, hypothesis
+from ilwp.paper.kernels import Kernels
+
+
+def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: str = "closed") -> pd.DataFrame:
+    """A row a curve, run and bit width: `bits_a_weight` of the whole file and `snr_db` of the decoded kernels.
+
+    `kernels` reads a run's kernels (c_i, kh, kw). The baseline, which predicts nothing, is the same in both loops.
+    """
+    rows = []
+    for curve in PAPER_CURVES:
+        inter_layer, method = CURVES[curve]
+        used = "closed" if method == "baseline" else loop
+        for path, record in select(runs, inter_layer=inter_layer).items():
+            trained = kernels(path)
+            for m in record.measurements:
+                if (m.method, m.loop) == (method, used):
+                    decoded = codec.decode(codec.encode(trained, codec.Settings(m.method, m.bits, m.loop)))
+                    rate, snr_db = m.rate.total / record.depthwise_weights, hypothesis.snr(trained, decoded)
+                    rows.append((curve, record.config.seed, m.bits, rate, snr_db))
+    return pd.DataFrame(rows, columns=["curve", "seed", "bits", "bits_a_weight", "snr_db"])
+
+
+def at_equal_distortion(points: pd.DataFrame, curve: str, bits: int) -> np.ndarray:
+    """Bits a weight of a curve over the baseline's, where it is as near as the baseline at `bits`, seed by seed.
+
+    Linear between the curve's own points; NaN beyond them.
+    """
+    ratios = []
+    for _, rows in points.groupby("seed"):
+        mine, baseline = rows[rows["curve"] == curve], rows[(rows["curve"] == "baseline") & (rows["bits"] == bits)]
+        if len(mine) and len(baseline):
+            point = baseline.iloc[0]
+            ratios.append(bits_at(mine, point["snr_db"]) / point["bits_a_weight"])
+    return np.array(ratios)

@@ -1,0 +1,131 @@
+"""Predict, subtract, quantize: depthwise kernels to integer levels and back (Fig. 1, Eq. 4).
+
+    kernels -> encode -> Coded -> bitstream.write -> bytes
+    kernels <- decode <- Coded <- bitstream.read  <- bytes
+
+The first layer is kept as it is (section 3.3). Each later one is predicted from layers before it,
+reconstructed ones in the closed loop (Eq. 4), original ones in the open loop of section 3.1, whose
+error adds up with depth because the decoder only has reconstructed ones.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass as validated
+
+from ilwp.common.errors import IlwpError
+from ilwp.paper.kernels import Kernels, checked
+from ilwp.paper.prediction import Method, predict, references
+from ilwp.paper.quantization import BITS, Quantizer, dequantize, fit, quantize
+
+Loop = Literal["closed", "open"]
+
+
+@validated(frozen=True, config={"extra": "forbid"})
+class Settings:
+    """How to code a network; what the paper leaves open has a default and a name here."""
+
+    method: Method = "ill"
+    bits: Annotated[int, Field(ge=BITS[0], le=BITS[-1])] = 8
+    loop: Loop = "closed"
+    quantizer: Literal["symmetric", "affine"] = "symmetric"
+    range: Literal["layer", "network"] = "layer"  # one quantization step a layer, or one for all
+    table: Literal["layer", "network"] = "network"  # one Huffman table a layer, or one for all
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What a decoder needs: `first` (c_1, kh, kw) float32, and an entry for each later layer.
+
+    `levels` are (c_i, kh, kw) int16; `indices` are (c_i,) int64, as `prediction.references` gives them.
+    """
+
+    settings: Settings
+    names: tuple[str, ...]
+    first: np.ndarray
+    levels: tuple[np.ndarray, ...]
+    indices: tuple[np.ndarray, ...]
+    quantizers: tuple[Quantizer, ...]
+
+
+@validated(frozen=True, config={"extra": "forbid"})
+class Rate:
+    """Where a file's bits go; the sum is the file's length. `index` is the paper's non-texture bits."""
+
+    texture: int
+    index: int
+    raw: int  # the first layer
+    side: int  # header, names, steps, code tables, padding, checksum
+    other: int = 0  # tensors that are not depthwise kernels
+
+    @property
+    def total(self) -> int:
+        """All bits."""
+        return self.texture + self.index + self.raw + self.side + self.other
+
+
+def encode(kernels: Kernels, settings: Settings) -> Coded:
+    """Predict and quantize layers (c_i, kh, kw) float32 in network order.
+
+    Raises IlwpError for kernels that cannot be coded: none, of mixed sizes, or not finite float32.
+    """
+    layers = [k.reshape(len(k), -1) for k in checked(kernels).values()]
+    low, high = 0.0, 0.0
+    coded, extremes = _encode(kernels, layers, settings, None)
+    # one step for all layers must reach every residual, and in a closed loop residuals depend on the step
+    while settings.range == "network" and extremes and not (low <= extremes[0] and extremes[1] <= high):
+        low, high = min(low, extremes[0]), max(high, extremes[1])
+        coded, extremes = _encode(kernels, layers, settings, (low, high))
+    return coded
+
+
+def decode(coded: Coded) -> Kernels:
+    """The reconstruction (c_i, kh, kw) float32, the same bits on every machine."""
+    layers = [coded.first.reshape(len(coded.first), -1)]
+    for levels, indices, quantizer in zip(coded.levels, coded.indices, coded.quantizers, strict=True):
+        prediction = predict(coded.settings.method, indices, layers)
+        layers.append(_reconstruct(prediction, levels.reshape(len(levels), -1), quantizer))
+    size = coded.first.shape[1:]
+    return {name: layer.reshape(-1, *size) for name, layer in zip(coded.names, layers, strict=True)}
+
+
+def residuals(kernels: Kernels, method: Method) -> list[np.ndarray]:
+    """R[i] = K[i] - prediction from the original kernels, (c_i, kh * kw) float64, from the second layer on."""
+    layers = [k.reshape(len(k), -1) for k in checked(kernels).values()]
+    before = [layers[:i] for i in range(1, len(layers))]
+    return [k - predict(method, references(method, k, b), b) for k, b in zip(layers[1:], before, strict=True)]
+
+
+def _encode(
+    kernels: Kernels, layers: list[np.ndarray], settings: Settings, shared: tuple[float, float] | None
+) -> tuple[Coded, tuple[float, float] | None]:
+    """The coded kernels and the least and greatest residual; `shared` is a range imposed on all layers."""
+    method, symmetric = settings.method, settings.quantizer == "symmetric"
+    reconstructed = [layers[0]]
+    coded: list[tuple[np.ndarray, np.ndarray, Quantizer]] = []
+    extremes: list[float] = []
+    for i, layer in enumerate(layers[1:], start=1):
+        before = reconstructed if settings.loop == "closed" else layers[:i]
+        indices = references(method, layer, before)
+        residual = layer - predict(method, indices, before)
+        extremes += [float(residual.min()), float(residual.max())]
+        least, greatest = shared or extremes[-2:]
+        quantizer = fit(least, greatest, settings.bits, symmetric)
+        levels = quantize(residual, quantizer)
+        coded.append((levels.reshape(-1, *next(iter(kernels.values())).shape[1:]), indices, quantizer))
+        reconstructed.append(_reconstruct(predict(method, indices, reconstructed), levels, quantizer))
+    levels_, indices_, quantizers_ = tuple(zip(*coded, strict=True)) or ((), (), ())
+    first = next(iter(kernels.values()))
+    result = Coded(settings, tuple(kernels), first, levels_, indices_, quantizers_)
+    return result, (min(extremes), max(extremes)) if extremes else None
+
+
+def _reconstruct(prediction: np.ndarray, levels: np.ndarray, quantizer: Quantizer) -> np.ndarray:
+    """Eq. 4: K^ = R~ + prediction, rounded to float32 once; raises IlwpError where that is not finite."""
+    with np.errstate(over="ignore"):
+        total: np.ndarray = (prediction + dequantize(levels, quantizer)).astype(np.float32)
+    if not np.isfinite(total).all():
+        raise IlwpError("the weights are too large for float32 once they are quantized")
+    return total

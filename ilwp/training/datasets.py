@@ -1,0 +1,142 @@
+"""CIFAR-10, CIFAR-100 and scikit-learn's bundled digits as uint8 tensors, and augmented batches of them.
+
+    load(name) -> Images -> batches(...) -> (uint8 images, int64 labels)
+
+CIFAR is read from `<folder>/<name>.npz` (`paths.images_folder`), which is written once from
+torchvision's download where it is missing. The NPZ holds x_train, x_test (n, 32, 32, 3) uint8 and
+y_train, y_test (n,) uint8.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ilwp.common.errors import IlwpError, printable
+from ilwp.common.files import atomic_write, check_writable
+from ilwp.common.paths import images_folder
+
+SIDE = 32
+PADDING = 4
+CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10}
+TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "Digits"}
+DIGITS_TRAIN = 1437  # of 1,797: the first four fifths, as in scikit-learn's own examples
+
+
+@dataclass(frozen=True)
+class Images:
+    """One data set: images (n, 3, 32, 32) uint8, labels (n,) int64, and whether a mirror image keeps its class."""
+
+    train: torch.Tensor
+    train_labels: torch.Tensor
+    test: torch.Tensor
+    test_labels: torch.Tensor
+    mirrored: bool
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Float32 with zero mean and unit deviation a channel over the training set, stored channels last."""
+        mean, deviation = self._statistics
+        scaled = (images.float() - mean) / deviation
+        return scaled.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
+        # integer sums are exact, so the result depends on neither the order nor the number of threads
+        counts = [torch.bincount(self.train[:, c].flatten(), minlength=256) for c in range(3)]
+        values = torch.arange(256)
+        total = self.train[:, 0].numel()
+        mean = torch.stack([(n * values).sum() for n in counts]) / total
+        square = torch.stack([(n * values**2).sum() for n in counts]) / total
+        deviation = (square - mean**2).sqrt()
+        return mean.view(1, 3, 1, 1), deviation.view(1, 3, 1, 1)
+
+
+def load(name: str) -> Images:
+    """The data set called `name`; raises IlwpError where it can be neither read nor downloaded."""
+    if name not in CLASSES:
+        raise IlwpError(f"no data set is called {name!r}: choose one of {', '.join(CLASSES)}")
+    arrays = _digits() if name == "digits" else _cifar(name)
+    x_train, y_train, x_test, y_test = (torch.from_numpy(np.ascontiguousarray(a)) for a in arrays)
+    return Images(
+        train=x_train.permute(0, 3, 1, 2).contiguous(),
+        train_labels=y_train.long(),
+        test=x_test.permute(0, 3, 1, 2).contiguous(),
+        test_labels=y_test.long(),
+        mirrored=name != "digits",
+    )
+
+
+def augment(images: torch.Tensor, mirrored: bool, generator: torch.Generator) -> torch.Tensor:
+    """Each image (n, 3, 32, 32) shifted by up to 4 pixels into a black border and, if `mirrored`, flipped or not."""
+    n = len(images)
+    padded = torch.nn.functional.pad(images, (PADDING,) * 4)
+    top, left = torch.randint(0, 2 * PADDING + 1, (2, n), generator=generator)
+    rows = top[:, None] + torch.arange(SIDE)  # (n, 32)
+    columns = left[:, None] + torch.arange(SIDE)  # (n, 32)
+    if mirrored:
+        flip = torch.rand(n, generator=generator) < 0.5
+        columns = torch.where(flip[:, None], columns.flip(1), columns)
+    # the advanced indices surround a slice, so they come first: (n, 32, 32, 3)
+    cropped = padded[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return cropped.permute(0, 3, 1, 2)
+
+
+def batches(images: Images, batch_size: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """One epoch in an order and with an augmentation fixed by `seed`: images, as in `Images`, and labels."""
+    generator = torch.Generator().manual_seed(seed)
+    for chosen in torch.split(torch.randperm(len(images.train), generator=generator), batch_size):
+        yield augment(images.train[chosen], images.mirrored, generator), images.train_labels[chosen]
+
+
+def _digits() -> tuple[np.ndarray, ...]:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    pixels = pixels.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)
+    x, y = np.stack([pixels] * 3, axis=-1), digits.target.astype(np.uint8)
+    return x[:DIGITS_TRAIN], y[:DIGITS_TRAIN], x[DIGITS_TRAIN:], y[DIGITS_TRAIN:]
+
+
+def _cifar(name: str) -> tuple[np.ndarray, ...]:
+    path = images_folder() / f"{name}.npz"
+    if not path.exists():
+        _download(name, path)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            x_train, y_train, x_test, y_test = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+    except Exception as error:  # a damaged archive makes its readers stumble in any way
+        reason = printable(" ".join(str(error).split()))
+        raise IlwpError(f"{path} is not a whole {TITLES[name]} file ({reason}): delete it and run again") from error
+    for x, y in ((x_train, y_train), (x_test, y_test)):
+        if x.dtype != np.uint8 or x.shape[1:] != (SIDE, SIDE, 3) or y.shape != (len(x),) or not len(x):
+            raise IlwpError(f"{path} holds no labelled 32x32 colour images in uint8: delete it and run again")
+        if y.dtype.kind not in "ui" or not 0 <= int(y.min()) <= int(y.max()) < CLASSES[name]:
+            raise IlwpError(f"{path} has labels outside 0 to {CLASSES[name] - 1}: delete it and run again")
+    return x_train, y_train, x_test, y_test
+
+
+def _download(name: str, path: Path) -> None:
+    from torchvision.datasets import CIFAR10, CIFAR100
+
+    source = CIFAR10 if name == "cifar10" else CIFAR100
+    try:
+        check_writable(path)
+        train, test = (source(path.parent, train=part, download=True) for part in (True, False))
+    except (IlwpError, OSError, RuntimeError) as error:
+        reason = printable(" ".join(str(error).split()))[:120]
+        raise IlwpError(
+            f"{TITLES[name]} is neither at {path} nor could it be downloaded ({reason}): connect to the internet and "
+            f"run again, or put {path.name} (x_train, y_train, x_test, y_test) into the folder that ILWP_DATA names"
+        ) from error
+    content = io.BytesIO()
+    np.savez(
+        content,
+        x_train=train.data, y_train=np.asarray(train.targets, np.uint8),
+        x_test=test.data, y_test=np.asarray(test.targets, np.uint8),
+    )  # fmt: skip
+    atomic_write(path, content.getvalue())

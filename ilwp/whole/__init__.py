@@ -1,0 +1,1 @@
+"""Whole networks to files and back."""

@@ -1,0 +1,44 @@
+from types import SimpleNamespace
+
+import pytest
+
+from ilwp.experiments.evidence import made_from
+
+
+def run(network: str, dataset: str, inter_layer: float, seed: int = 0, epochs: int = 12, width: float = 0.5):
+    config = SimpleNamespace(
+        network=network, dataset=dataset, inter_layer=inter_layer, seed=seed, epochs=epochs, width=width, batch_size=128
+    )
+    return SimpleNamespace(config=config)
+
+
+PAPER = ". The paper: width 1, 200 epochs, batches of 256, 5 runs each."
+ONE = [run("mobilenet", "cifar10", 0)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "sentence"),
+    [
+        (ONE, "MobileNet at width 0.5 on CIFAR-10, λ = 0 (one seed); 12 epochs of batches of 128"),
+        (
+            [*ONE, run("mobilenet", "cifar10", 0, 1), run("mobilenet", "cifar10", float("inf"))],
+            "MobileNet at width 0.5 on CIFAR-10, λ = 0 (2 seeds), ∞ (one seed); 12 epochs of batches of 128",
+        ),
+        (
+            [run(n, d, 1) for d in ("cifar10", "cifar100") for n in ("mobilenet", "shufflenet", "shufflenetv2")],
+            "MobileNet, ShuffleNet and ShuffleNetV2 at width 0.5 on CIFAR-10 and CIFAR-100, λ = 1 (one seed); "
+            "12 epochs of batches of 128",
+        ),
+        (
+            [*ONE, run("mobilenet", "cifar10", 0, epochs=30, width=1)],
+            "MobileNet at width 0.5 on CIFAR-10, λ = 0 (one seed); 12 epochs of batches of 128; "
+            "MobileNet at width 1 on CIFAR-10, λ = 0 (one seed); 30 epochs of batches of 128",
+        ),
+    ],
+)
+def test_a_figure_says_what_it_is_made_from(runs: list, sentence: str):
+    assert made_from(runs) == f"Made from {sentence}{PAPER}"
+
+
+def test_no_runs_are_said_too():
+    assert made_from([]) == "Made from no run yet."

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from ilwp.experiments import evidence
+from ilwp.experiments.records import read_kernels
+from ilwp.figures import alternatives
+from ilwp.paper import bitstream, codec
+from ilwp.paper.codec import Settings
+
+
+def test_alternatives_are_files_beside_the_default_file() -> None:
+    runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", inter_layer=1, seed=0)
+    table = alternatives.alternatives(runs, 6, read_kernels).set_index("choice")
+    kernels = read_kernels(next(iter(runs)))
+    size = len(bitstream.write(codec.encode(kernels, Settings("ill", 6)))[0])
+    affine = len(bitstream.write(codec.encode(kernels, Settings("ill", 6, quantizer="affine")))[0])
+    assert table.loc["quantizer", "size"] == pytest.approx(affine / size)
+    assert table.loc["Huffman table", "gain"] == 0  # the same levels
+    assert table.loc["loop", "gain"] < 0
+    assert list(table.index) == list(alternatives.CHOICES)
+
+
+def test_no_runs_give_an_empty_table() -> None:
+    assert alternatives.alternatives({}, 8, read_kernels).empty
+
+
+def test_branches_of_a_block_change_places_and_no_other_layer_does() -> None:
+    names = ["stem", "1.branch1.0", "1.branch2.1", "2.branch2.1"]
+    kernels = {name: np.full((1, 3, 3), i, np.float32) for i, name in enumerate(names)}
+    changed = alternatives.other_layer_order(kernels)
+    assert list(changed) == ["stem", "1.branch2.1", "1.branch1.0", "2.branch2.1"]
+    assert all((changed[name] == kernels[name]).all() for name in names)
+    assert list(alternatives.other_layer_order(changed)) == list(changed)

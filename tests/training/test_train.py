@@ -1,0 +1,238 @@
+import math
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from ilwp.common.errors import IlwpError
+from ilwp.networks.build import build
+from ilwp.networks.tensors import arrays, kernels_of
+from ilwp.paper.codec import residuals
+from ilwp.training import datasets
+from ilwp.training.train import Epoch, TrainConfig, device, evaluate, inter_layer_weight, train
+
+SMALL = TrainConfig("cifar10", "mobilenet", inter_layer=1, width=0.1, epochs=3, batch_size=32, learning_rate=0.05)
+LAMBDAS = [0.0, 1.0, math.inf]
+PAPER_SUM = sum(0.1 * 0.98**epoch for epoch in range(200))
+
+
+@pytest.fixture
+def images(tiny_cifar: Path) -> datasets.Images:
+    return datasets.load("cifar10")
+
+
+def outcome(config: TrainConfig, images: datasets.Images, folder: Path) -> tuple[dict[str, bytes], list[Epoch]]:
+    """All bits of a trained network, and its history without the time it took."""
+    network, history = train(config, images, folder, progress=False)
+    return {name: t.tobytes() for name, t in arrays(network).items()}, [replace(e, seconds=0.0) for e in history]
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix == ".pt")
+
+
+def test_the_defaults_are_the_papers():
+    config = TrainConfig("cifar10", "mobilenet")
+    assert (config.epochs, config.batch_size, config.width, config.momentum) == (200, 256, 1.0, 0.9)
+    rates = [config.rate(step, 196) for step in (0, 195, 196, 199 * 196)]
+    assert rates == pytest.approx([0.1, 0.1, 0.098, 0.1 * 0.98**199])
+
+
+@pytest.mark.parametrize("epochs", [1, 7, 100, 400])
+def test_a_run_of_any_length_decays_as_far(epochs: int):
+    config = TrainConfig("cifar10", "mobilenet", epochs=epochs)
+    assert config.rate(0, 10) == 0.1
+    assert config.rate(10 * epochs, 10) == pytest.approx(0.1 * 0.98**200)
+
+
+def test_one_cycle_rises_over_a_fifth_and_falls_along_a_cosine_to_nothing():
+    config = TrainConfig("cifar10", "mobilenet", epochs=5, learning_rate=0.8, schedule="one-cycle")
+    # 20 steps: their middles are at 0.025, 0.075 ... of the run, the peak at 0.2
+    rates = [config.rate(step, 4) for step in range(20)]
+    assert rates[:4] == pytest.approx([0.1, 0.3, 0.5, 0.7])
+    falling = 0.4 + 0.4 * np.cos(np.pi * (np.arange(16) + 0.5) / 16)
+    assert rates[4:] == pytest.approx(falling.tolist())
+    assert 0 < rates[-1] < 0.01
+
+
+def test_a_run_of_a_single_step_has_a_rate():
+    config = TrainConfig("cifar10", "mobilenet", epochs=1, schedule="one-cycle")
+    assert 0 < config.rate(0, 1) <= 0.1
+
+
+@pytest.mark.parametrize("network", ["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"])
+@pytest.mark.parametrize("inter_layer", [0.0, 0.3, 1.0])
+def test_in_the_papers_schedule_lambda_stands_for_itself(network, inter_layer: float):
+    config = TrainConfig("cifar10", network, inter_layer=inter_layer)
+    assert inter_layer_weight(config, images=50_000) == pytest.approx(inter_layer, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "images", "factor"),
+    [
+        ({"learning_rate": 0.05}, 50_000, 2),
+        ({"momentum": 0.8}, 50_000, 2),
+        ({"calibration": 3.0}, 50_000, 3),
+        ({}, 25_000, 2),  # 98 instead of 196 steps an epoch
+        ({"batch_size": 128}, 50_000, 196 / 391),
+        ({"width": 0.5}, 50_000, (2480 - 16) / (4960 - 32)),  # fewer weights share the loss
+        ({"epochs": 1}, 50_000, PAPER_SUM / 0.1),
+        ({"schedule": "one-cycle"}, 50_000, PAPER_SUM / (0.1 * 200 / 2)),
+    ],
+)
+def test_another_schedule_multiplies_lambda_so_that_the_pull_stays_the_papers(change, images: int, factor: float):
+    config = TrainConfig("cifar10", "mobilenet", inter_layer=0.7, **change)
+    assert inter_layer_weight(config, images) == pytest.approx(0.7 * factor, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dataset": "mnist"}, {"network": "vgg"}, {"inter_layer": -1}, {"inter_layer": math.nan}, {"seed": -1},
+        {"width": 0}, {"width": math.nan}, {"epochs": 0}, {"batch_size": 1}, {"learning_rate": 0}, {"momentum": 1},
+        {"weight_decay": -1e-4}, {"calibration": 0}, {"schedule": "square"}, {"speed": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(wrong: dict[str, object]):
+    with pytest.raises(ValidationError):
+        TrainConfig(**{"dataset": "cifar10", "network": "mobilenet"} | wrong)  # type: ignore[arg-type]
+
+
+def test_training_learns_and_its_history_says_so(images: datasets.Images, tmp_path: Path):
+    config = replace(SMALL, inter_layer=0.0, epochs=16, batch_size=8, schedule="one-cycle")
+    network, history = train(config, images, tmp_path, progress=False)
+    assert [e.learning_rate for e in history] == [config.rate(10 * epoch + 9, 10) for epoch in range(16)]
+    # guessing has a loss of log 10 and is right in 10 %
+    assert history[-1].loss < 0.8 * np.log(10)
+    assert history[-1].accuracy >= 20
+    assert history[-1].accuracy == evaluate(network, images)
+    assert not network.training
+
+
+def test_the_inter_layer_loss_pulls_neighbours_together(images: datasets.Images, tmp_path: Path):
+    ends = []
+    for inter_layer in (0.0, 0.1, 1.0):
+        config = replace(SMALL, inter_layer=inter_layer)
+        _, history = train(config, images, tmp_path / str(inter_layer), progress=False)
+        ends.append(history[-1].inter_layer_loss)
+    assert ends[0] > ends[1] > ends[2] > 0
+
+
+@pytest.mark.parametrize("network", ["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"])
+def test_tied_layers_have_no_residual_after_training(network, images: datasets.Images, tmp_path: Path):
+    config = replace(SMALL, network=network, inter_layer=math.inf, epochs=1)
+    trained, history = train(config, images, tmp_path, progress=False)
+    assert all((r == 0).all() for r in residuals(kernels_of(trained), "ill"))
+    assert history[0].inter_layer_loss == 0
+    fresh = build(network, 10, config.width, config.seed)
+    assert list(arrays(trained)) == list(arrays(fresh))
+    first = next(iter(kernels_of(fresh)))
+    assert (kernels_of(trained)[first] != kernels_of(fresh)[first]).any()
+
+
+@pytest.mark.parametrize("inter_layer", LAMBDAS)
+def test_going_on_from_any_checkpoint_ends_in_the_same_bits(
+    inter_layer: float, images: datasets.Images, tmp_path: Path
+):
+    config = replace(SMALL, inter_layer=inter_layer)
+    whole = outcome(config, images, tmp_path / "whole")
+    assert len(checkpoints(tmp_path / "whole")) == 2
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    checkpoints(tmp_path / "cut")[-1].unlink()
+    torch.manual_seed(99)
+    for folder in ("cut", "whole", "again"):
+        assert outcome(config, images, tmp_path / folder) == whole
+
+
+def test_another_seed_ends_in_other_bits(images: datasets.Images, tmp_path: Path):
+    ends = [outcome(replace(SMALL, seed=s, epochs=1), images, tmp_path / str(s))[0] for s in (0, 1)]
+    assert ends[0] != ends[1]
+
+
+def damage(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes({"flipped": bytes(content), "cut": bytes(content[:-100]), "empty": b""}[how])
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut", "empty"])
+def test_a_damaged_checkpoint_makes_way_for_the_one_before(how: str, images: datasets.Images, tmp_path: Path):
+    whole = outcome(SMALL, images, tmp_path)
+    damage(checkpoints(tmp_path)[-1], how)
+    with pytest.warns(UserWarning, match=r"epoch-00003.pt is damaged"):
+        assert outcome(SMALL, images, tmp_path) == whole
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert outcome(SMALL, images, tmp_path) == whole
+
+
+def test_where_all_checkpoints_are_damaged_training_starts_over(images: datasets.Images, tmp_path: Path):
+    config = replace(SMALL, epochs=1)
+    whole = outcome(config, images, tmp_path)
+    damage(checkpoints(tmp_path)[0], "flipped")
+    with pytest.warns(UserWarning, match="damaged"):
+        assert outcome(config, images, tmp_path) == whole
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 4}, {"inter_layer": 0.5}, {"width": 0.2}], ids=str)
+def test_a_folder_of_another_run_is_refused_and_kept(change, images: datasets.Images, tmp_path: Path):
+    train(replace(SMALL, epochs=1), images, tmp_path, progress=False)
+    before = {path: path.read_bytes() for path in checkpoints(tmp_path)}
+    with pytest.raises(IlwpError, match="holds a run with other settings"):
+        train(replace(SMALL, **{"epochs": 1} | change), images, tmp_path, progress=False)
+    assert {path: path.read_bytes() for path in checkpoints(tmp_path)} == before
+
+
+def test_a_loss_that_is_no_number_ends_the_run_in_one_line(images: datasets.Images, tmp_path: Path):
+    config = replace(SMALL, inter_layer=1e36, learning_rate=10)
+    with pytest.raises(IlwpError, match=r"^the loss became (nan|inf): lower the learning rate or lambda$"):
+        train(config, images, tmp_path, progress=False)
+    assert checkpoints(tmp_path) == []
+
+
+class Brightness(nn.Module):
+    """Says class 1 of bright images and class 0 of dark ones, but in training mode nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        bright = self.slope * x.mean((1, 2, 3))
+        return torch.stack([-bright, bright], dim=1) * (not self.training)
+
+
+def test_accuracy_is_the_share_of_right_answers_in_percent():
+    bright = torch.arange(1200) % 3 == 0
+    pixels = torch.where(bright, 200, 50).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 32, 32)
+    labels = bright.long()
+    labels[:12] = 1 - labels[:12]
+    images = datasets.Images(pixels[:300], labels[:300], pixels, labels, mirrored=True)
+    assert evaluate(Brightness().train(), images) == 99
+
+
+def test_on_a_cpu_one_thread_does_the_work():
+    torch.set_num_threads(2)
+    if device().type == "cpu":
+        assert torch.get_num_threads() == 1
+
+
+def test_training_shows_its_progress_only_when_asked(images: datasets.Images, tmp_path: Path, capsys):
+    train(replace(SMALL, epochs=1), images, tmp_path / "quiet", progress=False)
+    assert capsys.readouterr() == ("", "")
+    train(replace(SMALL, epochs=1), images, tmp_path / "shown", progress=True)
+    assert "3/3 batches" in capsys.readouterr().err
+
+
+def test_weights_that_training_leaves_are_float32_numbers(images: datasets.Images, tmp_path: Path):
+    network, _ = train(replace(SMALL, epochs=1), images, tmp_path, progress=False)
+    for layer in kernels_of(network).values():
+        assert layer.dtype == np.float32
+        assert np.isfinite(layer).all()
