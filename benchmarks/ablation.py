@@ -15,8 +15,8 @@ from results import IMAGENET, TRAINED, load, save
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
 from ilwp.paper.kernels import depthwise_kernels
+from ilwp.paper.settings import Settings
 from ilwp.whole import container
 from ilwp.whole.coding import WEIGHTS, Plan, Tensors, decode, encode
 

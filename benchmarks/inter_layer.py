@@ -10,8 +10,8 @@ from results import load, save
 
 from ilwp.networks.tensors import load_tensors
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
 from ilwp.paper.kernels import depthwise_kernels
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import container

@@ -14,8 +14,9 @@ from ilwp.common.files import read_bytes
 from ilwp.common.tensor_files import Tensors, in_network_order, read_tensors
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Coded, Settings
+from ilwp.paper.codec import Coded
 from ilwp.paper.kernels import depthwise_kernels, with_kernels
+from ilwp.paper.settings import Settings
 from ilwp.whole import coding, container
 from ilwp.whole.alignment import align
 from ilwp.whole.batch_norms import folded

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ilwp.paper.codec import Settings
+from ilwp.paper.settings import Settings
 
 SHAPES = {
     "random": ((3, 5, 2, 7), 3, 3),

@@ -17,7 +17,7 @@ from ilwp.experiments import runs
 from ilwp.experiments.profiles import Block, Profile
 from ilwp.experiments.records import kernels_path, read_record
 from ilwp.experiments.status import CellStatus, as_table
-from ilwp.paper.codec import Settings
+from ilwp.paper.settings import Settings
 from ilwp.training.train import TrainConfig
 
 # the last lambda makes an infinite loss

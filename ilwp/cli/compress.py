@@ -11,10 +11,8 @@ from ilwp.cli.common import DATASETS, FilePath, kernels_in, number, other_than, 
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
 from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_state_dict, structure_of
-from ilwp.paper.codec import Settings
 from ilwp.paper.kernels import without_nan
-from ilwp.paper.prediction import METHODS
-from ilwp.paper.quantization import BITS
+from ilwp.paper.settings import BITS, METHODS, Settings
 from ilwp.whole.coding import Plan
 
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("dense_bits", "vector_bits")

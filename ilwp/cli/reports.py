@@ -13,9 +13,10 @@ from ilwp.codebooks.codebooks import CodedNetwork
 from ilwp.common.bytes import format_of
 from ilwp.door import Compressed
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Coded, Rate
+from ilwp.paper.codec import Coded
 from ilwp.paper.hypothesis import best_sources, unit_length
 from ilwp.paper.kernels import Kernels, depthwise_kernels
+from ilwp.paper.settings import Rate
 from ilwp.whole import container
 from ilwp.whole.coding import KernelLevels, Levels, Piece, size
 

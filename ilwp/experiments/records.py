@@ -13,9 +13,8 @@ from pydantic.dataclasses import dataclass
 from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import atomic_write, read_bytes
 from ilwp.common.tensor_files import read_tensors, write_state_dict
-from ilwp.paper.codec import Loop, Rate
 from ilwp.paper.kernels import Kernels, depthwise_kernels, with_kernels
-from ilwp.paper.prediction import Method
+from ilwp.paper.settings import Loop, Method, Rate
 from ilwp.training.train import Epoch, TrainConfig
 
 Percent = Annotated[float, Field(ge=0, le=100)]

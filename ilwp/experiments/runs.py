@@ -20,9 +20,7 @@ from ilwp.experiments.profiles import Profile, cell_name
 from ilwp.experiments.records import Measurement, RunRecord, read_kernels, read_record, write_kernels, write_record
 from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Loop, Settings
-from ilwp.paper.prediction import PAPER_METHODS
-from ilwp.paper.quantization import BITS
+from ilwp.paper.settings import BITS, PAPER_METHODS, Loop, Settings
 from ilwp.training import checkpoints, datasets
 from ilwp.training.train import TrainConfig, evaluate, inter_layer_weight, train
 

@@ -12,8 +12,8 @@ import pandas as pd
 from ilwp.experiments.evidence import CURVES, Runs, select
 from ilwp.figures.explorer import ans_rate
 from ilwp.paper import bitstream, codec, hypothesis
-from ilwp.paper.codec import Settings
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.settings import Settings
 from ilwp.whole.models import fit
 from ilwp.whole.transform import basis, forward
 

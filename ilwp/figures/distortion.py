@@ -14,6 +14,7 @@ from ilwp.figures.alternatives import PAPER_CURVES
 from ilwp.figures.benchmarks import bits_at
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.settings import Settings
 
 
 def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: str = "closed") -> pd.DataFrame:
@@ -29,7 +30,7 @@ def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: 
             trained = kernels(path)
             for m in record.measurements:
                 if (m.method, m.loop) == (method, used):
-                    decoded = codec.decode(codec.encode(trained, codec.Settings(m.method, m.bits, m.loop)))
+                    decoded = codec.decode(codec.encode(trained, Settings(m.method, m.bits, m.loop)))
                     rate, snr_db = m.rate.total / record.depthwise_weights, hypothesis.snr(trained, decoded)
                     rows.append((curve, record.config.seed, m.bits, rate, snr_db))
     return pd.DataFrame(rows, columns=["curve", "seed", "bits", "bits_a_weight", "snr_db"])

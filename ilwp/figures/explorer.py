@@ -18,10 +18,10 @@ from ilwp import networks
 from ilwp.experiments.evidence import CURVE_TITLES, CURVES, Runs, missing_commands, select
 from ilwp.experiments.records import Measurement, RunRecord
 from ilwp.paper import codec
-from ilwp.paper.codec import Coded, Rate, Settings
+from ilwp.paper.codec import Coded
 from ilwp.paper.huffman import code_lengths, encode_table
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.quantization import BITS
+from ilwp.paper.settings import BITS, Rate, Settings
 from ilwp.training import datasets
 from ilwp.whole.models import fit
 

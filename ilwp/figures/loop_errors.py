@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ilwp.paper import codec
-from ilwp.paper.codec import Loop, Settings
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.settings import Loop, Settings
 
 LOOPS: tuple[Loop, Loop] = ("closed", "open")
 

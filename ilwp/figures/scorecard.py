@@ -13,7 +13,7 @@ from ilwp import networks
 from ilwp.experiments import evidence
 from ilwp.figures.verdicts import Evidence, Score, judged, panels, reach, spread, verdict
 from ilwp.paper import codec, hypothesis
-from ilwp.paper.prediction import Method
+from ilwp.paper.settings import Method
 from ilwp.training import datasets
 
 

@@ -17,6 +17,7 @@ from ilwp.experiments.records import RunRecord
 from ilwp.figures.claims import CLAIMS
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.settings import Loop, Settings
 from ilwp.training import datasets
 
 HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "not tested at this scale"
@@ -99,10 +100,10 @@ class Evidence:
             ratios.append(fitting / size.get(seed, np.nan))
         return np.array(ratios)
 
-    def zeros(self, loop: codec.Loop) -> np.ndarray:
+    def zeros(self, loop: Loop) -> np.ndarray:
         """Percent of ILL's levels at 8 bits that are zero, MobileNet on CIFAR-10, run by run."""
         paths = evidence.select(self.runs, dataset="cifar10", network="mobilenet", inter_layer=1)
-        coded = [codec.encode(self.kernels(path), codec.Settings("ill", 8, loop)) for path in paths]
+        coded = [codec.encode(self.kernels(path), Settings("ill", 8, loop)) for path in paths]
         return np.array([100 * hypothesis.zero_share(c.levels) for c in coded])
 
     def at_8_bits(self, column: str) -> pd.DataFrame:

@@ -36,10 +36,10 @@ from bitarray import bitarray
 from ilwp.common.bytes import LONGEST_NAME, MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, opened, pack_name, room
 from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors, to_safetensors
-from ilwp.paper.codec import Coded, Rate, Settings
+from ilwp.paper.codec import Coded
 from ilwp.paper.coded_section import read_section, write_section
-from ilwp.paper.prediction import METHODS
-from ilwp.paper.quantization import BITS, Quantizer, fit
+from ilwp.paper.quantization import Quantizer, fit
+from ilwp.paper.settings import BITS, METHODS, Rate, Settings
 
 VERSION = 1
 HEAD = struct.Struct("<4sBBBBBBHI")

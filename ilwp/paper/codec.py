@@ -3,36 +3,20 @@
     kernels -> encode -> Coded -> bitstream.write -> bytes
     kernels <- decode <- Coded <- bitstream.read  <- bytes
 
-The first layer is kept as it is (section 3.3). Each later one is predicted from layers before it,
-reconstructed ones in the closed loop (Eq. 4), original ones in the open loop of section 3.1, whose
-error adds up with depth because the decoder only has reconstructed ones.
+The first layer is kept as it is (section 3.3). Each later layer is predicted from layers before it. The closed loop
+predicts from reconstructed kernels (Eq. 4). The open loop predicts from the original kernels (section 3.1); its error
+grows with depth, because the decoder only has reconstructed ones.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
-from pydantic.dataclasses import dataclass as validated
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper.kernels import Kernels, checked
-from ilwp.paper.prediction import Method, predict, references
-from ilwp.paper.quantization import BITS, Quantizer, dequantize, fit, quantize
-
-Loop = Literal["closed", "open"]
-
-
-@validated(frozen=True, config={"extra": "forbid"})
-class Settings:
-    """How to code a network; what the paper leaves open has a default and a name here."""
-
-    method: Method = "ill"
-    bits: Annotated[int, Field(ge=BITS[0], le=BITS[-1])] = 8
-    loop: Loop = "closed"
-    quantizer: Literal["symmetric", "affine"] = "symmetric"
-    range: Literal["layer", "network"] = "layer"  # one quantization step a layer, or one for all
-    table: Literal["layer", "network"] = "network"  # one Huffman table a layer, or one for all
+from ilwp.paper.prediction import predict, references
+from ilwp.paper.quantization import Quantizer, dequantize, fit, quantize
+from ilwp.paper.settings import Method, Settings
 
 
 @dataclass(frozen=True)
@@ -50,22 +34,6 @@ class Coded:
     quantizers: tuple[Quantizer, ...]
 
 
-@validated(frozen=True, config={"extra": "forbid"})
-class Rate:
-    """Where a file's bits go; the sum is the file's length. `index` is the paper's non-texture bits."""
-
-    texture: int
-    index: int
-    raw: int  # the first layer
-    side: int  # header, names, steps, code tables, padding, checksum
-    other: int = 0  # tensors that are not depthwise kernels
-
-    @property
-    def total(self) -> int:
-        """All bits."""
-        return self.texture + self.index + self.raw + self.side + self.other
-
-
 def encode(kernels: Kernels, settings: Settings) -> Coded:
     """Predict and quantize layers (c_i, kh, kw) float32 in network order.
 
@@ -74,7 +42,9 @@ def encode(kernels: Kernels, settings: Settings) -> Coded:
     layers = [k.reshape(len(k), -1) for k in checked(kernels).values()]
     low, high = 0.0, 0.0
     coded, extremes = _encode(kernels, layers, settings, None)
-    # one step for all layers must reach every residual, and in a closed loop residuals depend on the step
+    # One step for all layers must reach every residual, and in a closed loop the residuals depend on the step. Each
+    # pass either stays in the range and ends the loop, or widens it. It cannot widen for ever: a step that is the same
+    # float32 leaves the same residuals, and none is larger than four times the largest weight.
     while settings.range == "network" and extremes and not (low <= extremes[0] and extremes[1] <= high):
         low, high = min(low, extremes[0]), max(high, extremes[1])
         coded, extremes = _encode(kernels, layers, settings, (low, high))
@@ -103,6 +73,7 @@ def _encode(
 ) -> tuple[Coded, tuple[float, float] | None]:
     """The coded kernels and the least and greatest residual; `shared` is a range imposed on all layers."""
     method, symmetric = settings.method, settings.quantizer == "symmetric"
+    first = next(iter(kernels.values()))
     reconstructed = [layers[0]]
     coded: list[tuple[np.ndarray, np.ndarray, Quantizer]] = []
     extremes: list[float] = []
@@ -114,10 +85,9 @@ def _encode(
         least, greatest = shared or extremes[-2:]
         quantizer = fit(least, greatest, settings.bits, symmetric)
         levels = quantize(residual, quantizer)
-        coded.append((levels.reshape(-1, *next(iter(kernels.values())).shape[1:]), indices, quantizer))
+        coded.append((levels.reshape(-1, *first.shape[1:]), indices, quantizer))
         reconstructed.append(_reconstruct(predict(method, indices, reconstructed), levels, quantizer))
     levels_, indices_, quantizers_ = tuple(zip(*coded, strict=True)) or ((), (), ())
-    first = next(iter(kernels.values()))
     result = Coded(settings, tuple(kernels), first, levels_, indices_, quantizers_)
     return result, (min(extremes), max(extremes)) if extremes else None
 

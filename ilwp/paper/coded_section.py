@@ -5,10 +5,10 @@ from bitarray import bitarray
 from bitarray.util import ba2int, int2ba
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.codec import Coded, Settings
+from ilwp.paper.codec import Coded
 from ilwp.paper.huffman import code_lengths, decode, decode_table, encode, encode_table
-from ilwp.paper.prediction import SEARCHES
 from ilwp.paper.quantization import fit
+from ilwp.paper.settings import SEARCHES, Settings
 
 MOST_SEARCHED = 1 << 14  # kernels of a layer with indices: taking one number apart costs their square
 
@@ -53,7 +53,8 @@ def read_section(
             chosen, used = _unpack_indices(bits[position:], count, _candidates(settings, channels[: i + 1]))
             position += used
         else:
-            chosen = np.arange(count) % channels[i]
+            pool = 1 if settings.method == "baseline" else channels[i]
+            chosen = np.arange(count) % pool
         symbols = decode(bits[position:], count * taps, lengths)
         if np.count_nonzero(lengths) > 1:
             position += int(lengths[symbols].sum())

@@ -1,22 +1,17 @@
 """Where a layer's prediction comes from: full search (3.1), local search (3.2), collocated (3.3).
 
-`aligned` predicts like `ill`, from the collocated kernel, in a network that `alignment` has rearranged for it.
+`aligned` predicts like `ill`, from the collocated kernel, in a network whose channels were put in order for that.
 
-Layers are arrays (c, d) of flattened kernels. `before` holds the layers ahead of the one to predict, in
-network order; what a decoder has of them, or the originals, is the caller's choice. An index counts
-candidates from 0 in network order.
+Layers are arrays (c, d) of flattened kernels. `before` holds the layers ahead of the predicted one, in network order:
+reconstructed ones in a closed loop, original ones in an open loop. An index counts candidates from 0 in network order.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-Method = Literal["baseline", "fss", "lss", "ill", "aligned"]
-METHODS: tuple[Method, ...] = get_args(Method)
-PAPER_METHODS = METHODS[:4]
-SEARCHES = ("fss", "lss")  # the methods that must store an index a kernel: the paper's non-texture bits
+from ilwp.paper.settings import SEARCHES, Method
 
 CHUNK = 1 << 18  # distances held at a time: 2 MB stay in a core's cache
 
@@ -33,19 +28,24 @@ def nearest(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
 
 def candidates(method: Method, before: Sequence[np.ndarray]) -> np.ndarray:
-    """The kernels (m, d) a search may refer to: all layers before for FSS, else the previous one."""
+    """The kernels (m, d) that a search may refer to: all layers before for FSS, else those of the previous layer."""
     return np.concatenate(before) if method == "fss" else before[-1]
 
 
 def references(method: Method, layer: np.ndarray, before: Sequence[np.ndarray]) -> np.ndarray:
-    """Index (c,) int64 into `candidates` of each kernel's prediction; collocated it is j mod c[i-1] (Eq. 2)."""
+    """Index (c,) int64 into `candidates` of each kernel's prediction; zeros for the baseline, which has none.
+
+    The collocated kernel is j mod c[i-1], as in Eq. 2.
+    """
+    if method == "baseline":
+        return np.zeros(len(layer), np.int64)
     pool = candidates(method, before)
     return nearest(layer, pool) if method in SEARCHES else np.arange(len(layer)) % len(pool)
 
 
 def predict(method: Method, indices: np.ndarray, before: Sequence[np.ndarray]) -> np.ndarray:
-    """The prediction (c, d) float64 that `indices` point to; zeros without prediction."""
+    """The prediction (c, d) float64 that `indices` (c,) point to; for the baseline zeros (c, 1), which broadcast."""
     if method == "baseline":
-        return np.zeros((len(indices), before[-1].shape[1]))
+        return np.zeros((len(indices), 1))
     prediction: np.ndarray = candidates(method, before)[indices].astype(np.float64)
     return prediction

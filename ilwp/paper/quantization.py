@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ilwp.common.errors import IlwpError
+from ilwp.paper.settings import BITS
 
-BITS = range(2, 9)
 TINIEST = float(np.finfo(np.float32).tiny)  # normal, so that it is not zero where denormals are flushed
 
 

@@ -8,7 +8,7 @@ import constriction
 import numpy as np
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.prediction import SEARCHES
+from ilwp.paper.settings import SEARCHES
 from ilwp.whole import sets
 from ilwp.whole.coding import Exact, KernelLevels, Levels, Piece
 from ilwp.whole.models import Code

@@ -20,8 +20,9 @@ from pydantic.dataclasses import dataclass as validated
 from ilwp.common.errors import IlwpError
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.paper.prediction import SEARCHES, Method, candidates, predict, references
+from ilwp.paper.prediction import candidates, predict, references
 from ilwp.paper.quantization import TINIEST
+from ilwp.paper.settings import SEARCHES, Method
 from ilwp.whole import sets
 from ilwp.whole.alignment import align
 from ilwp.whole.models import MOST_REACH, fit

@@ -48,7 +48,7 @@ from ilwp.common.bytes import (
     room,
 )
 from ilwp.common.errors import IlwpError
-from ilwp.paper.prediction import PAPER_METHODS
+from ilwp.paper.settings import PAPER_METHODS
 from ilwp.whole.ans import pop, push
 from ilwp.whole.coding import WEIGHTS, Exact, KernelLevels, Levels, Piece, size
 from ilwp.whole.models import Code, fit, read_code

@@ -15,9 +15,9 @@ from ilwp.door import read_state_dict
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, load_tensors
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
 from ilwp.paper.hypothesis import best_sources
 from ilwp.paper.kernels import depthwise_kernels
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 

@@ -58,7 +58,7 @@ def test_every_kind_of_set_comes_back():
 
 
 def test_format_3_stays_readable():
-    golden = (Path(__file__).parent / "expected" / "codebooks.ilwp").read_bytes()
+    golden = (Path(__file__).parents[1] / "expected" / "codebooks.ilwp").read_bytes()
     assert golden == FILE
     assert_same(codebook_file.read(golden), SMALL)
 

@@ -19,8 +19,8 @@ from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import in_network_order, write_state_dict
 from ilwp.door import compress_additive, decoded, read_state_dict
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
 from ilwp.paper.kernels import depthwise_kernels, depthwise_names
+from ilwp.paper.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from ilwp.experiments.records import (
     write_kernels,
     write_record,
 )
-from ilwp.paper.codec import Rate
+from ilwp.paper.settings import Rate
 from ilwp.training.train import Epoch, TrainConfig
 
 RATE = Rate(texture=4000, index=80, raw=9 * 4 * 32, side=120, other=0)

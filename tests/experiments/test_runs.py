@@ -22,7 +22,7 @@ from ilwp.experiments.records import RunRecord, kernels_path, read_kernels, read
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets, train
 from ilwp.training.train import TrainConfig, evaluate
 

@@ -5,7 +5,7 @@ from ilwp.experiments import evidence
 from ilwp.experiments.records import read_kernels
 from ilwp.figures import alternatives
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
+from ilwp.paper.settings import Settings
 
 
 def test_alternatives_are_files_beside_the_default_file() -> None:

@@ -6,6 +6,7 @@ from ilwp.experiments import evidence
 from ilwp.experiments.records import read_kernels
 from ilwp.figures import distortion
 from ilwp.paper import bitstream, codec, hypothesis
+from ilwp.paper.settings import Settings
 
 
 def curve_points(curve: str, seed: int, points: list[tuple[int, float, float]]) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def test_points_are_those_of_files_that_were_written(loop: str):
     assert points["curve"].tolist() == ["baseline", "fss", "lss", "ill"]
     path, record = next(iter(evidence.select(runs, inter_layer=1).items()))
     kernels = read_kernels(path)
-    coded = codec.encode(kernels, codec.Settings("ill", 6, loop))
+    coded = codec.encode(kernels, Settings("ill", 6, loop))
     rate = bitstream.write(coded)[1]
     assert points.iloc[-1]["bits_a_weight"] == pytest.approx(rate.total / record.depthwise_weights)
     assert points.iloc[-1]["snr_db"] == pytest.approx(hypothesis.snr(kernels, codec.decode(coded)))

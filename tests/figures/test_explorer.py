@@ -10,8 +10,8 @@ from ilwp.experiments import evidence
 from ilwp.experiments.records import read_kernels
 from ilwp.figures import explorer
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
 from ilwp.paper.huffman import entropy
+from ilwp.paper.settings import Settings
 
 
 @given(arrays(np.int16, st.integers(1, 60), elements=st.integers(-127, 127)), st.integers(2, 8))

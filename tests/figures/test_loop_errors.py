@@ -3,7 +3,7 @@ import pytest
 
 from ilwp.figures.loop_errors import drift
 from ilwp.paper import codec
-from ilwp.paper.codec import Settings
+from ilwp.paper.settings import Settings
 
 
 @pytest.fixture

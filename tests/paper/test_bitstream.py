@@ -13,10 +13,9 @@ from samples import SMALL, VARIANTS, kernels
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
-from ilwp.paper.prediction import PAPER_METHODS, Method
+from ilwp.paper.settings import PAPER_METHODS, Method, Settings
 
-EXPECTED = Path(__file__).parent / "expected"
+EXPECTED = Path(__file__).parents[1] / "expected"
 
 
 def golden_kernels() -> dict[str, np.ndarray]:

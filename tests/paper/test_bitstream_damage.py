@@ -11,8 +11,7 @@ from samples import SMALL, VARIANTS
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
-from ilwp.paper.prediction import Method
+from ilwp.paper.settings import Method, Settings
 
 
 def small_file(chosen: Settings, other: bitstream.Tensors | None = None) -> bytes:

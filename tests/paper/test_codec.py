@@ -14,8 +14,7 @@ from samples import kernels, unusual_kernels
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
-from ilwp.paper.prediction import METHODS, PAPER_METHODS, Method
+from ilwp.paper.settings import METHODS, PAPER_METHODS, Method, Settings
 
 UNUSUAL = unusual_kernels()
 KINDS = list(UNUSUAL)

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilwp.paper.prediction import PAPER_METHODS, Method, candidates, nearest, predict, references
+from ilwp.paper.prediction import candidates, nearest, predict, references
+from ilwp.paper.settings import PAPER_METHODS, Method
 
 BEFORE = [np.array([[0.0], [10.0]]), np.array([[4.0]]), np.array([[5.0], [9.0], [4.0]])]
 
@@ -59,10 +60,17 @@ def test_local_search_may_refer_to_the_previous_layer_only():
     assert references("lss", np.array([[0.0], [10.0], [4.4], [7.0]]), BEFORE).tolist() == [2, 1, 2, 0]
 
 
-@pytest.mark.parametrize("method", ["ill", "baseline"])
 @pytest.mark.parametrize(("count", "wanted"), [(2, [0, 1]), (3, [0, 1, 2]), (8, [0, 1, 2, 0, 1, 2, 0, 1])])
-def test_collocated_references_go_around_the_previous_layer(method: Method, count: int, wanted: list[int]):
-    assert references(method, np.zeros((count, 1)), BEFORE).tolist() == wanted
+def test_collocated_references_go_around_the_previous_layer(count: int, wanted: list[int]):
+    assert references("ill", np.zeros((count, 1)), BEFORE).tolist() == wanted
+
+
+@pytest.mark.parametrize("before", [[], BEFORE])
+def test_the_baseline_predicts_zero_in_any_layer(before: list[np.ndarray]):
+    layer = np.ones((2, 9))
+    indices = references("baseline", layer, before)
+    assert indices.tolist() == [0, 0]
+    assert np.array_equal(layer - predict("baseline", indices, before), layer)
 
 
 @pytest.mark.parametrize(

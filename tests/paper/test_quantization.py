@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.quantization import BITS, dequantize, fit, quantize
+from ilwp.paper.quantization import dequantize, fit, quantize
+from ilwp.paper.settings import BITS
 
 MOST = float(np.finfo(np.float32).max) / 2
 DENORMAL = 1e-45

@@ -11,10 +11,8 @@ from ilwp.common.paths import RUNS
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.prediction import METHODS
-from ilwp.paper.quantization import BITS
+from ilwp.paper.settings import BITS, METHODS, Settings
 from ilwp.whole import container
 from ilwp.whole.coding import KernelLevels, Plan, decode, encode
 

@@ -31,9 +31,8 @@ from ilwp.experiments.profiles import parse_profile
 from ilwp.experiments.records import parse_record
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.paper.prediction import PAPER_METHODS
+from ilwp.paper.settings import PAPER_METHODS, Settings
 from ilwp.whole import coding, container
 from ilwp.whole.coding import Plan
 

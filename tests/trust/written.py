@@ -8,8 +8,7 @@ from samples import VARIANTS, state_dict, unusual_kernels
 
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Settings
-from ilwp.paper.prediction import METHODS
+from ilwp.paper.settings import METHODS, Settings
 from ilwp.whole import coding, container
 from ilwp.whole.coding import Plan
 

@@ -14,7 +14,7 @@ from ilwp.common.paths import RUNS
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper.huffman import entropy
-from ilwp.paper.prediction import Method
+from ilwp.paper.settings import Method
 from ilwp.whole import container
 from ilwp.whole.coding import WEIGHTS, Exact, KernelLevels, Levels, Piece, Plan, decode, encode
 
@@ -73,7 +73,7 @@ def test_channels_that_cannot_change_places_cost_nothing_to_tell():
 
 
 def test_format_2_stays_readable():
-    golden = (Path(__file__).parent / "expected" / "network.ilwp").read_bytes()
+    golden = (Path(__file__).parents[1] / "expected" / "network.ilwp").read_bytes()
     assert golden == FILE
     assert_same(container.read(golden), SMALL)
 
