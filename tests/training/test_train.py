@@ -15,7 +15,9 @@ from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, kernels_of
 from ilwp.paper.codec import residuals
 from ilwp.training import datasets
-from ilwp.training.train import Epoch, TrainConfig, device, evaluate, inter_layer_weight, train
+from ilwp.training.devices import device
+from ilwp.training.recipe import Epoch, TrainConfig, inter_layer_weight
+from ilwp.training.train import evaluate, train
 
 SMALL = TrainConfig("cifar10", "mobilenet", inter_layer=1, width=0.1, epochs=3, batch_size=32, learning_rate=0.05)
 LAMBDAS = [0.0, 1.0, math.inf]
@@ -218,10 +220,16 @@ def test_accuracy_is_the_share_of_right_answers_in_percent():
     assert evaluate(Brightness().train(), images) == 99
 
 
-def test_on_a_cpu_one_thread_does_the_work():
+def test_asking_for_a_device_leaves_the_number_of_threads_alone():
     torch.set_num_threads(2)
-    if device().type == "cpu":
-        assert torch.get_num_threads() == 1
+    device()
+    assert torch.get_num_threads() == 2
+
+
+def test_one_thread_does_the_work(images: datasets.Images, tmp_path: Path):
+    torch.set_num_threads(2)
+    train(replace(SMALL, epochs=1), images, tmp_path, progress=False)
+    assert torch.get_num_threads() == 1
 
 
 def test_training_shows_its_progress_only_when_asked(images: datasets.Images, tmp_path: Path, capsys):
