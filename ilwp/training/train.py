@@ -67,7 +67,7 @@ def _train(
         # its momenta only: settings of the optimizer are those of this device
         optimizer.load_state_dict(optimizer.state_dict() | {"state": state["optimizer"]["state"]})
         history = [Epoch(**epoch) for epoch in state["history"]]
-    sizes = [len(rows) for rows in torch.arange(len(images.train)).split(config.batch_size)]
+    sizes = [len(rows) for rows in torch.split(torch.arange(len(images.train)), config.batch_size)]
     steps, run = len(sizes), stepper(parts, set(sizes))
     with progress_bar("training", config.epochs * steps, "batches", len(history) * steps, progress) as bar:
         for epoch in range(len(history), config.epochs):

@@ -18,7 +18,7 @@ def packed(tiny_cifar: Path, tmp_path: Path) -> list[Path]:
 def test_parts_are_small_and_give_the_same_images(packed: list[Path], tiny_cifar: Path):
     assert len(packed) > 3
     assert max(path.stat().st_size for path in packed) <= 50_000
-    original = {name: a for name, a in np.load(tiny_cifar / "cifar10.npz").items()}
+    original = dict(np.load(tiny_cifar / "cifar10.npz").items())
     (tiny_cifar / "cifar10.npz").unlink()
     path = unpack(packed[-1])
     assert path == tiny_cifar / "cifar10.npz"
