@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
@@ -70,6 +70,16 @@ def assemble(config: TrainConfig, images: datasets.Images, layout: Layout) -> Pa
     )
     weight = 0.0 if tied else inter_layer_weight(config, len(images.train))
     return Parts(network, layers, optimizer, images, weight, layout, torch.zeros(2, dtype=torch.float64, device=where))
+
+
+def restore(parts: Parts, network: dict[str, torch.Tensor], optimizer: dict[str, Any]) -> None:
+    """Put back the state dicts of a network and its optimizer, from whatever device and layout they were saved."""
+    parts.network.load_state_dict(network)
+    # its momenta alone: the other settings are this device's
+    parts.optimizer.load_state_dict(parts.optimizer.state_dict() | {"state": optimizer["state"]})
+    for weight, state in parts.optimizer.state.items():
+        if (momentum := state.get("momentum_buffer")) is not None:
+            state["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
 
 
 def set_rate(optimizer: torch.optim.SGD, rate: float) -> None:

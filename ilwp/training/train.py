@@ -24,7 +24,7 @@ from ilwp.common.progress import progress_bar
 from ilwp.training import checkpoints, datasets
 from ilwp.training.devices import device, single_threaded
 from ilwp.training.recipe import Epoch, TrainConfig
-from ilwp.training.step import Call, Layout, Parts, assemble, set_rate, stepper
+from ilwp.training.step import Call, Layout, Parts, assemble, restore, set_rate, stepper
 
 SAVED_EVERY = {"cpu": 1, "cuda": 5}  # epochs: on a GPU they take seconds
 
@@ -60,12 +60,10 @@ def _train(
     where = device()
     single_threaded()
     parts = assemble(config, images.to(where), layout)
-    network, optimizer = parts.network, parts.optimizer
+    network = parts.network
     history: list[Epoch] = []
     if state := checkpoints.newest(folder, asdict(config), where):
-        network.load_state_dict(state["network"])
-        # its momenta only: settings of the optimizer are those of this device
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": state["optimizer"]["state"]})
+        restore(parts, state["network"], state["optimizer"])
         history = [Epoch(**epoch) for epoch in state["history"]]
     sizes = [len(rows) for rows in torch.split(torch.arange(len(images.train)), config.batch_size)]
     steps, run = len(sizes), stepper(parts, set(sizes))
@@ -81,7 +79,7 @@ def _train(
             if len(history) % SAVED_EVERY[where.type] == 0 or len(history) == config.epochs:
                 checkpoints.save(folder, len(history), {
                     "config": asdict(config), "history": [asdict(e) for e in history],
-                    "network": network.state_dict(), "optimizer": optimizer.state_dict(),
+                    "network": network.state_dict(), "optimizer": parts.optimizer.state_dict(),
                 })  # fmt: skip
     if math.isinf(config.inter_layer):
         for layer in parts.layers[1:]:

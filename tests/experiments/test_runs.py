@@ -30,7 +30,6 @@ from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
 from ilwp.paper.codec import Settings
 from ilwp.training import datasets, train
-from ilwp.training.devices import device
 from ilwp.training.recipe import Epoch, TrainConfig, inter_layer_weight
 from ilwp.training.train import evaluate
 
@@ -50,6 +49,7 @@ profiles.CONFIG = runs.CHECKPOINTS = Path(sys.argv.pop(1))
 main.main()
 """
 Ilwp = Callable[..., object]
+pytestmark = pytest.mark.usefixtures("on_a_cpu")
 
 
 @pytest.fixture
@@ -288,7 +288,7 @@ def test_layouts_are_probed_once_a_run(folder: Path, monkeypatch: pytest.MonkeyP
     probe = Mock(return_value={"channels last": 1.0, "contiguous": 2.0})
     monkeypatch.setattr(runs, "layout_speeds", probe)
     images, config = Mock(), config_of("short")
-    assert runs._layouts(config, images, folder) == ({} if device().type == "cpu" else probe.return_value)
+    assert runs._layouts(config, images, folder) == {}
     monkeypatch.setattr(runs, "device", lambda: torch.device("cuda"))
     for _ in range(2):
         assert runs._layouts(config, images, folder) == probe.return_value

@@ -15,13 +15,12 @@ from ilwp.paper.losses import inter_layer_loss, tie, total_loss
 from ilwp.training import datasets, step
 from ilwp.training.devices import device
 from ilwp.training.recipe import TrainConfig, inter_layer_weight
-from ilwp.training.step import Layout, assemble, captured, layout_speeds, set_rate, stepper
+from ilwp.training.step import Layout, assemble, captured, layout_speeds, restore, set_rate, stepper
 from ilwp.training.train import train
 
 # 80 images: two batches of 32 and one of 16
 SMALL = TrainConfig("cifar10", "mobilenet", inter_layer=1, width=0.1, epochs=2, batch_size=32, learning_rate=0.05)
 LAMBDAS = [0.0, 1.0, math.inf]
-on_a_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU adds up in no fixed order")
 
 
 @pytest.fixture
@@ -72,10 +71,11 @@ def by_the_book(config: TrainConfig, images: datasets.Images) -> tuple[nn.Module
     return network, history
 
 
-@on_a_cpu
+@pytest.mark.usefixtures("on_a_cpu")
 @pytest.mark.parametrize("inter_layer", LAMBDAS)
 @pytest.mark.parametrize("change", [{}, {"schedule": "one-cycle", "seed": 3}, {"network": "shufflenetv2"}], ids=str)
-def test_a_cpu_ends_in_the_bits_of_the_recipe_written_out(change, inter_layer, images: datasets.Images, tmp_path: Path):
+def test_a_cpu_ends_in_the_bits_of_the_recipe_written_out(change, inter_layer, tiny_cifar: Path, tmp_path: Path):
+    images = datasets.load("cifar10")
     config = replace(SMALL, inter_layer=inter_layer, **change)
     network, history = train(config, images, tmp_path, progress=False)
     expected, losses = by_the_book(config, images)
@@ -133,6 +133,19 @@ def test_capturing_changes_nothing_in_the_middle_of_a_run_either(images: dataset
     graphs = {size: captured(parts, size) for size in (32, 16)}
     same({**arrays(parts.network), "sums": parts.sums.cpu().numpy()}, before)
     same(outcome(lambda rows: graphs[len(rows)](rows), parts, SMALL), outcome(stepper(other, {32, 16}), other, SMALL))
+
+
+@pytest.mark.usefixtures("graphs")
+def test_what_was_saved_in_one_layout_goes_on_in_the_other(images: datasets.Images):
+    first, second = (assemble(SMALL, images, layout) for layout in ("channels last", "contiguous"))
+    outcome(stepper(first, {32, 16}), first, SMALL)
+    restore(second, first.network.state_dict(), first.optimizer.state_dict())
+    for weight, state in second.optimizer.state.items():
+        assert state["momentum_buffer"].stride() == weight.stride()
+    second.sums.copy_(first.sums)
+    found, wanted = (outcome(stepper(each, {32, 16}), each, SMALL) for each in (second, first))
+    for name, array in wanted.items():
+        np.testing.assert_allclose(found[name], array, rtol=0.1, atol=0.02, err_msg=name)
 
 
 def test_a_rate_in_a_tensor_is_obeyed_by_the_optimizer_of_a_graph(images: datasets.Images):
