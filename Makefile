@@ -3,7 +3,7 @@ BIN := .venv/bin
 PROFILE ?= cpu
 ENGINE ?= local
 
-.PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours clean
+.PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours bench-training clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -12,11 +12,12 @@ help:
 	@echo "make test    check style and types, and run the tests"
 	@echo "make test-site   look at every page of the built book in Chromium"
 	@echo "make test-trust   check what the book promises, in minutes; LONG=1 for all of it, in hours"
-	@echo "make grid    train what PROFILE (cpu) still lacks; ENGINE=slurm on a cluster"
+	@echo "make grid    train what PROFILE (cpu) still lacks; ENGINE=slurm on a cluster, GPU_RUNS=N at once on a GPU"
 	@echo "make status  say what of PROFILE is done, running, failed or missing"
 	@echo "make test-slurm   run the smoke grid through a SLURM started for it"
 	@echo "make bench-peers  measure the codec beside its peers, in an environment of its own; needs ILWP_DATA"
 	@echo "make bench-neighbours  measure weight fixing and additive quantization beside it; needs ILWP_DATA"
+	@echo "make bench-training  measure images a second in training beside a plain loop; needs ILWP_DATA"
 	@echo "make clean   remove what the book's build has made"
 
 setup: .venv/.done
@@ -64,7 +65,8 @@ lock: .venv/.done
 	$(BIN)/python tests/trust/lock.py .venv/report.json
 
 grid: .venv/.done
-	$(BIN)/snakemake train --profile workflow/profiles/$(ENGINE) --config profile=$(PROFILE); \
+	$(BIN)/snakemake train --profile workflow/profiles/$(ENGINE) --config profile=$(PROFILE) \
+		$(if $(GPU_RUNS),--resources gpu_runs=$(GPU_RUNS)); \
 	code=$$?; $(BIN)/ilwp status --profile $(PROFILE); exit $$code
 
 status: .venv/.done
@@ -86,6 +88,9 @@ bench-peers: .venv-peers/.done
 
 bench-neighbours: .venv/.done
 	for name in neighbours neighbours_tuned; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+bench-training: .venv/.done
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/training.py --width 0.5 1
 
 clean:
 	rm -rf _build book/notebooks

@@ -22,6 +22,13 @@ def _denormals_are_numbers():
     torch.set_flush_denormal(False)
 
 
+@pytest.fixture
+def on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only a CPU does what the test asks for, which is to end in the same bits."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # for processes that the test starts
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 @dataclass(frozen=True)
 class Outcome:
     code: int

@@ -13,12 +13,12 @@ import pytest
 
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError
-from ilwp.experiments import runs
+from ilwp.experiments import measuring, runs
 from ilwp.experiments.profiles import Block, Profile
 from ilwp.experiments.records import kernels_path, read_record
 from ilwp.experiments.status import CellStatus, as_table
 from ilwp.paper.settings import Settings
-from ilwp.training.train import TrainConfig
+from ilwp.training.recipe import TrainConfig
 
 # the last lambda makes an infinite loss
 TRIAL = """\
@@ -134,7 +134,7 @@ def test_a_raised_recipe_asks_for_every_run_and_leaves_the_records_till_then(sto
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(runs, "CHECKPOINTS", tmp_path / "checkpoints")
-    monkeypatch.setattr(runs, "SWEEP", [Settings("baseline", 8)])
+    monkeypatch.setattr(measuring, "SWEEP", [Settings("baseline", 8)])
     return tmp_path
 
 

@@ -107,7 +107,7 @@ def finetune(
     from ilwp.codebooks.methods import AdditiveQuantization, WeightFixing
     from ilwp.networks.graphs import classes_of
     from ilwp.networks.tensors import arrays, load_tensors
-    from ilwp.training import datasets, train
+    from ilwp.training import datasets, devices, train
 
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"with --method {method}")
     refuse_width(context, graph)
@@ -115,7 +115,8 @@ def finetune(
     tensors = read_state_dict(network)
     with about(network):
         structure = structure_of(graph, width, tensors)
-    where = train.device()
+    devices.single_threaded()
+    where = devices.device()
     module = structure.network.to(where).to(memory_format=torch.channels_last)
     images = datasets.load(dataset)
     with about(network):

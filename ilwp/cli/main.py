@@ -1,4 +1,4 @@
-"""The command line: ilwp train | status | compress | finetune | decompress | inspect | evaluate | svwh."""
+"""The command line: what makes and reads files stands here, the rest in the modules beside it."""
 
 import io
 import json
@@ -8,17 +8,14 @@ from pathlib import Path
 
 import click
 
-from ilwp.cli import reports
+from ilwp.cli import reports, training
 from ilwp.cli.codebooks import finetune
-from ilwp.cli.common import DATASETS, FilePath, kernels_in, other_than, show
+from ilwp.cli.common import FilePath, kernels_in, other_than, show
 from ilwp.cli.compress import compress
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.files import read_bytes
 from ilwp.common.tensor_files import write_state_dict
 from ilwp.door import decoded, read_state_dict
-from ilwp.paper.kernels import finite
-
-NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
 
 
 def main() -> None:
@@ -53,59 +50,8 @@ def cli() -> None:
     """Inter-layer weight prediction: compress the depthwise kernels of a network from layer to layer."""
 
 
-@cli.command()
-@click.option("--profile", default="cpu", show_default=True, help="Experiment profile: a file's stem in config/.")
-@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
-@click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
-@click.option(
-    "--lambda", "inter_layer", type=float, default=1.0, show_default=True,
-    help="Weight of the inter-layer loss in the paper's schedule (Eq. 3); 0 trains the baseline, inf ties all layers.",
-)  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("-o", "--output", type=FilePath, help="The record to write.  [default: data/runs/PROFILE/CELL.json]")
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
-def train(
-    profile: str, dataset: str, network: str, inter_layer: float, seed: int, output: Path | None, quiet: bool
-) -> None:
-    """Train a network, compress it every way, and record the result.
-
-    Interrupted, the same command goes on from the last epoch; finished, it does nothing. CIFAR is read from the
-    folder that ILWP_DATA names, and downloaded there if it is missing; the digits come with scikit-learn.
-    """
-    from ilwp.experiments import runs
-    from ilwp.experiments.profiles import load_profile
-    from ilwp.experiments.records import check_replaceable
-
-    chosen = load_profile(profile)
-    config = chosen.config(dataset, network, inter_layer, seed)
-    path = output or runs.record_path(profile, config)
-    if path.suffix != ".json" or path.is_dir():
-        raise IlwpError(f"{path} is no name for a record: it must end in .json")
-    if runs.finished(path, chosen, config):
-        show(f"{path} is finished already")
-        return
-    if output:
-        check_replaceable(path)
-    record = runs.run(profile, chosen, config, path, progress=not quiet)
-    show(f"{path}: {record.accuracy:.2f} % on the test set after {config.epochs} epochs")
-    show(f"the whole network: {runs.network_path(profile, config)}")
-
-
-@cli.command()
-@click.option("--profile", default="cpu", show_default=True, help="Experiment profile: a file's stem in config/.")
-def status(profile: str) -> None:
-    """Say how far a profile's grid is.
-
-    Each run is done, running, stopped, failed or missing; below them stand the hours left.
-    """
-    from ilwp.experiments.profiles import load_profile
-    from ilwp.experiments.status import as_table, grid_status
-
-    show(as_table(grid_status(profile, load_profile(profile))))
-
-
-cli.add_command(compress)
-cli.add_command(finetune)
+for command in (*training.COMMANDS, compress, finetune):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -142,27 +88,6 @@ def inspect(file: Path, as_json: bool) -> None:
     with about(file):
         summary, text = reports.inspected(content) if isinstance(content, bytes) else reports.listed(content)
     show(json.dumps({"file": str(file), **summary}) if as_json else text)
-
-
-@cli.command()
-@click.argument("file", type=FilePath)
-@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
-@click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
-@click.option("--width", type=float, default=1.0, show_default=True, help="The network's width multiplier.")
-def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
-    """Print a network's top-1 accuracy in percent.
-
-    FILE is a state dict of one of the four networks, or an .ilwp file of one.
-    """
-    from ilwp.networks.build import build
-    from ilwp.networks.tensors import load_tensors
-    from ilwp.training import datasets, train
-
-    tensors = read_state_dict(file)
-    module = build(network, datasets.CLASSES[dataset], width).to(train.device())
-    with about(file):
-        load_tensors(module, finite(tensors))
-    show(f"{train.evaluate(module, datasets.load(dataset)):.2f}")
 
 
 @cli.command()

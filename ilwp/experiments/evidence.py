@@ -11,12 +11,13 @@ import pandas as pd
 from ilwp import networks
 from ilwp.common.paths import EVIDENCE, RUNS
 from ilwp.experiments.profiles import Profile, load_profile
-from ilwp.experiments.records import RunRecord, records_in, results_table
+from ilwp.experiments.records import RunRecord, records_in
+from ilwp.experiments.results import results_table
 from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
 from ilwp.paper.kernels import Kernels
 from ilwp.training import datasets
-from ilwp.training.train import TrainConfig
+from ilwp.training.recipe import TrainConfig
 
 Runs = Mapping[Path, RunRecord]
 

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import read_bytes
 from ilwp.common.paths import CONFIG
-from ilwp.training.train import NetworkName, TrainConfig
+from ilwp.training.recipe import NetworkName, TrainConfig
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})

@@ -1,21 +1,19 @@
 """One training run's evidence: a JSON record and, beside it, the trained depthwise kernels as safetensors."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pandas as pd
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import atomic_write, read_bytes
-from ilwp.common.tensor_files import read_tensors, write_state_dict
+from ilwp.common.tensor_files import read_tensors, to_safetensors, write_state_dict
 from ilwp.paper.kernels import Kernels, depthwise_kernels, with_kernels
 from ilwp.paper.settings import Loop, Method, Rate
-from ilwp.training.train import Epoch, TrainConfig
+from ilwp.training.recipe import Epoch, TrainConfig
+from ilwp.training.step import Layout
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -31,12 +29,31 @@ class Measurement:
     accuracy: Percent
 
 
+@dataclass(frozen=True, config={"extra": "forbid"})
+class Execution:
+    """How a GPU took the steps of a run. `images_per_second` counts whole epochs, with their evaluation.
+
+    `layouts` says what a probe before the first step measured, images a second in each layout; the faster was taken.
+    Two such runs of one configuration end in different bits, since a GPU adds up in no fixed order.
+    """
+
+    step: Literal["captured graph"]
+    layout: Layout
+    layouts: dict[Layout, float]
+    images_per_second: float
+    reproducible: Literal[False] = False
+
+
 @dataclass(frozen=True, config={"extra": "forbid", "ser_json_inf_nan": "strings"})
 class RunRecord:
     """What was trained, on what, how it went and what compression makes of it.
 
     `inter_layer_weight` is the factor of Eq. 2 in this schedule that stands for the paper's lambda in
     `config.inter_layer`. `accuracy` is the last epoch's in percent, `seconds` the wall time of all epochs.
+
+    The last three fields are not written where they are None. Without `execution` a run took its steps on a CPU, in
+    float32, eagerly and channels last, and ends in the same bits again. Without `measured_on` it was compressed where
+    it was trained. `network_sha256` is that of the whole network's file while there are no measurements yet.
     """
 
     profile: str
@@ -53,6 +70,9 @@ class RunRecord:
     kernels_sha256: str
     measurements: list[Measurement]
     format: Literal[1] = 1
+    execution: Execution | None = None
+    measured_on: dict[str, str] | None = None
+    network_sha256: str | None = None
 
     def is_of(self, recipe: int, config: TrainConfig) -> bool:
         """Whether this recipe and configuration made it."""
@@ -66,13 +86,17 @@ def kernels_path(record: Path) -> Path:
 
 def write_record(path: Path, record: RunRecord) -> None:
     """Write the record, whole or not at all."""
-    atomic_write(path, TypeAdapter(RunRecord).dump_json(record, indent=1) + b"\n")
+    atomic_write(path, TypeAdapter(RunRecord).dump_json(record, indent=1, exclude_none=True) + b"\n")
 
 
-def write_kernels(path: Path, kernels: Kernels) -> str:
-    """Write the kernels that belong to the record at `path`; their SHA-256, which the record holds."""
+def kernels_digest(kernels: Kernels) -> str:
+    """The SHA-256 of the file that `write_kernels` would write."""
+    return hashlib.sha256(to_safetensors(with_kernels(kernels, kernels))).hexdigest()
+
+
+def write_kernels(path: Path, kernels: Kernels) -> None:
+    """Write the kernels that belong to the record at `path`, which holds their digest."""
     write_state_dict(kernels_path(path), with_kernels(kernels, kernels))
-    return hashlib.sha256(kernels_path(path).read_bytes()).hexdigest()
 
 
 def check_replaceable(path: Path) -> None:
@@ -115,19 +139,3 @@ def read_kernels(path: Path) -> Kernels:
 def records_in(folder: Path) -> dict[Path, RunRecord]:
     """All records below a folder, in the order of their names."""
     return {path: read_record(path) for path in sorted(folder.rglob("*.json"))}
-
-
-def results_table(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """One row a measurement: the run's settings, sizes in bytes and in bits a depthwise weight, accuracy in percent."""
-    rows = [
-        {
-            "profile": r.profile, **asdict(r.config), "float_accuracy": r.accuracy,
-            "method": m.method, "bits": m.bits, "loop": m.loop,
-            **{f"{part}_bytes": value / 8 for part, value in asdict(m.rate).items()},
-            "total_bytes": m.rate.total / 8, "bits_a_weight": m.rate.total / r.depthwise_weights,
-            "texture_bits_a_weight": m.rate.texture / (r.depthwise_weights - m.rate.raw // 32),
-            "accuracy": m.accuracy,
-        }
-        for r, m in ((r, m) for r in records for m in r.measurements)
-    ]  # fmt: skip
-    return pd.DataFrame(rows)

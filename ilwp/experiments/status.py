@@ -15,7 +15,7 @@ from ilwp.common.paths import LOGS
 from ilwp.experiments import runs
 from ilwp.experiments.profiles import Profile, cell_name
 from ilwp.experiments.records import RunRecord, read_record
-from ilwp.training.train import TrainConfig
+from ilwp.training.recipe import TrainConfig
 
 State = Literal["done", "running", "stopped", "failed", "missing"]
 
@@ -68,8 +68,10 @@ def _cell_status(name: str, profile: Profile, config: TrainConfig, done: dict[st
     cell = cell_name(config)
     if cell in done:
         return CellStatus(cell, "done", config.epochs, config.epochs, 0.0, f"{done[cell].accuracy:.2f} %")
-    epoch = runs.epoch_reached(name, profile, config)
-    running = locks.is_held(runs.network_path(name, config).parent)
+    epoch, folder = runs.epoch_reached(name, profile, config), runs.network_path(name, config).parent
+    running = locks.is_held(folder)
+    if not running and runs.trained(folder, profile, config):
+        return CellStatus(cell, "stopped", config.epochs, config.epochs, 0.0, f"trained; next: ilwp measure {folder}")
     error = "" if running else _error(log_path(name, config))
     state: State = "running" if running else "failed" if error else "stopped" if epoch else "missing"
     alike = [r.seconds / r.config.epochs for r in done.values() if r.config.network == config.network]

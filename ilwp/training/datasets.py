@@ -1,6 +1,6 @@
 """CIFAR-10, CIFAR-100 and scikit-learn's bundled digits as uint8 tensors, and augmented batches of them.
 
-    load(name) -> Images -> batches(...) -> (uint8 images, int64 labels)
+    load(name) -> Images -> draws(...) -> batch(...) -> (uint8 images, int64 labels)
 
 CIFAR is read from `<folder>/<name>.npz` (`paths.images_folder`), which is written once from
 torchvision's download where it is missing. The NPZ holds x_train, x_test (n, 32, 32, 3) uint8 and
@@ -9,8 +9,7 @@ y_train, y_test (n,) uint8.
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,30 +28,41 @@ DIGITS_TRAIN = 1437  # of 1,797: the first four fifths, as in scikit-learn's own
 
 @dataclass(frozen=True)
 class Images:
-    """One data set: images (n, 3, 32, 32) uint8, labels (n,) int64, and whether a mirror image keeps its class."""
+    """One data set: images (n, 3, 32, 32) uint8, labels (n,) int64, and whether a mirror image keeps its class.
+
+    All lie on one device, also `mean` and `deviation` (1, 3, 1, 1), which are those of the training set's channels.
+    """
 
     train: torch.Tensor
     train_labels: torch.Tensor
     test: torch.Tensor
     test_labels: torch.Tensor
     mirrored: bool
+    mean: torch.Tensor = field(init=False)
+    deviation: torch.Tensor = field(init=False)
 
-    def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Float32 with zero mean and unit deviation a channel over the training set, stored channels last."""
-        mean, deviation = self._statistics
-        scaled = (images.float() - mean) / deviation
-        return scaled.contiguous(memory_format=torch.channels_last)
-
-    @cached_property
-    def _statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def __post_init__(self) -> None:
         # integer sums are exact, so the result depends on neither the order nor the number of threads
         counts = [torch.bincount(self.train[:, c].flatten(), minlength=256) for c in range(3)]
-        values = torch.arange(256)
+        values = torch.arange(256, device=self.train.device)
         total = self.train[:, 0].numel()
         mean = torch.stack([(n * values).sum() for n in counts]) / total
         square = torch.stack([(n * values**2).sum() for n in counts]) / total
         deviation = (square - mean**2).sqrt()
-        return mean.view(1, 3, 1, 1), deviation.view(1, 3, 1, 1)
+        object.__setattr__(self, "mean", mean.view(1, 3, 1, 1))
+        object.__setattr__(self, "deviation", deviation.view(1, 3, 1, 1))
+
+    def to(self, device: torch.device) -> "Images":
+        """The same data set on a device, this one where it lies there already."""
+        if self.train.device.type == device.type:
+            return self
+        train, test = self.train.to(device), self.test.to(device)
+        return Images(train, self.train_labels.to(device), test, self.test_labels.to(device), self.mirrored)
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Float32 with zero mean and unit deviation a channel over the training set, stored channels last."""
+        scaled = (images.float() - self.mean) / self.deviation
+        return scaled.contiguous(memory_format=torch.channels_last)
 
 
 def load(name: str) -> Images:
@@ -70,26 +80,66 @@ def load(name: str) -> Images:
     )
 
 
-def augment(images: torch.Tensor, mirrored: bool, generator: torch.Generator) -> torch.Tensor:
-    """Each image (n, 3, 32, 32) shifted by up to 4 pixels into a black border and, if `mirrored`, flipped or not."""
-    n = len(images)
+def read_cifar(name: str, path: Path) -> tuple[np.ndarray, ...]:
+    """x_train, y_train, x_test, y_test of the NPZ at `path`; raises IlwpError where it is no whole data set `name`."""
+    if name not in TITLES or name == "digits":
+        raise IlwpError(f"{path} is named after no CIFAR: name it cifar10.npz or cifar100.npz")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            x_train, y_train, x_test, y_test = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+    except Exception as error:  # a damaged archive makes its readers stumble in any way
+        reason = printable(" ".join(str(error).split()))
+        raise IlwpError(f"{path} is not a whole {TITLES[name]} file ({reason}): delete it and run again") from error
+    for x, y in ((x_train, y_train), (x_test, y_test)):
+        if x.dtype != np.uint8 or x.shape[1:] != (SIDE, SIDE, 3) or y.shape != (len(x),) or not len(x):
+            raise IlwpError(f"{path} holds no labelled 32x32 colour images in uint8: delete it and run again")
+        if y.dtype.kind not in "ui" or not 0 <= int(y.min()) <= int(y.max()) < CLASSES[name]:
+            raise IlwpError(f"{path} has labels outside 0 to {CLASSES[name] - 1}: delete it and run again")
+    return x_train, y_train, x_test, y_test
+
+
+def augment(images: torch.Tensor, top: torch.Tensor, left: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
+    """A 32x32 window of each image (n, 3, 32, 32) in a black border of 4 pixels, mirrored where `flipped`.
+
+    `top` and `left` (n,) int64 from 0 to 8 say where in the bordered image the window begins; `flipped` (n,) is bool.
+    """
+    n, where = len(images), images.device
     padded = torch.nn.functional.pad(images, (PADDING,) * 4)
-    top, left = torch.randint(0, 2 * PADDING + 1, (2, n), generator=generator)
-    rows = top[:, None] + torch.arange(SIDE)  # (n, 32)
-    columns = left[:, None] + torch.arange(SIDE)  # (n, 32)
-    if mirrored:
-        flip = torch.rand(n, generator=generator) < 0.5
-        columns = torch.where(flip[:, None], columns.flip(1), columns)
+    rows = top[:, None] + torch.arange(SIDE, device=where)  # (n, 32)
+    columns = left[:, None] + torch.arange(SIDE, device=where)  # (n, 32)
+    columns = torch.where(flipped[:, None], columns.flip(1), columns)
     # the advanced indices surround a slice, so they come first: (n, 32, 32, 3)
-    cropped = padded[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    cropped = padded[torch.arange(n, device=where)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return cropped.permute(0, 3, 1, 2)
+
+
+def draws(images: Images, batch_size: int, seed: int) -> torch.Tensor:
+    """The order and augmentation of one epoch, fixed by `seed`: a row an image, split into batches in this order.
+
+    (n, 4) int64 on the CPU: which image, `top` and `left` of `augment`, and 1 where it is flipped. The numbers are
+    drawn on the CPU whatever device trains, so that one seed shows the same images everywhere.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    drawn = []
+    for chosen in torch.split(torch.randperm(len(images.train), generator=generator), batch_size):
+        top, left = torch.randint(0, 2 * PADDING + 1, (2, len(chosen)), generator=generator)
+        flipped = torch.zeros(len(chosen), dtype=torch.bool)
+        if images.mirrored:
+            flipped = torch.rand(len(chosen), generator=generator) < 0.5
+        drawn.append(torch.stack([chosen, top, left, flipped.long()], dim=1))
+    return torch.cat(drawn)
+
+
+def batch(images: Images, drawn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The augmented images (b, 3, 32, 32) uint8 and labels (b,) of rows of `draws`, which lie beside `images`."""
+    chosen, top, left, flipped = drawn.unbind(1)
+    return augment(images.train[chosen], top, left, flipped > 0), images.train_labels[chosen]
 
 
 def batches(images: Images, batch_size: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """One epoch in an order and with an augmentation fixed by `seed`: images, as in `Images`, and labels."""
-    generator = torch.Generator().manual_seed(seed)
-    for chosen in torch.split(torch.randperm(len(images.train), generator=generator), batch_size):
-        yield augment(images.train[chosen], images.mirrored, generator), images.train_labels[chosen]
+    for drawn in torch.split(draws(images, batch_size, seed), batch_size):
+        yield batch(images, drawn)
 
 
 def _digits() -> tuple[np.ndarray, ...]:
@@ -106,18 +156,7 @@ def _cifar(name: str) -> tuple[np.ndarray, ...]:
     path = images_folder() / f"{name}.npz"
     if not path.exists():
         _download(name, path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            x_train, y_train, x_test, y_test = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
-    except Exception as error:  # a damaged archive makes its readers stumble in any way
-        reason = printable(" ".join(str(error).split()))
-        raise IlwpError(f"{path} is not a whole {TITLES[name]} file ({reason}): delete it and run again") from error
-    for x, y in ((x_train, y_train), (x_test, y_test)):
-        if x.dtype != np.uint8 or x.shape[1:] != (SIDE, SIDE, 3) or y.shape != (len(x),) or not len(x):
-            raise IlwpError(f"{path} holds no labelled 32x32 colour images in uint8: delete it and run again")
-        if y.dtype.kind not in "ui" or not 0 <= int(y.min()) <= int(y.max()) < CLASSES[name]:
-            raise IlwpError(f"{path} has labels outside 0 to {CLASSES[name] - 1}: delete it and run again")
-    return x_train, y_train, x_test, y_test
+    return read_cifar(name, path)
 
 
 def _download(name: str, path: Path) -> None:

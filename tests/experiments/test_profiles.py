@@ -9,7 +9,7 @@ from ilwp.common.errors import IlwpError
 from ilwp.common.paths import CONFIG, ROOT
 from ilwp.experiments import profiles
 from ilwp.experiments.profiles import cell_name, load_profile
-from ilwp.training.train import TrainConfig
+from ilwp.training.recipe import TrainConfig
 
 PROFILES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
 PLAIN = """

@@ -11,20 +11,23 @@ import safetensors.numpy
 from samples import kernels
 
 from ilwp.common.errors import IlwpError
+from ilwp.common.paths import RUNS
 from ilwp.experiments.records import (
+    Execution,
     Measurement,
     RunRecord,
     check_replaceable,
+    kernels_digest,
     kernels_path,
     read_kernels,
     read_record,
     records_in,
-    results_table,
     write_kernels,
     write_record,
 )
+from ilwp.experiments.results import results_table
 from ilwp.paper.settings import Rate
-from ilwp.training.train import Epoch, TrainConfig
+from ilwp.training.recipe import Epoch, TrainConfig
 
 RATE = Rate(texture=4000, index=80, raw=9 * 4 * 32, side=120, other=0)
 
@@ -57,6 +60,35 @@ def record(**changes: Any) -> RunRecord:
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path, changes: dict[str, Any]):
     write_record(tmp_path / "run.json", record(**changes))
     assert read_record(tmp_path / "run.json") == record(**changes)
+
+
+EXECUTION = Execution("captured graph", "contiguous", {"channels last": 20_000.5, "contiguous": 31_000.0}, 30_500.0)
+
+
+def test_a_gpus_record_says_how_its_steps_were_taken_and_comes_back(tmp_path: Path):
+    gpu = record(execution=EXECUTION, measured_on={"device": "CPU"}, network_sha256="1" * 64)
+    write_record(tmp_path / "run.json", gpu)
+    stored = json.loads((tmp_path / "run.json").read_text())
+    assert stored["execution"] == {
+        "step": "captured graph", "layout": "contiguous",
+        "layouts": {"channels last": 20_000.5, "contiguous": 31_000.0},
+        "images_per_second": 30_500.0, "reproducible": False,
+    }  # fmt: skip
+    assert read_record(tmp_path / "run.json") == gpu
+
+
+def test_a_cpus_record_has_the_fields_that_it_always_had(tmp_path: Path):
+    write_record(tmp_path / "run.json", record())
+    assert list(json.loads((tmp_path / "run.json").read_text())) == [
+        "profile", "recipe", "config", "inter_layer_weight", "software", "hardware", "history", "accuracy", "seconds",
+        "parameters", "depthwise_weights", "kernels_sha256", "measurements", "format",
+    ]  # fmt: skip
+
+
+def test_records_made_before_are_written_again_byte_for_byte(tmp_path: Path):
+    for path in sorted(RUNS.glob("*/*.json")):
+        write_record(tmp_path / "run.json", read_record(path))
+        assert (tmp_path / "run.json").read_bytes() == path.read_bytes(), path
 
 
 def test_a_tied_runs_record_is_strict_json_and_comes_back(tmp_path: Path):
@@ -124,7 +156,8 @@ def test_what_is_no_record_at_all_is_refused(tmp_path: Path, content: bytes | No
 def test_kernels_come_back_in_network_order(tmp_path: Path):
     layers = kernels(tuple(range(2, 14)))  # features.10 comes after features.2
     path = tmp_path / "run.json"
-    digest = write_kernels(path, layers)
+    digest = kernels_digest(layers)
+    write_kernels(path, layers)
     write_record(path, record(kernels_sha256=digest))
     assert digest == hashlib.sha256(kernels_path(path).read_bytes()).hexdigest()
     found = read_kernels(path)
@@ -136,9 +169,9 @@ def test_kernels_come_back_in_network_order(tmp_path: Path):
 def test_a_record_may_replace_what_a_run_left_and_nothing_else(tmp_path: Path):
     path = tmp_path / "run.json"
     check_replaceable(path)
-    digest = write_kernels(path, kernels((2, 3)))
+    write_kernels(path, kernels((2, 3)))
     check_replaceable(path)  # killed before it wrote the record
-    write_record(path, record(kernels_sha256=digest))
+    write_record(path, record(kernels_sha256=kernels_digest(kernels((2, 3)))))
     check_replaceable(path)
     for content in (b"damaged", safetensors.numpy.save({"dense": np.ones((3, 3), np.float32)})):
         kernels_path(path).write_bytes(content)
@@ -148,7 +181,7 @@ def test_a_record_may_replace_what_a_run_left_and_nothing_else(tmp_path: Path):
 
 def test_kernels_of_another_run_are_refused(tmp_path: Path):
     path = tmp_path / "run.json"
-    write_record(path, record(kernels_sha256=write_kernels(path, kernels((2, 3), seed=1))))
+    write_record(path, record(kernels_sha256=kernels_digest(kernels((2, 3), seed=1))))
     write_kernels(path, kernels((2, 3), seed=2))
     with pytest.raises(IlwpError, match=r"run.safetensors does not belong to .*run.json"):
         read_kernels(path)

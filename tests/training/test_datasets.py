@@ -8,7 +8,7 @@ import torch
 import torchvision.datasets
 
 from ilwp.common.errors import IlwpError
-from ilwp.training.datasets import CLASSES, TITLES, Images, augment, batches, load
+from ilwp.training.datasets import CLASSES, TITLES, Images, batch, batches, draws, load
 
 
 def numbered(count: int, mirrored: bool = True) -> Images:
@@ -57,11 +57,12 @@ def shift_and_flip(image: torch.Tensor, result: torch.Tensor) -> tuple[int, int,
 
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_augmentation_shifts_by_up_to_four_pixels_and_flips_where_a_mirror_image_keeps_its_class(mirrored: bool):
-    images = numbered(100).train
-    results = augment(images, mirrored, torch.Generator().manual_seed(1))
-    assert results.shape == images.shape
-    found = [shift_and_flip(image, result) for image, result in zip(images, results, strict=True)]
-    assert None not in found
+    images = numbered(100, mirrored)
+    drawn = draws(images, 100, seed=1)
+    results, labels = batch(images, drawn)
+    assert results.shape == images.train.shape
+    found = [shift_and_flip(images.train[label], result) for label, result in zip(labels, results, strict=True)]
+    assert found == [(top, left, bool(flipped)) for top, left, flipped in drawn[:, 1:].tolist()]
     tops, lefts, flips = (list(part) for part in zip(*found, strict=True))
     assert set(tops) == set(lefts) == set(range(9))
     assert (25 < sum(flips) < 75) if mirrored else not any(flips)
@@ -79,6 +80,22 @@ def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
         assert not torch.equal(x, other)
     for result, number in zip(*(torch.cat(part) for part in zip(*epochs[0], strict=True)), strict=True):
         assert shift_and_flip(images.train[number], result.to(torch.uint8)) is not None
+
+
+@pytest.mark.parametrize("count", [25, 7])
+def test_a_row_is_drawn_for_each_image_and_batches_follow_the_rows(count: int):
+    images = numbered(count)
+    drawn = draws(images, 10, seed=3)
+    assert drawn.shape == (count, 4)
+    parts = [batch(images, rows) for rows in drawn.split(10)]
+    for (x, y), (other_x, other_y) in zip(parts, batches(images, 10, seed=3), strict=True):
+        assert torch.equal(x, other_x)
+        assert torch.equal(y, other_y)
+
+
+def test_moving_images_where_they_are_moves_nothing():
+    images = numbered(3)
+    assert images.to(torch.device("cpu")) is images
 
 
 def test_every_data_set_has_a_title():

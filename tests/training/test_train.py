@@ -15,7 +15,9 @@ from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, kernels_of
 from ilwp.paper.codec import residuals
 from ilwp.training import datasets
-from ilwp.training.train import Epoch, TrainConfig, device, evaluate, inter_layer_weight, train
+from ilwp.training.devices import device
+from ilwp.training.recipe import Epoch, TrainConfig, inter_layer_weight
+from ilwp.training.train import SAVED_EVERY, evaluate, train
 
 SMALL = TrainConfig("cifar10", "mobilenet", inter_layer=1, width=0.1, epochs=3, batch_size=32, learning_rate=0.05)
 LAMBDAS = [0.0, 1.0, math.inf]
@@ -137,6 +139,7 @@ def test_tied_layers_have_no_residual_after_training(network, images: datasets.I
     assert (kernels_of(trained)[first] != kernels_of(fresh)[first]).any()
 
 
+@pytest.mark.usefixtures("on_a_cpu")
 @pytest.mark.parametrize("inter_layer", LAMBDAS)
 def test_going_on_from_any_checkpoint_ends_in_the_same_bits(
     inter_layer: float, images: datasets.Images, tmp_path: Path
@@ -151,6 +154,30 @@ def test_going_on_from_any_checkpoint_ends_in_the_same_bits(
         assert outcome(config, images, tmp_path / folder) == whole
 
 
+@pytest.mark.usefixtures("on_a_cpu")
+def test_where_only_every_other_epoch_is_saved_the_last_one_is_too(
+    images: datasets.Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(SAVED_EVERY, "cpu", 2)
+    whole = outcome(replace(SMALL, epochs=5), images, tmp_path)
+    assert [path.name for path in checkpoints(tmp_path)] == ["epoch-00004.pt", "epoch-00005.pt"]
+    checkpoints(tmp_path)[-1].unlink()
+    assert outcome(replace(SMALL, epochs=5), images, tmp_path) == whole
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("layout", ["channels last", "contiguous"])
+def test_a_gpus_run_goes_on_in_the_same_place(layout, images: datasets.Images, tmp_path: Path):
+    config = replace(SMALL, epochs=SAVED_EVERY["cuda"] + 1)
+    _, first = train(config, images, tmp_path, progress=False, layout=layout)
+    checkpoints(tmp_path)[-1].unlink()
+    other = "contiguous" if layout == "channels last" else "channels last"
+    network, second = train(config, images, tmp_path, progress=False, layout=other)
+    assert second[:-1] == first[:-1]
+    assert second[-1].loss == pytest.approx(first[-1].loss, rel=0.2)
+    assert next(network.parameters()).is_cuda
+
+
 def test_another_seed_ends_in_other_bits(images: datasets.Images, tmp_path: Path):
     ends = [outcome(replace(SMALL, seed=s, epochs=1), images, tmp_path / str(s))[0] for s in (0, 1)]
     assert ends[0] != ends[1]
@@ -162,6 +189,7 @@ def damage(path: Path, how: str) -> None:
     path.write_bytes({"flipped": bytes(content), "cut": bytes(content[:-100]), "empty": b""}[how])
 
 
+@pytest.mark.usefixtures("on_a_cpu")
 @pytest.mark.parametrize("how", ["flipped", "cut", "empty"])
 def test_a_damaged_checkpoint_makes_way_for_the_one_before(how: str, images: datasets.Images, tmp_path: Path):
     whole = outcome(SMALL, images, tmp_path)
@@ -173,6 +201,7 @@ def test_a_damaged_checkpoint_makes_way_for_the_one_before(how: str, images: dat
         assert outcome(SMALL, images, tmp_path) == whole
 
 
+@pytest.mark.usefixtures("on_a_cpu")
 def test_where_all_checkpoints_are_damaged_training_starts_over(images: datasets.Images, tmp_path: Path):
     config = replace(SMALL, epochs=1)
     whole = outcome(config, images, tmp_path)
@@ -218,10 +247,16 @@ def test_accuracy_is_the_share_of_right_answers_in_percent():
     assert evaluate(Brightness().train(), images) == 99
 
 
-def test_on_a_cpu_one_thread_does_the_work():
+def test_asking_for_a_device_leaves_the_number_of_threads_alone():
     torch.set_num_threads(2)
-    if device().type == "cpu":
-        assert torch.get_num_threads() == 1
+    device()
+    assert torch.get_num_threads() == 2
+
+
+def test_one_thread_does_the_work(images: datasets.Images, tmp_path: Path):
+    torch.set_num_threads(2)
+    train(replace(SMALL, epochs=1), images, tmp_path, progress=False)
+    assert torch.get_num_threads() == 1
 
 
 def test_training_shows_its_progress_only_when_asked(images: datasets.Images, tmp_path: Path, capsys):

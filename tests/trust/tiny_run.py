@@ -15,7 +15,7 @@ import numpy as np
 import torch._dynamo  # which each process would otherwise take seconds to import  # noqa: F401
 
 from ilwp.cli import main
-from ilwp.experiments import profiles, runs
+from ilwp.experiments import measuring, profiles, runs
 from ilwp.experiments.records import kernels_path
 
 PROFILE = b"""
@@ -76,7 +76,7 @@ class TinyRun:
             sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             profiles.load_profile = lambda name: profiles.parse_profile(PROFILE)
             runs.CHECKPOINTS = self.folder / "checkpoints"
-            runs.SWEEP = runs.SWEEP[::20]
+            measuring.SWEEP = measuring.SWEEP[::20]
             sys.argv = ["ilwp", *ARGUMENTS, "-o", str(self.record)]
             prepare()
             main.main()

@@ -1,0 +1,44 @@
+"""A trained network compressed every way: where the bits of each file go, and the accuracy after decoding it."""
+
+from itertools import product
+from typing import get_args
+
+from torch import nn
+
+from ilwp.common.progress import progress_bar
+from ilwp.experiments.records import Measurement
+from ilwp.networks.tensors import kernels_of, load_kernels
+from ilwp.paper import bitstream, codec
+from ilwp.paper.settings import BITS, PAPER_METHODS, Loop, Settings
+from ilwp.training import datasets
+from ilwp.training.train import evaluate
+
+# without prediction there is no loop to close
+SWEEP = [
+    Settings(method, bits, loop)
+    for loop, method, bits in product(get_args(Loop), PAPER_METHODS, BITS)
+    if loop == "closed" or method != "baseline"
+]
+
+
+def measure(network: nn.Module, images: datasets.Images, progress: bool = True) -> list[Measurement]:
+    """Size and accuracy of the network's depthwise kernels in every setting of the sweep."""
+    trained = kernels_of(network)
+    images = images.to(next(network.parameters()).device)
+    measurements = []
+    accuracies: dict[bytes, float] = {}
+    with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
+        for settings in SWEEP:
+            coded = codec.encode(trained, settings)
+            _, rate = bitstream.write(coded)
+            decoded = codec.decode(coded)
+            # of tied layers many settings leave the same weights
+            weights = b"".join(layer.tobytes() for layer in decoded.values())
+            if weights not in accuracies:
+                load_kernels(network, decoded)
+                accuracies[weights] = evaluate(network, images)
+            accuracy = accuracies[weights]
+            measurements.append(Measurement(settings.method, settings.bits, settings.loop, rate, accuracy))
+            bar.update()
+    load_kernels(network, trained)
+    return measurements
