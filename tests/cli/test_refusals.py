@@ -42,9 +42,10 @@ UNSUITABLE = {
     "empty": (".pt", b"", "is empty"),
     "cut": (".safetensors", GOOD[:-1], "not a whole safetensors file"),
     "no header": (".safetensors", GOOD[100:], "not a whole safetensors file"),
-    "no torch file": (".pt", GOOD, "not a whole state dict"),
-    "wrong suffix": (".onnx", GOOD, "Its name ends in none of"),
-    "no suffix": ("", GOOD, "Its name ends in none of"),
+    "safetensors called pt": (".pt", GOOD, "not a torch file but a safetensors file: rename it to end in .safetensors"),
+    "a web page": (".pth", b"<!DOCTYPE html><html>", "a web page"),
+    "a pointer": (".safetensors", b"version https://git-lfs.github.com/spec/v1\noid", "run `git lfs pull`"),
+    "notes": ("", b"weights", "it begins like no file of tensors"),
     "no ilwp file": (".ilwp", GOOD, "this is no .ilwp file"),
 }
 
@@ -90,7 +91,7 @@ def test_a_damaged_ilwp_file_is_refused_in_one_line(compressed_file: Path, ilwp:
 def test_a_pickled_object_is_refused_unopened(tmp_path: Path, ilwp: Ilwp):
     torch.save(Trap(tmp_path / "sprung"), tmp_path / "trap.pt")
     for command in ("compress", "inspect", "svwh", "evaluate"):
-        assert ilwp(command, tmp_path / "trap.pt").refused("not a whole state dict")
+        assert ilwp(command, tmp_path / "trap.pt").refused("run code from the file")
     assert [p.name for p in tmp_path.iterdir()] == ["trap.pt"]
 
 
