@@ -13,7 +13,8 @@ from ilwp.cli.codebooks import finetune
 from ilwp.cli.common import DATASETS, FilePath, kernels_in, other_than, show
 from ilwp.cli.compress import compress
 from ilwp.common.errors import IlwpError, about, printable
-from ilwp.common.files import read_bytes
+from ilwp.common.extras import extra_for
+from ilwp.common.files import read_bytes, reason
 from ilwp.common.tensor_files import write_state_dict
 from ilwp.door import decoded, read_state_dict
 from ilwp.paper.kernels import finite
@@ -42,7 +43,11 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.filename or 'the output'}: {error.strerror}", 1)
+        _fail(f"{error.filename or 'the output'}: {reason(error)}", 1)
+    except ModuleNotFoundError as error:
+        if (missing := extra_for(error)) is None:
+            raise
+        _fail(str(missing), 1)
     except MemoryError:
         _fail("this machine has too little memory for that file", 1)
 
