@@ -95,6 +95,19 @@ def test_a_pickled_object_is_refused_unopened(tmp_path: Path, ilwp: Ilwp):
     assert [p.name for p in tmp_path.iterdir()] == ["trap.pt"]
 
 
+def test_a_wrapper_with_two_networks_is_refused_and_of_an_average_beside_one_it_is_said(tmp_path: Path, ilwp: Ilwp):
+    network = {name: torch.from_numpy(tensor) for name, tensor in state_dict().items()}
+    torch.save({"generator": network, "critic": network}, tmp_path / "two.pth")
+    torch.save({"model": network, "model_ema": network, "epoch": 3}, tmp_path / "one.pth.tar")
+    before = contents(tmp_path)
+    for command in ("compress", "inspect", "svwh"):
+        assert ilwp(command, tmp_path / "two.pth").refused("several networks, 'generator' or 'critic': choose one")
+    outcome = ilwp("svwh", tmp_path / "one.pth.tar")
+    assert outcome.code == 0
+    assert outcome.err.endswith("one.pth.tar: took model; --key chooses model_ema instead\n")
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
