@@ -23,6 +23,8 @@ Tensors = dict[str, np.ndarray]
 
 PREFIXES = ("module.", "_orig_mod.")  # of data parallel training and of torch.compile
 
+NO_KEYS = "--key chooses between networks in a torch file, and this is none"
+
 
 @dataclass(frozen=True)
 class TensorFile:
@@ -55,7 +57,7 @@ def read_tensor_file(path: Path, key: str | None = None) -> TensorFile:
                 warnings.warn(f"{path}: took {printable(found.key)}; --key chooses {others} instead", stacklevel=2)
             return TensorFile(tensors)
         if key is not None:
-            raise IlwpError("--key chooses between networks in a torch file, and this is none")
+            raise IlwpError(NO_KEYS)
         if kind == "safetensors":
             tensors, metadata = safetensors_files.read(content)
             return TensorFile(in_network_order(tensors), metadata)

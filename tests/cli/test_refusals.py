@@ -105,6 +105,8 @@ def test_a_wrapper_with_two_networks_is_refused_and_of_an_average_beside_one_it_
     outcome = ilwp("svwh", tmp_path / "one.pth.tar")
     assert outcome.code == 0
     assert outcome.err.endswith("one.pth.tar: took model; --key chooses model_ema instead\n")
+    assert ilwp("svwh", tmp_path / "two.pth", "--key", "critic").out.endswith(outcome.out)
+    assert ilwp("inspect", tmp_path / "two.pth", "--key", "actor").refused("nothing in it is called 'actor'")
     assert contents(tmp_path) == before
 
 
@@ -160,6 +162,12 @@ def test_a_data_set_that_is_neither_there_nor_to_be_had_is_refused_in_one_line(
         assert ilwp(*command).refused("CIFAR-10 is neither at")
     assert list(image_folder.iterdir()) == []
     assert not (tmp_path / "run.json").exists()
+
+
+def test_a_key_without_a_torch_file_to_choose_in_is_refused(compressed_file: Path, ilwp: Ilwp):
+    for file in (compressed_file, compressed_file.with_suffix(".safetensors")):
+        for command in (["inspect"], ["svwh"], ["compress", "-o", file.with_name("out.ilwp")]):
+            assert ilwp(*command, file, "--key", "model").refused("--key chooses between networks in a torch file")
 
 
 def test_a_width_without_a_network_to_make_wide_is_refused(network_file, ilwp):
