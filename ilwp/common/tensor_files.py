@@ -16,7 +16,7 @@ import numpy as np
 from ilwp.common import safetensors_files, torch_files
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.file_kinds import kind_of
-from ilwp.common.files import atomic_write, map_bytes
+from ilwp.common.files import atomic_write, map_bytes, mapped
 from ilwp.common.shards import network_in, shards_of
 
 Tensors = dict[str, np.ndarray]
@@ -74,6 +74,11 @@ def write_state_dict(path: Path, tensors: Mapping[str, np.ndarray], metadata: Ma
 def to_safetensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
     """A safetensors file's bytes; raises IlwpError for a name and for types that the format does not have."""
     return b"".join(safetensors_files.parts(tensors, metadata))
+
+
+def from_safetensors(content: bytes) -> Tensors:
+    """The tensors of a safetensors file's bytes, in the order of its header; raises IlwpError where it is damaged."""
+    return safetensors_files.read(mapped(content))[0]
 
 
 def stripped(tensors: Mapping[str, np.ndarray]) -> Tensors:
