@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ilwp.codebooks import additive, codebook_file
 from ilwp.codebooks.codebooks import Codebooks, CodedNetwork, pieces
 from ilwp.common.bytes import format_of
-from ilwp.common.errors import about
+from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import read_bytes
-from ilwp.common.tensor_files import Tensors, in_network_order, read_tensors
+from ilwp.common.tensor_files import NO_KEYS, Tensors, in_network_order, read_tensors
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.codec import Coded
@@ -126,12 +126,17 @@ def _error_feedback(network: "nn.Module", dataset: str) -> Rounding:
     return ErrorFeedback(network, seen)
 
 
-def read_state_dict(path: Path) -> Tensors:
-    """The tensors in a file of any kind, `.ilwp` decoded, in network order; raises IlwpError where there are none."""
+def read_state_dict(path: Path, key: str | None = None) -> Tensors:
+    """The tensors in a file of any kind, `.ilwp` decoded, in network order; raises IlwpError where there are none.
+
+    `key` chooses between the networks in a torch file, as in `read_tensor_file`.
+    """
     if path.suffix != ".ilwp":
-        return read_tensors(path)
+        return read_tensors(path, key)
     content = read_bytes(path)
     with about(path):
+        if key is not None:
+            raise IlwpError(NO_KEYS)
         return decoded(content)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ilwp.cli.common import DATASETS, FilePath, show
+from ilwp.cli.common import DATASETS, FilePath, key_option, show
 from ilwp.common.errors import IlwpError, about, printable
 
 NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
@@ -106,7 +106,8 @@ def status(profile: str) -> None:
 @click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
 @click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
 @click.option("--width", type=float, default=1.0, show_default=True, help="The network's width multiplier.")
-def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
+@key_option
+def evaluate(file: Path, dataset: str, network: str, width: float, key: str | None) -> None:
     """Print a network's top-1 accuracy in percent.
 
     FILE is a state dict of one of the four networks, or an .ilwp file of one.
@@ -118,7 +119,7 @@ def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
     from ilwp.training import datasets, devices
     from ilwp.training import train as training
 
-    tensors = read_state_dict(file)
+    tensors = read_state_dict(file, key)
     devices.single_threaded()
     module = build(network, datasets.CLASSES[dataset], width).to(devices.device())
     with about(file):

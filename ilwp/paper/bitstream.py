@@ -29,13 +29,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from bitarray import bitarray
 
 from ilwp.common.bytes import LONGEST_NAME, MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, opened, pack_name, room
 from ilwp.common.errors import IlwpError
-from ilwp.common.tensor_files import Tensors, to_safetensors
+from ilwp.common.tensor_files import Tensors, from_safetensors, to_safetensors
 from ilwp.paper.codec import Coded
 from ilwp.paper.coded_section import read_section, write_section
 from ilwp.paper.quantization import Quantizer, fit
@@ -140,8 +138,8 @@ def _other_tensors(content: bytes, names: list[str]) -> Tensors:
     if not content:
         return {}
     try:
-        tensors: Tensors = safetensors.numpy.load(content)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        tensors = from_safetensors(content)
+    except IlwpError as error:
         raise IlwpError(f"this file's other tensors do not read ({error})") from error
     if not tensors.keys().isdisjoint(names):
         raise IlwpError("this file holds a tensor twice")
