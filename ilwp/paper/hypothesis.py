@@ -54,8 +54,8 @@ class Sources:
         Given this network and its candidates; how other networks differ is not in it.
         """
         rng = np.random.default_rng(seed)
-        totals = sum(rng.binomial(len(h), h.mean(), RESAMPLES) for h in self.hits) / self._expected()
-        return _percentiles(totals, level)
+        totals = np.sum([rng.binomial(len(h), h.mean(), RESAMPLES) for h in self.hits], axis=0)
+        return _percentiles(totals / self._expected(), level)
 
     def of_layers(self) -> Iterator["Sources"]:
         """The same for each layer from the third on, alone: its `share` and `chance` in the last row."""
