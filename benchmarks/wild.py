@@ -5,8 +5,9 @@
     python benchmarks/wild.py --timm mobilenetv3_large_100        the same of timm, if it is installed
 
 Kernels are compared with kernels of their own size only, in the order in which the layers run, so that a network of
-3x3 and 5x5 kernels gives two sequences. Each is measured as it is, with every kernel at unit length, and with every
-layer at one root mean square. `null` columns are of the same kernels dealt out to layers at random.
+3x3 and 5x5 kernels gives two sequences. Kernels that are all zero are left out. Each sequence is measured as it is,
+with every kernel at unit length, and with every layer at one root mean square. `null` columns are of the same kernels
+dealt out to layers at random. A stage is what lies between two layers that make the image smaller, without them.
 """
 
 import argparse
@@ -38,12 +39,20 @@ PROFILES = ("cpu", "full-width", "paper-half")
 
 
 def measured(about: dict[str, Any], layers: Sequence[Layer]) -> Iterator[dict[str, Any]]:
-    """Rows of each kernel size that three layers or more have: one of the sequence, one a layer from the third on."""
+    """Rows of each kernel size that three layers or more have: sequence, layers from the third on, stages."""
     for size in sorted({layer.kernels.shape[1:] for layer in layers}):
         places = [i for i, layer in enumerate(layers) if layer.kernels.shape[1:] == size]
-        kernels = {str(i): layers[i].kernels for i in places}
+        kernels = {str(i): _alive(layers[i].kernels) for i in places}
         if len(kernels) > 2:
-            yield from _sequence(about | {"size": f"{size[0]}x{size[1]}"}, layers, places, kernels)
+            dead = sum(len(layers[i].kernels) for i in places) - sum(map(len, kernels.values()))
+            about_it = about | {"size": f"{size[0]}x{size[1]}", "dead": dead}
+            yield from _sequence(about_it, layers, places, kernels)
+            yield from _stages(about_it, layers, places, kernels)
+
+
+def _alive(kernels: np.ndarray) -> np.ndarray:
+    """Those that are not all zero: training gave up a zero one, and all of them are alike."""
+    return kernels[kernels.any(axis=(1, 2))]
 
 
 def _sequence(
@@ -52,8 +61,8 @@ def _sequence(
     whole = about | {"row": "network", "layers": len(kernels), "kernels": sum(map(len, kernels.values()))}
     rows = [
         about | {
-            "row": "layer", "layer": i + 1, "place": places[i] + 1, "width": len(kernels[str(places[i])]),
-            "previous_width": len(kernels[str(places[i - 1])]), "strided": layers[places[i]].strided,
+            "row": "layer", "layer": i + 1, "place": places[i] + 1, "width": len(layers[places[i]].kernels),
+            "previous_width": len(layers[places[i - 1]].kernels), "strided": layers[places[i]].strided,
             # whether an image was made smaller between the two layers' inputs, or another size of kernel stands between
             "same_stage": not any(layers[p].strided for p in range(places[i - 1], places[i])),
             "adjacent": places[i] - places[i - 1] == 1,
@@ -80,9 +89,24 @@ def _sequence(
         for k, (row, (mine, *null)) in enumerate(zip(rows, of_layers, strict=True)):
             row |= _lift(prefix, mine, null)
             row |= {f"{prefix}{reading}": float(found[k].mean()) for reading, found in pairs.items()}
+            row |= _akin(prefix, mine, [layers[place].strided for place in places[: k + 3]])
     print(about, f"lift {whole['lift']:.2f}, {whole['unit_lift']:.2f} at unit length", flush=True)
     yield whole
     yield from rows
+
+
+def _stages(
+    about: dict[str, Any], layers: Sequence[Layer], places: Sequence[int], kernels: Kernels
+) -> Iterator[dict[str, Any]]:
+    """A row a stage of three layers or more, as if it were a network: is it the previous layer, or any of the stage?"""
+    stages = np.cumsum([layer.strided for layer in layers])
+    for stage in sorted(set(stages)):
+        inside = [i for i in places if stages[i] == stage and not layers[i].strided]
+        if len(inside) > 2:
+            scaled = hypothesis.unit_length({str(i): kernels[str(i)] for i in inside})
+            nulls = [hypothesis.best_sources(hypothesis.shuffled(scaled, deal)) for deal in range(DEALS)]
+            row = {"row": "stage", "place": inside[0] + 1, "layers": len(inside)}
+            yield about | row | _lift("unit_", hypothesis.best_sources(scaled), nulls)
 
 
 def _lift(prefix: str, sources: Sources, nulls: Sequence[Sources]) -> dict[str, float]:
@@ -93,6 +117,13 @@ def _lift(prefix: str, sources: Sources, nulls: Sequence[Sources]) -> dict[str, 
         f"{prefix}lift": sources.lift, f"{prefix}lift_low": low, f"{prefix}lift_high": high,
         f"{prefix}null_low": min(null_lifts), f"{prefix}null_high": max(null_lifts),
     }  # fmt: skip
+
+
+def _akin(prefix: str, layer: Sources, strided: Sequence[bool]) -> dict[str, float]:
+    """How often a layer's best predictions lie in layers that have a stride as it has, or none as it, over chance."""
+    akin = np.array(strided[:-1]) == strided[-1]
+    chance = float(layer.chance[-1, :-1][akin].sum())
+    return {f"{prefix}akin_lift": float(layer.share[-1, :-1][akin].sum()) / chance} if chance else {}
 
 
 def _by_gap(pairs: Sequence[np.ndarray]) -> list[float]:
