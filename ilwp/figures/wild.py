@@ -1,31 +1,16 @@
-"""The hypothesis on networks that people use: lifts, pairs of layers, and what a layer's lift goes with.
+"""The hypothesis on networks that people use: what a layer's lift goes with, and the numbers that prose quotes.
 
-data/benchmarks/wild.json -> sequences, layers -> figures, a table, the numbers that prose quotes
+data/benchmarks/wild.json -> sequences, layers, stages -> wild_plots, tables, numbers
 
-A sequence is a network's kernels of one size in network order, "as is" as the files have them.
+A sequence is a network's kernels of one size in network order. Lifts are at unit length unless they are "as is".
 """
 
-from collections.abc import Sequence
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
-from ilwp.figures import plots
-from ilwp.figures.plots import COLOURS, INK
 
 RESAMPLES = 2000
-AS_IS, UNIT = COLOURS["fss"], "#0072b2"
-# what is special about a layer or the one before it -> colour, marker
-KINDS = {
-    "neither makes the image smaller": (UNIT, "o"),
-    "this layer does": (COLOURS["ill"], "v"),
-    "the one before does": (COLOURS["fss"], "^"),
-}
-PLAIN = next(iter(KINDS))
+# what is special about a layer: neither it nor the one before makes the image smaller, it does, or the one before does
+KINDS = PLAIN, STRIDED, AFTER = ("neither makes the image smaller", "this layer does", "the one before does")
 
 
 def sequences(rows: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +23,7 @@ def layers(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a layer from each sequence's third on, with its `kind`, one of KINDS."""
     found = _titled(rows, "layer")
     strided, before = found["strided"].astype(bool), ~found["same_stage"].astype(bool)
-    return found.assign(kind=np.select([strided, before], list(KINDS)[1:], PLAIN))
+    return found.assign(kind=np.select([strided, before], [STRIDED, AFTER], PLAIN))
 
 
 def stages(rows: pd.DataFrame) -> pd.DataFrame:
@@ -46,88 +31,11 @@ def stages(rows: pd.DataFrame) -> pd.DataFrame:
     return _titled(rows, "stage")
 
 
-def _titled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Rows of a kind with the `title` of their sequence, and whether the network is `public`."""
-    found = rows[rows["row"] == kind].copy()
-    found["public"] = found["epochs"].isna()  # of public networks nobody says how many
-    own = found["network"] + ", " + found["task"].str.replace("CIFAR-10$", "", regex=True)
-    own = own.str.removesuffix(", ") + ", width " + found["width_factor"].map("{:g}".format)
-    found["title"] = np.where(found["public"], found["network"] + ", " + found["size"], own)
-    return found.reset_index(drop=True)
-
-
-def lifts(found: pd.DataFrame) -> Figure:
-    """A line a sequence: the lift as is and at unit length, with its interval and what shuffled kernels give."""
-    figure, ax = plt.subplots(figsize=(plots.WIDTH, 6.2))
-    ax.hlines(found.index, found["unit_null_low"], found["unit_null_high"], color="#bbbbbb", linewidth=7,
-              label="shuffled kernels, at unit length")  # fmt: skip
-    ax.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    _dots(ax, found, "lift", AS_IS, "s", "as is")
-    _dots(ax, found, "unit_lift", UNIT, "o", "at unit length")
-    _name(ax, found)
-    ax.set(xlabel="lift (1 = chance)", xlim=(0, None))
-    plots.legend(figure, np.array([ax]))
-    return figure
-
-
-def pairs(found: pd.DataFrame) -> Figure:
-    """Eq. 1 pair by pair, a line a sequence: a random kernel of each layer, and the nearest of each."""
-    figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 6.2), sharey=True)
-    for ax, reading, title in zip(axes, ("random", "nearest"), ("A random kernel", "The nearest kernel"), strict=True):
-        ax.axvline(0.5, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        _dots(ax, found, reading, AS_IS, "s", "as is")
-        _dots(ax, found, f"unit_{reading}", UNIT, "o", "at unit length")
-        ax.plot(found[f"unit_{reading}_null"], found.index, "|", color=INK, markersize=9, markeredgewidth=1.5,
-                label="shuffled kernels, at unit length")  # fmt: skip
-        _name(ax, found)
-        ax.set(title=title, xlabel="nearer in the previous layer", xlim=(0.2, 1))
-    plots.legend(figure, axes)
-    return figure
-
-
-def by_depth(found: pd.DataFrame, titles: Sequence[str]) -> Figure:
-    """A panel a sequence: the lift at unit length, layer by layer, marked by what is special about a layer."""
-    columns = 3
-    shape = (-(-len(titles) // columns), columns)
-    figure, axes = plt.subplots(*shape, figsize=(plots.WIDTH, 2.3 * shape[0] + 0.4), sharey=True, squeeze=False)
-    for ax, title in zip(axes.flat, titles, strict=True):
-        mine = found[found["title"] == title]
-        ax.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        ax.plot(mine["layer"], mine["unit_lift"], color="#bbbbbb", linewidth=1, zorder=1)
-        for kind, (colour, marker) in KINDS.items():
-            these = mine[mine["kind"] == kind]
-            below, above = these["unit_lift"] - these["unit_lift_low"], these["unit_lift_high"] - these["unit_lift"]
-            ax.errorbar(these["layer"], these["unit_lift"], (below, above), color=colour, marker=marker,
-                        linestyle="none", elinewidth=1.2, label=kind)  # fmt: skip
-        ax.set(title=title, xlabel="layer")
-        ax.title.set_size(10)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for ax in axes[:, 0]:
-        ax.set_ylabel("lift")
-    axes[0, 0].set_ylim(bottom=0)
-    plots.legend(figure, axes)
-    return figure
-
-
-def within_stages(found: pd.DataFrame) -> Figure:
-    """A line a sequence, a dot a stage: the lift at unit length among the layers of a stage alone."""
-    titles = list(dict.fromkeys(found["title"]))
-    y = found["title"].map(titles.index)
-    figure, ax = plt.subplots(figsize=(plots.WIDTH, 0.21 * len(titles) + 1.1))
-    ax.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    error = (found["unit_lift"] - found["unit_lift_low"], found["unit_lift_high"] - found["unit_lift"])
-    clear = found["unit_lift_low"] > found["unit_null_high"].clip(lower=1)
-    for chosen, face, label in ((clear, UNIT, "above chance and shuffled kernels"), (~clear, "#ffffff", "not clearly")):
-        ax.errorbar(found["unit_lift"][chosen], y[chosen], xerr=[e[chosen] for e in error], fmt="o", color=UNIT,
-                    markerfacecolor=face, linewidth=1.2, label=label)  # fmt: skip
-    public = found.loc[found["public"], "title"].nunique()
-    ax.axhline(public - 0.5, color=INK, linewidth=0.8)
-    ax.set(yticks=range(len(titles)), yticklabels=titles, ylim=(len(titles) - 0.4, -0.6), xlim=(0, 3))
-    ax.set_xlabel("lift (1 = chance)")
-    ax.tick_params(axis="y", labelsize=8, length=0)
-    ax.grid(visible=False, axis="y")
-    plots.legend(figure, np.array([ax]))
-    return figure
+def sources(rows: pd.DataFrame) -> pd.DataFrame:
+    """What was measured of which public package."""
+    found = _titled(rows, "network")
+    columns = {"title": "sequence", "task": "task", "layers": "layers", "kernels": "kernels", "source": "package"}
+    return found.loc[found["public"], list(columns)].rename(columns=columns).astype({"layers": int, "kernels": int})
 
 
 def predictors(found: pd.DataFrame) -> pd.DataFrame:
@@ -143,13 +51,6 @@ def predictors(found: pd.DataFrame) -> pd.DataFrame:
     groups |= {"up to 256 kernels": plain & (found["width"] <= 256), "more kernels": plain & (found["width"] > 256)}
     rows = [(name, int(chosen.sum()), *_mean(found[chosen])) for name, chosen in groups.items()]
     return pd.DataFrame(rows, columns=["layers that are", "count", "lift", "low", "high"])
-
-
-def sources(rows: pd.DataFrame) -> pd.DataFrame:
-    """What was measured of which public package."""
-    found = _titled(rows, "network")
-    columns = {"title": "sequence", "task": "task", "layers": "layers", "kernels": "kernels", "source": "package"}
-    return found.loc[found["public"], list(columns)].rename(columns=columns).astype({"layers": int, "kernels": int})
 
 
 def quoted(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -> dict[str, float]:
@@ -194,8 +95,14 @@ def quoted(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -> dic
     return {name: float(value) for name, value in numbers.items()}
 
 
-def _named(name: str, values: tuple[float, float, float]) -> dict[str, float]:
-    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+def _titled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Rows of a kind with the `title` of their sequence, and whether the network is `public`."""
+    found = rows[rows["row"] == kind].copy()
+    found["public"] = found["epochs"].isna()  # of public networks nobody says how many
+    own = found["network"] + ", " + found["task"].str.replace("CIFAR-10$", "", regex=True)
+    own = own.str.removesuffix(", ") + ", width " + found["width_factor"].map("{:g}".format)
+    found["title"] = np.where(found["public"], found["network"] + ", " + found["size"], own)
+    return found.reset_index(drop=True)
 
 
 def _half(found: pd.DataFrame) -> pd.Series:
@@ -210,14 +117,5 @@ def _mean(found: pd.DataFrame, column: str = "unit_lift") -> tuple[float, float,
     return float(means.mean()), float(low), float(high)
 
 
-def _dots(ax: Axes, found: pd.DataFrame, column: str, colour: str, marker: str, label: str) -> None:
-    ax.hlines(found.index, found[f"{column}_low"], found[f"{column}_high"], color=colour, linewidth=1.8)
-    ax.plot(found[column], found.index, marker, color=colour, label=label)
-
-
-def _name(ax: Axes, found: pd.DataFrame) -> None:
-    """Names of sequences down the side, this book's own under a line."""
-    ax.axhline(found["public"].sum() - 0.5, color=INK, linewidth=0.8)
-    ax.set(yticks=found.index, yticklabels=found["title"], ylim=(len(found) - 0.4, -0.6))
-    ax.tick_params(axis="y", labelsize=8, length=0)
-    ax.grid(visible=False, axis="y")
+def _named(name: str, values: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
