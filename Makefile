@@ -3,7 +3,8 @@ BIN := .venv/bin
 PROFILE ?= cpu
 ENGINE ?= local
 
-.PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours bench-training clean
+.PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours \
+	bench-training bench-wild clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -18,6 +19,7 @@ help:
 	@echo "make bench-peers  measure the codec beside its peers, in an environment of its own; needs ILWP_DATA"
 	@echo "make bench-neighbours  measure weight fixing and additive quantization beside it; needs ILWP_DATA"
 	@echo "make bench-training  measure images a second in training beside a plain loop; needs ILWP_DATA"
+	@echo "make bench-wild   test the hypothesis on public networks, whose packages it downloads"
 	@echo "make clean   remove what the book's build has made"
 
 setup: .venv/.done
@@ -91,6 +93,15 @@ bench-neighbours: .venv/.done
 
 bench-training: .venv/.done
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/training.py --width 0.5 1
+
+# what reads their files has an environment of its own, since the project does not need it
+.venv-wild/.done: pyproject.toml constraints.txt
+	test -x .venv-wild/bin/python || $(PYTHON) -m venv .venv-wild
+	.venv-wild/bin/python -m pip install -c constraints.txt -e . onnx==1.23.2 tflite==2.18.0
+	touch $@
+
+bench-wild: .venv-wild/.done
+	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/wild.py
 
 clean:
 	rm -rf _build book/notebooks

@@ -9,12 +9,12 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
-from kernels import snr
 from results import IMAGENET, TRAINED, load, save
 
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
+from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import Settings
 from ilwp.whole import container
@@ -39,8 +39,7 @@ def size(kernels: Tensors, plan: Plan, free: Sequence[Symmetry], basis: np.ndarr
     if plan.method in ("aligned", "multiset"):
         with patch("ilwp.whole.coding.basis", lambda *_: basis) if basis is not None else nullcontext():
             decoded = decode(encode(kernels, replace(plan, method="baseline"), ()))
-    flat = [np.concatenate([t[name].ravel() for name in kernels]) for t in (kernels, decoded)]
-    return snr(*flat), len(container.write(pieces)[0])
+    return snr(*([t[name].ravel() for name in kernels] for t in (kernels, decoded))), len(container.write(pieces)[0])
 
 
 def at_wanted(measure) -> int:
@@ -54,8 +53,7 @@ def huffman(kernels: Tensors, bits: float) -> tuple[float, int]:
     plain = {name: k[:, 0] for name, k in kernels.items()}
     coded = codec.encode(plain, Settings(method="baseline", bits=int(bits), range="network"))
     decoded = codec.decode(coded)
-    flat = [np.concatenate([t[name].ravel() for name in plain]) for t in (plain, decoded)]
-    return snr(*flat), len(bitstream.write(coded)[0])
+    return snr(*([t[name] for name in plain] for t in (plain, decoded))), len(bitstream.write(coded)[0])
 
 
 def main() -> None:

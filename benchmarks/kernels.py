@@ -15,6 +15,7 @@ from results import IMAGENET, TRAINED, load, save, timed
 
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import Symmetry
+from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.whole import container
 from ilwp.whole.coding import Plan, decode, encode
@@ -22,12 +23,6 @@ from ilwp.whole.coding import Plan, decode, encode
 QPS = range(-36, -15, 2)
 BITS = np.arange(4.0, 9.1, 0.5)
 METHODS = ("baseline", "fss", "lss", "ill", "aligned", "multiset")
-
-
-def snr(original: np.ndarray, decoded: np.ndarray) -> float:
-    """In dB."""
-    noise = np.square(original - decoded, dtype=np.float64).sum()
-    return float(10 * np.log10(np.square(original, dtype=np.float64).sum() / noise))
 
 
 def flat(tensors: dict[str, np.ndarray]) -> np.ndarray:
@@ -105,7 +100,7 @@ def row(
     """One point."""
     return {
         "network": network, "codec": codec, "setting": float(setting), "bytes": size,
-        "bits_a_weight": 8 * size / original.size, "snr_db": snr(original, decoded),
+        "bits_a_weight": 8 * size / original.size, "snr_db": snr([original], [decoded]),
         "encode_s": encoding, "decode_s": decoding,
     }  # fmt: skip
 

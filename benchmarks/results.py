@@ -52,11 +52,11 @@ def timed(function: Callable[[], Any], repeats: int = REPEATS) -> tuple[Any, flo
     return result, statistics.median(seconds)
 
 
-def save(name: str, rows: Sequence[dict[str, Any]]) -> None:
+def save(name: str, rows: Sequence[dict[str, Any]], packages: Sequence[str] = PACKAGES) -> None:
     """Print rows as a table and leave them, with the versions they were made with, in data/benchmarks."""
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.4g}".format))
     software = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             software[package] = version(package)
         except PackageNotFoundError:

@@ -13,11 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from kernels import BITS, flat, snr
+from kernels import BITS, flat
 from results import IMAGENET, TRAINED, load, save
 
 from ilwp.door import structure_of
 from ilwp.networks.tensors import load_tensors
+from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
@@ -123,7 +124,7 @@ def of_kernels(network: str) -> list[dict]:
     for bits in BITS[BITS >= 5]:
         pieces = encode(kernels, Plan(method="baseline", bits=float(bits), range="network"))
         file, charged = container.write(pieces)
-        rows.append({"rounding": "nearest", "bytes": len(file), "snr_db": snr(flat(kernels), flat(decode(pieces)))})
+        rows.append({"rounding": "nearest", "bytes": len(file), "snr_db": snr([flat(kernels)], [flat(decode(pieces))])})
         for slope in SLOPES:
             bytes_, error = len(file) - sum(charged.values()) / 8, 0.0
             for name, piece in pieces.items():
@@ -162,7 +163,7 @@ def of_network(network: str, images: datasets.Images) -> list[dict]:
             weights, rounded = (np.concatenate([t[n].ravel() for n in dense]).astype(float) for t in (exact, back))  # noqa: B023
             found = {
                 "rounding": rounding, "dense_bits": bits, "bytes": round(bytes_), "accuracy": evaluate(module, images),  # noqa: B023
-                "snr_db": snr(weights, rounded), "kept": float(weights @ rounded / (weights @ weights)),
+                "snr_db": snr([weights], [rounded]), "kept": float(weights @ rounded / (weights @ weights)),
             }  # fmt: skip
             print(network, found, flush=True)
             rows.append(found)

@@ -11,7 +11,8 @@ import pandas as pd
 
 from ilwp.experiments.evidence import CURVES, Runs, select
 from ilwp.figures.explorer import ans_rate
-from ilwp.paper import bitstream, codec, hypothesis
+from ilwp.paper import bitstream, codec
+from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Settings
 from ilwp.whole.models import fit
@@ -42,7 +43,7 @@ def alternatives(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> p
             trained = kernels(path)
             default = Settings(method, bits)  # type: ignore[arg-type]
             coded = codec.encode(trained, default)
-            rate, snr = bitstream.write(coded)[1], hypothesis.snr(trained, codec.decode(coded))
+            rate, snr = bitstream.write(coded)[1], later_layers_snr(trained, codec.decode(coded))
             for choice, (_, _, changed) in CHOICES.items():
                 size, gain = 1.0, 0.0  # where there is no such choice
                 if choice == "entropy coder":
@@ -52,7 +53,7 @@ def alternatives(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> p
                 elif (choice, method) != ("loop", "baseline"):
                     other = codec.encode(trained, replace(default, **changed))
                     size = bitstream.write(other)[1].total / rate.total
-                    gain = hypothesis.snr(trained, codec.decode(other)) - snr
+                    gain = later_layers_snr(trained, codec.decode(other)) - snr
                 rows.append({"choice": choice, "curve": curve, "size": size, "gain": gain})
     return pd.DataFrame(rows, columns=["choice", "curve", "size", "gain"])
 

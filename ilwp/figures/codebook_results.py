@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import pandas as pd
 
 from ilwp.codebooks import additive, codebook_file
@@ -10,6 +9,7 @@ from ilwp.codebooks.codebooks import CodedNetwork
 from ilwp.common.paths import RUNS
 from ilwp.experiments.records import read_record
 from ilwp.figures import benchmarks
+from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import Kernels
 
 RECORDS = {"MobileNet": "mobilenet"}
@@ -61,15 +61,13 @@ def codebooks_of_kernels(kernels: Kernels, length: int, bits: int) -> pd.DataFra
     A row for one, two and three codebooks, shared by all layers or of each layer's own.
     """
     rows = []
-    power = sum(np.square(k, dtype=np.float64).sum() for k in kernels.values())
     for shared, books in itertools.product((True, False), (1, 2, 3)):
         sets = additive.quantize(kernels, books, bits, length, shared)
         _, rate = codebook_file.write(CodedNetwork(tuple(sets), {}))
         back = CodedNetwork(tuple(sets), {}).tensors()
-        noise = sum(np.square(back[n] - k, dtype=np.float64).sum() for n, k in kernels.items())
         rows.append({
             "codebooks": f"{books}, {'shared' if shared else 'of each layer'}",
             "codes": sum(rate.codes.values()) / 8, "codewords": sum(rate.books) / 8,
-            "snr_db": 10 * np.log10(power / noise),
+            "snr_db": snr(list(kernels.values()), [back[name] for name in kernels]),
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -12,7 +12,8 @@ import pandas as pd
 from ilwp.experiments.evidence import CURVES, Runs, select
 from ilwp.figures.alternatives import PAPER_CURVES
 from ilwp.figures.benchmarks import bits_at
-from ilwp.paper import codec, hypothesis
+from ilwp.paper import codec
+from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Settings
 
@@ -31,7 +32,7 @@ def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: 
             for m in record.measurements:
                 if (m.method, m.loop) == (method, used):
                     decoded = codec.decode(codec.encode(trained, Settings(m.method, m.bits, m.loop)))
-                    rate, snr_db = m.rate.total / record.depthwise_weights, hypothesis.snr(trained, decoded)
+                    rate, snr_db = m.rate.total / record.depthwise_weights, later_layers_snr(trained, decoded)
                     rows.append((curve, record.config.seed, m.bits, rate, snr_db))
     return pd.DataFrame(rows, columns=["curve", "seed", "bits", "bits_a_weight", "snr_db"])
 

@@ -20,7 +20,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ilwp import networks
 from ilwp.experiments.evidence import CURVE_TITLES, Runs, missing_commands, select
-from ilwp.paper.hypothesis import LaplaceFit, Sources
+from ilwp.paper.hypothesis import Sources
+from ilwp.paper.laplace import LaplaceFit
 from ilwp.training import datasets
 
 COLOURS = {"baseline": "#4d4d4d", "fss": "#e69f00", "lss": "#56b4e9", "ill": "#d55e00", "tied": "#009e73"}

@@ -12,7 +12,8 @@ import pandas as pd
 from ilwp import networks
 from ilwp.experiments import evidence
 from ilwp.figures.verdicts import Evidence, Score, judged, panels, reach, spread, verdict
-from ilwp.paper import codec, hypothesis
+from ilwp.paper import codec
+from ilwp.paper.laplace import fit_laplace
 from ilwp.paper.settings import Method
 from ilwp.training import datasets
 
@@ -174,8 +175,7 @@ def _c9(found: Evidence) -> Score:
     fss, ill = _residuals(found, "fss"), _residuals(found, "ill")
     tested = bool(fss) and bool(ill)
     far = {
-        name: np.array([hypothesis.fit_laplace(v).distance(v) for v in values])
-        for name, values in (("FSS", fss), ("ILL", ill))
+        name: np.array([fit_laplace(v).distance(v) for v in values]) for name, values in (("FSS", fss), ("ILL", ill))
     }
     fits = [bool(d.mean() < 0.05) for d in far.values()] if tested else [False]
     opened, closed = (spread(found.zeros(loop), 0) for loop in ("open", "closed"))
@@ -195,7 +195,7 @@ def _c10(found: Evidence) -> Score:
     methods: tuple[Method, ...] = ("ill", "fss", "baseline")
     for curve in methods:
         residuals = _residuals(found, curve)
-        fits[curve] = np.array([hypothesis.fit_laplace(v).bits for v in residuals])
+        fits[curve] = np.array([fit_laplace(v).bits for v in residuals])
         sizes[curve] = found.group(curve, "texture_bytes")
     tested = all(len(v) for v in fits.values())
     order = [v.mean() for v in fits.values()] if tested else [0.0]

@@ -16,6 +16,7 @@ from ilwp.experiments import evidence
 from ilwp.experiments.records import RunRecord
 from ilwp.figures.claims import CLAIMS
 from ilwp.paper import codec, hypothesis
+from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Loop, Settings
 from ilwp.training import datasets
@@ -104,7 +105,7 @@ class Evidence:
         """Percent of ILL's levels at 8 bits that are zero, MobileNet on CIFAR-10, run by run."""
         paths = evidence.select(self.runs, dataset="cifar10", network="mobilenet", inter_layer=1)
         coded = [codec.encode(self.kernels(path), Settings("ill", 8, loop)) for path in paths]
-        return np.array([100 * hypothesis.zero_share(c.levels) for c in coded])
+        return np.array([100 * zero_share(c.levels) for c in coded])
 
     def at_8_bits(self, column: str) -> pd.DataFrame:
         """A column in the closed loop: a row a network, data set and seed, a column a curve; NaN for no run."""

@@ -1,15 +1,23 @@
-"""The smoothly varying weight hypothesis against chance (Eq. 1), and Laplace fits of residuals (Eq. 5)."""
+"""The smoothly varying weight hypothesis (Eq. 1) against chance: counts of best predictions, and pairs of layers.
 
-from collections.abc import Sequence
+    kernels -> best_sources -> Sources    Fig. 2: in which layer a kernel's nearest lies, and how often by chance
+    kernels -> compare -> Nearness        Eq. 1 itself: is layer i - 1 nearer than layer u < i - 1?
+    kernels -> unit_length, equal_scale, shuffled -> kernels    what scale alone gives, and what chance gives
+
+Layers are counted from 1, as in the paper; only those from the third on have a choice.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.spatial.distance import cdist
 
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.prediction import nearest
+from ilwp.paper.prediction import CHUNK, nearest
 
 RESAMPLES = 1000
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -40,44 +48,38 @@ class Sources:
         """`previous_share` over what chance alone gives: 1 means that the previous layer is nothing special."""
         return float(np.concatenate(self.hits).sum() / self._expected())
 
-    def lift_interval(self, seed: int = 0, level: float = 0.95) -> tuple[float, float]:
+    def lift_interval(self, seed: int = 0, level: float = 0.95) -> Interval:
         """Bootstrap percentile interval of `lift`: kernels drawn anew within each layer.
 
         Given this network and its candidates; how other networks differ is not in it.
         """
         rng = np.random.default_rng(seed)
-        totals = sum(rng.binomial(len(h), h.mean(), RESAMPLES) for h in self.hits) / self._expected()
-        low, high = np.quantile(totals, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        totals = np.sum([rng.binomial(len(h), h.mean(), RESAMPLES) for h in self.hits], axis=0)
+        return _percentiles(totals / self._expected(), level)
+
+    def of_layers(self) -> Iterator["Sources"]:
+        """The same for each layer from the third on, alone: its `share` and `chance` in the last row."""
+        for i, hits in enumerate(self.hits, start=2):
+            yield Sources(self.share[: i + 1, : i + 1], self.chance[: i + 1, : i + 1], (hits,))
 
     def _expected(self) -> float:
-        return float(sum(len(h) * self.chance[i, i - 1] for i, h in enumerate(self.hits, start=2)))
+        n = len(self.chance)
+        chances = self.chance[range(n - len(self.hits), n), range(n - len(self.hits) - 1, n - 1)]
+        return float(sum(len(h) * c for h, c in zip(self.hits, chances, strict=True)))
 
 
 @dataclass(frozen=True)
-class LaplaceFit:
-    """Maximum-likelihood Laplace distribution: location mu, scale b and Eq. 5's entropy."""
+class Nearness:
+    """Eq. 1 pair by pair: how probably a kernel of layer i finds layer i - 1 nearer than an earlier layer u.
 
-    location: float
-    scale: float
+    An entry a layer from the third on, (c_i, i - 2): a kernel's probability against each u < i - 1, in network order.
+    Ties count half. `nearest` compares its nearest kernel there with its nearest here: of more candidates the nearest
+    is nearer by chance, so 1/2 is not chance where layers differ in width. `random` compares a kernel drawn from the
+    one layer with one drawn from the other, which no count favours: 1/2 is chance.
+    """
 
-    @property
-    def nats(self) -> float:
-        """Differential entropy log(2 b) + 1 (Eq. 5)."""
-        return float(np.log(2 * self.scale) + 1)
-
-    @property
-    def bits(self) -> float:
-        """The same in bits."""
-        return self.nats / float(np.log(2))
-
-    def density(self, x: np.ndarray) -> np.ndarray:
-        """Probability density at x, any shape."""
-        return np.asarray(stats.laplace.pdf(x, self.location, self.scale))
-
-    def distance(self, values: np.ndarray) -> float:
-        """Kolmogorov's distance, the largest between its distribution function and that of values of any shape."""
-        return float(stats.kstest(values.ravel(), "laplace", (self.location, self.scale)).statistic)
+    nearest: tuple[np.ndarray, ...]
+    random: tuple[np.ndarray, ...]
 
 
 def best_sources(kernels: Kernels) -> Sources:
@@ -95,6 +97,36 @@ def best_sources(kernels: Kernels) -> Sources:
     return Sources(share, chance, tuple(hits))
 
 
+def compare(kernels: Kernels) -> Nearness:
+    """Every kernel (kh, kw) of every layer from the third on against all pairs of layers before it, in L1."""
+    layers = [k.reshape(len(k), -1) for k in kernels.values()]
+    found = []
+    for i in range(2, len(layers)):
+        candidates = np.concatenate(layers[:i])
+        counts = np.array([len(k) for k in layers[:i]])
+        rows = max(1, CHUNK // len(candidates))
+        chunks = (layers[i][start : start + rows] for start in range(0, len(layers[i]), rows))
+        both = [_compare(cdist(chunk, candidates, "cityblock"), counts) for chunk in chunks]
+        found.append(tuple(np.concatenate(parts) for parts in zip(*both, strict=True)))
+    nearest, random = zip(*found, strict=True)
+    return Nearness(nearest, random)
+
+
+def probability(layers: Sequence[np.ndarray]) -> float:
+    """The mean of a field of `Nearness`: over earlier layers for each kernel, then over all kernels."""
+    return float(np.concatenate([each.mean(axis=1) for each in layers]).mean())
+
+
+def probability_interval(layers: Sequence[np.ndarray], seed: int = 0, level: float = 0.95) -> Interval:
+    """Bootstrap percentile interval of `probability`, given this network: kernels drawn anew within each layer."""
+    rng = np.random.default_rng(seed)
+    totals = np.zeros(RESAMPLES)
+    for each in layers:
+        values = each.mean(axis=1)
+        totals += [values[rng.integers(0, len(values), len(values))].sum() for _ in range(RESAMPLES)]
+    return _percentiles(totals / sum(len(each) for each in layers), level)
+
+
 def unit_length(kernels: Kernels) -> Kernels:
     """Every kernel scaled to Euclidean length one, so that scale alone makes no neighbours; zeros stay."""
     scaled = {}
@@ -104,6 +136,12 @@ def unit_length(kernels: Kernels) -> Kernels:
     return scaled
 
 
+def equal_scale(kernels: Kernels) -> Kernels:
+    """Every layer scaled to a root mean square of one, so that layers differ in scale no more; zeros stay."""
+    scales = {name: float(np.sqrt(np.mean(np.square(layer, dtype=np.float64)))) for name, layer in kernels.items()}
+    return {name: layer / np.float32(scales[name] or 1) for name, layer in kernels.items()}
+
+
 def shuffled(kernels: Kernels, seed: int) -> Kernels:
     """The same kernels dealt out to layers of the same sizes at random: what similarity is left without depth."""
     pool = np.random.default_rng(seed).permutation(np.concatenate(list(kernels.values())))
@@ -111,20 +149,25 @@ def shuffled(kernels: Kernels, seed: int) -> Kernels:
     return dict(zip(kernels, np.split(pool, ends[:-1]), strict=True))
 
 
-def fit_laplace(values: np.ndarray) -> LaplaceFit:
-    """Median and mean absolute deviation from it, any shape."""
-    location, scale = stats.laplace.fit(values.ravel())
-    return LaplaceFit(float(location), float(scale))
+def _compare(distances: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of `Nearness.nearest` and `Nearness.random` from distances (n, m) to layers of these `counts`."""
+    starts = np.cumsum(counts) - counts
+    least = np.minimum.reduceat(distances, starts, axis=1)
+    mine, others = least[:, -1:], least[:, :-1]
+    nearest = (mine < others) + 0.5 * (mine == others)
+    order = np.argsort(distances, axis=1)
+    rises = np.diff(np.take_along_axis(distances, order, axis=1), axis=1) > 0
+    ranks = np.zeros_like(order)  # equal distances share one
+    np.put_along_axis(ranks, order[:, 1:], np.cumsum(rises, axis=1), axis=1)
+    n, m = distances.shape
+    cells = ranks[:, starts[-1] :] + m * np.arange(n)[:, None]
+    previous = np.bincount(cells.ravel(), minlength=n * m).reshape(n, m)
+    # at each rank, how many of the previous layer are nearer, and half of those as near
+    nearer = np.cumsum(previous, axis=1) - previous / 2
+    wins = np.add.reduceat(np.take_along_axis(nearer, ranks, axis=1), starts, axis=1)[:, :-1]
+    return nearest, wins / (counts[:-1] * counts[-1])
 
 
-def snr(kernels: Kernels, decoded: Kernels) -> float:
-    """Signal-to-noise ratio in dB of all layers but the first, which is stored exactly; infinite without noise."""
-    later = list(kernels)[1:]
-    signal = sum(float(np.square(kernels[name], dtype=np.float64).sum()) for name in later)
-    noise = sum(float(np.square(kernels[name] - decoded[name], dtype=np.float64).sum()) for name in later)
-    return float(10 * np.log10(signal / noise)) if noise else float("inf")
-
-
-def zero_share(levels: Sequence[np.ndarray]) -> float:
-    """Share of quantized values that are exactly zero."""
-    return float((np.concatenate([q.ravel() for q in levels]) == 0).mean())
+def _percentiles(values: np.ndarray, level: float) -> Interval:
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

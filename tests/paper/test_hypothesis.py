@@ -3,9 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import kernels
-from scipy import integrate, stats
+from scipy.stats import mannwhitneyu
 
-from ilwp.paper.hypothesis import LaplaceFit, best_sources, fit_laplace, shuffled, snr, unit_length, zero_share
+from ilwp.paper.hypothesis import (
+    best_sources,
+    compare,
+    equal_scale,
+    probability,
+    probability_interval,
+    shuffled,
+    unit_length,
+)
 from ilwp.paper.kernels import Kernels
 
 
@@ -118,56 +126,104 @@ def test_every_kernel_gets_length_one_and_keeps_its_direction():
     np.testing.assert_allclose(its_scaled * np.linalg.norm(first, axis=1, keepdims=True), first, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("location", "scale"), [(0.0, 1.0), (0.2, 0.01), (-3.0, 40.0)])
-def test_a_laplace_fit_finds_the_distribution_values_were_drawn_from(location: float, scale: float):
-    values = np.random.default_rng(0).laplace(location, scale, (200, 10, 10))
-    fit = fit_laplace(values)
-    assert abs(fit.location - location) < 0.05 * scale
-    assert fit.scale == pytest.approx(scale, rel=0.03)
-
-
-def test_a_laplace_fit_by_hand():
-    fit = fit_laplace(np.array([[-2.0, 0.0, 1.0], [1.0, 5.0, 100.0]]))
-    assert fit.location == 1
-    assert fit.scale == pytest.approx((3 + 1 + 0 + 0 + 4 + 99) / 6)
-
-
-def test_the_distance_to_a_laplace_distribution_by_hand():
-    fit = LaplaceFit(0, 1)
-    assert fit.distance(np.zeros((2, 3))) == 0.5
-    assert fit.distance(np.array([[-100.0], [100.0]])) == pytest.approx(0.5)
-    assert fit.distance(stats.laplace.ppf((np.arange(500) + 0.5) / 500)) == pytest.approx(0.001)
-
-
-@given(st.floats(1e-3, 1e3))
-def test_entropy_is_that_of_scipys_laplace_distribution(scale):
-    fit = LaplaceFit(0.3, scale)
-    assert fit.nats == pytest.approx(float(stats.laplace(0.3, scale).entropy()), abs=1e-9)
-    assert fit.bits == pytest.approx(fit.nats / np.log(2))
-
-
-def test_density_integrates_to_one_and_gives_the_entropy():
-    fit = LaplaceFit(0.5, 0.2)
-    x = np.linspace(-5, 6, 200_001)
-    density = fit.density(x)
-    assert integrate.simpson(density, x=x) == pytest.approx(1, abs=1e-6)
-    assert integrate.simpson(-density * np.log(density), x=x) == pytest.approx(fit.nats, abs=1e-5)
-    assert fit.density(np.array([[0.5]])).shape == (1, 1)
-
-
-def test_zero_share_counts_over_all_layers():
-    assert zero_share([np.array([[0, 1], [2, 0]]), np.array([0, 0, -1, 3])]) == 0.5
-
-
-def test_signal_to_noise_counts_all_layers_but_the_first():
-    kernels = {name: np.full((2, 3, 3), 2, np.float32) for name in "ab"}
-    noisy = {"a": kernels["a"] + 100, "b": kernels["b"] + np.float32(0.2)}
-    assert snr(kernels, noisy) == pytest.approx(20, abs=1e-4)
-    assert snr(kernels, kernels) == float("inf")
-
-
 def test_what_chance_gives_is_the_share_over_the_lift():
     rng = np.random.default_rng(0)
     found = best_sources({str(i): rng.normal(size=(c, 3, 3)).astype(np.float32) for i, c in enumerate((3, 9, 4, 12))})
     assert found.chance_share == pytest.approx(found.previous_share / found.lift)
     assert found.chance_share == pytest.approx((4 * 9 / 12 + 12 * 4 / 16) / 16)
+
+
+def test_each_layer_has_a_lift_of_its_own():
+    sources = best_sources(kernels((4, 3, 20, 9, 30), seed=5))
+    layers = list(sources.of_layers())
+    assert len(layers) == 3
+    for i, layer in enumerate(layers, start=2):
+        assert layer.previous_share == pytest.approx(sources.share[i, i - 1])
+        assert layer.chance_share == pytest.approx(sources.chance[i, i - 1])
+        assert layer.lift == pytest.approx(sources.share[i, i - 1] / sources.chance[i, i - 1])
+        low, high = layer.lift_interval()
+        assert low <= layer.lift <= high
+    weights = [len(h) * c.chance_share for h, c in zip(sources.hits, layers, strict=True)]
+    assert np.average([layer.lift for layer in layers], weights=weights) == pytest.approx(sources.lift)
+
+
+def test_pairs_of_layers_by_hand():
+    nearness = compare(single([0, 10], [4], [5, 1], [3]))
+    # 5 is 1 from the second layer, and 5 and 5 from the first; 1 is 3 from the second, and 1 and 9 from the first
+    np.testing.assert_allclose(nearness.nearest[0], [[1], [0]])
+    np.testing.assert_allclose(nearness.random[0], [[1], [0.5]])
+    # 3 is 2 and 2 from the third layer, 1 from the second, 3 and 7 from the first
+    np.testing.assert_allclose(nearness.nearest[1], [[1, 0]])
+    np.testing.assert_allclose(nearness.random[1], [[1, 0]])
+    assert probability(nearness.nearest) == pytest.approx((1 + 0 + 0.5) / 3)
+    assert probability(nearness.random) == pytest.approx((1 + 0.5 + 0.5) / 3)
+
+
+def test_ties_count_half():
+    nearness = compare(single([1, 3], [1, 3], [2, 3]))
+    np.testing.assert_allclose(nearness.nearest[0], [[0.5], [0.5]])
+    np.testing.assert_allclose(nearness.random[0], [[0.5], [0.5]])
+
+
+@given(st.lists(st.integers(1, 9), min_size=3, max_size=5).map(tuple), st.booleans(), st.integers(0, 2**31))
+def test_a_random_kernel_is_compared_as_mann_and_whitney_do(channels, rounded, seed):
+    layers = [np.rint(k) if rounded else k for k in kernels(channels, 1, 2, seed).values()]
+    nearness = compare({str(i): k for i, k in enumerate(layers)})
+    for i in range(2, len(layers)):
+        for j, kernel in enumerate(layers[i].astype(float)):
+            far = [np.abs(kernel - before.astype(float)).sum(axis=(1, 2)) for before in layers[:i]]
+            for u in range(i - 1):
+                pairs = len(far[u]) * len(far[-1])
+                random = mannwhitneyu(far[u], far[-1]).statistic / pairs
+                assert nearness.random[i - 2][j, u] == pytest.approx(random)
+                nearest = (far[-1].min() < far[u].min()) + 0.5 * (far[-1].min() == far[u].min())
+                assert nearness.nearest[i - 2][j, u] == nearest
+
+
+def test_a_wider_layer_has_the_nearest_kernel_by_chance_but_not_the_nearer_random_one():
+    found = [compare(kernels((20, 200, 100), seed=seed)) for seed in range(20)]
+    assert np.mean([probability(nearness.nearest) for nearness in found]) > 0.8
+    assert np.mean([probability(nearness.random) for nearness in found]) == pytest.approx(0.5, abs=0.03)
+
+
+def test_chunks_change_nothing(monkeypatch):
+    layers = kernels((5, 7, 30, 20))
+    whole = compare(layers)
+    monkeypatch.setattr("ilwp.paper.hypothesis.CHUNK", 50)
+    for one, other in zip(
+        (*whole.nearest, *whole.random), (*compare(layers).nearest, *compare(layers).random), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_layers_that_drift_are_nearest_to_the_one_before():
+    rng = np.random.default_rng(0)
+    drifting = {str(i): (rng.standard_normal((40, 3, 3)) + 3 * i).astype(np.float32) for i in range(5)}
+    nearness = compare(drifting)
+    assert probability(nearness.random) > 0.95
+    low, high = probability_interval(nearness.random)
+    assert low <= probability(nearness.random) <= high
+    assert probability_interval(nearness.random, seed=3) == probability_interval(nearness.random, seed=3)
+    assert probability(compare(shuffled(drifting, 0)).random) == pytest.approx(0.5, abs=0.05)
+
+
+def test_intervals_of_a_probability_hold_what_resampling_kernels_gives():
+    nearness = compare(kernels((30, 30, 30, 30)))
+    values = [each.mean(axis=1) for each in nearness.random]
+    error = np.sqrt(sum(len(v) * v.var() for v in values)) / 60
+    low, high = probability_interval(nearness.random)
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
+    narrow = probability_interval(nearness.random, level=0.5)
+    assert low < narrow[0] < narrow[1] < high
+
+
+def test_layers_of_one_scale_keep_their_shapes_and_zeros():
+    layers = kernels((3, 4))
+    layers["features.1.conv.weight"][:] = 0
+    layers["features.0.conv.weight"][0] = 0
+    scaled = equal_scale(layers)
+    assert np.sqrt(np.mean(np.square(scaled["features.0.conv.weight"]))) == pytest.approx(1)
+    assert not scaled["features.1.conv.weight"].any()
+    ratio = scaled["features.0.conv.weight"][1:] / layers["features.0.conv.weight"][1:]
+    np.testing.assert_allclose(ratio, ratio.ravel()[0], rtol=1e-5)
+    assert all(layer.dtype == np.float32 for layer in scaled.values())

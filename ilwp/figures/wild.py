@@ -1,0 +1,121 @@
+"""The hypothesis on networks that people use: what a layer's lift goes with, and the numbers that prose quotes.
+
+data/benchmarks/wild.json -> sequences, layers, stages -> wild_plots, tables, numbers
+
+A sequence is a network's kernels of one size in network order. Lifts are at unit length unless they are "as is".
+"""
+
+import numpy as np
+import pandas as pd
+
+RESAMPLES = 2000
+# what is special about a layer: neither it nor the one before makes the image smaller, it does, or the one before does
+KINDS = PLAIN, STRIDED, AFTER = ("neither makes the image smaller", "this layer does", "the one before does")
+
+
+def sequences(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a sequence: first the public ones, then this book's own on CIFAR-10."""
+    found = _titled(rows, "network")
+    return found[found["public"] | (found["task"] == "CIFAR-10")].reset_index(drop=True)
+
+
+def layers(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a layer from each sequence's third on, with its `kind`, one of KINDS."""
+    found = _titled(rows, "layer")
+    strided, before = found["strided"].astype(bool), ~found["same_stage"].astype(bool)
+    return found.assign(kind=np.select([strided, before], [STRIDED, AFTER], PLAIN))
+
+
+def stages(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a stage, the three or more layers between two that make the image smaller."""
+    return _titled(rows, "stage")
+
+
+def sources(rows: pd.DataFrame) -> pd.DataFrame:
+    """What was measured of which public package."""
+    found = _titled(rows, "network")
+    columns = {"title": "sequence", "task": "task", "layers": "layers", "kernels": "kernels", "source": "package"}
+    return found.loc[found["public"], list(columns)].rename(columns=columns).astype({"layers": int, "kernels": int})
+
+
+def predictors(found: pd.DataFrame) -> pd.DataFrame:
+    """Mean lift at unit length of groups of layers, with 95 % bootstrap intervals over sequences.
+
+    Each sequence counts once. All groups but those of stride are of layers where nothing makes the image smaller.
+    """
+    plain = found["kind"] == PLAIN
+    same, half = found["width"] == found["previous_width"], found["layer"] > _half(found)
+    groups = {f"stride: {kind}": found["kind"] == kind for kind in KINDS}
+    groups |= {"as wide as the one before": plain & same, "of another width": plain & ~same}
+    groups |= {"in the first half": plain & ~half, "in the second half": plain & half}
+    groups |= {"up to 256 kernels": plain & (found["width"] <= 256), "more kernels": plain & (found["width"] > 256)}
+    rows = [(name, int(chosen.sum()), *_mean(found[chosen])) for name, chosen in groups.items()]
+    return pd.DataFrame(rows, columns=["layers that are", "count", "lift", "low", "high"])
+
+
+def quoted(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -> dict[str, float]:
+    """The numbers that prose quotes, of `sequences`, `layers` and `stages`."""
+    public, own = found[found["public"]], found[~found["public"]]
+    above = public["unit_lift_low"] > public["unit_null_high"].clip(lower=1)
+    below = public["unit_lift_high"] < public["unit_null_low"].clip(upper=1)
+    in_public = each[each["public"]]
+    numbers = {
+        "networks": public["network"].nunique(), "sequences": len(public), "above": above.sum(), "below": below.sum(),
+        "neither": (~above & ~below).sum(), "layers": len(in_public), "dead": public["dead"].sum(),
+    }  # fmt: skip
+    columns = ("lift", "unit_lift", "random", "unit_random")
+    for name, frame, wanted in (
+        ("public", public, columns),
+        ("own", own, columns),
+        ("layer", in_public, ("unit_lift",)),
+    ):
+        for column in wanted:
+            values = frame[column]
+            numbers |= {f"{name}_{column}_{of}": value for of, value in (
+                ("least", values.min()), ("median", values.median()), ("most", values.max()))}  # fmt: skip
+    for name in ("MobileNetV1", "MobileNetV2"):
+        row = public[public["network"] == name].iloc[0]
+        numbers |= {f"{name}_{key}": row[key] for key in ("lift", "unit_lift", "unit_lift_low", "unit_lift_high")}
+        numbers |= {f"{name}_{key}": row[key] for key in ("unit_null_low", "unit_null_high")}
+        mine = in_public.loc[in_public["network"] == name, "unit_lift"]
+        numbers |= {f"{name}_layer_least": mine.min(), f"{name}_layer_most": mine.max()}
+    for name, is_public in (("", True), ("own_", False)):
+        mine, stage = each[each["public"] == is_public], staged[staged["public"] == is_public]
+        for short, kind in zip(("plain", "strided", "after"), KINDS, strict=True):
+            numbers |= _named(f"{name}{short}", _mean(mine[mine["kind"] == kind]))
+        numbers |= _named(f"{name}stage", _mean(stage))
+        akin = mine[mine["strided"].astype(bool) & mine["unit_akin_lift"].notna()]
+        numbers |= _named(f"{name}akin", _mean(akin, "unit_akin_lift"))
+        clear = stage["unit_lift_low"] > stage["unit_null_high"].clip(lower=1)
+        worse = stage["unit_lift_high"] < stage["unit_null_low"].clip(upper=1)
+        numbers |= {f"{name}stages": len(stage), f"{name}stages_above": clear.sum()}
+        numbers[f"{name}stages_below"] = worse.sum()
+    for family in ("Mobile", "Shuffle"):
+        numbers |= _named(f"own_{family}", _mean(stage[stage["network"].str.startswith(family)]))
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def _titled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Rows of a kind with the `title` of their sequence, and whether the network is `public`."""
+    found = rows[rows["row"] == kind].copy()
+    found["public"] = found["epochs"].isna()  # of public networks nobody says how many
+    own = found["network"] + ", " + found["task"].str.replace("CIFAR-10$", "", regex=True)
+    own = own.str.removesuffix(", ") + ", width " + found["width_factor"].map("{:g}".format)
+    found["title"] = np.where(found["public"], found["network"] + ", " + found["size"], own)
+    return found.reset_index(drop=True)
+
+
+def _half(found: pd.DataFrame) -> pd.Series:
+    return found.groupby("title")["layer"].transform("max") / 2
+
+
+def _mean(found: pd.DataFrame, column: str = "unit_lift") -> tuple[float, float, float]:
+    """The mean lift over the means of sequences, and its interval: sequences are drawn anew."""
+    means = found.groupby("title")[column].mean().to_numpy()
+    drawn = means[np.random.default_rng(0).integers(0, len(means), (RESAMPLES, len(means)))].mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(means.mean()), float(low), float(high)
+
+
+def _named(name: str, values: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))

@@ -1,0 +1,76 @@
+"""One run of each kind, recomputed by a script that imports nothing of the project."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+import recomputation
+
+from ilwp.common.paths import RUNS
+from ilwp.experiments.records import RunRecord, read_kernels, read_record
+from ilwp.paper import codec, hypothesis
+from ilwp.paper.distortion import zero_share
+from ilwp.paper.laplace import fit_laplace
+from ilwp.paper.settings import Loop, Method, Settings
+
+PLAIN, TRAINED_FOR_IT, TIED = (
+    RUNS / "cpu" / f"cifar10-mobilenet-lambda{value}-seed0.json" for value in ("0", "1", "inf")
+)
+OF_CURVES = {"baseline": PLAIN, "fss": PLAIN, "lss": PLAIN, "ill": TRAINED_FOR_IT}
+
+
+def bits_of(record: RunRecord, method: str, bits: int, loop: str) -> tuple[int, int]:
+    rate = next(m.rate for m in record.measurements if (m.method, m.bits, m.loop) == (method, bits, loop))
+    return rate.texture, rate.index
+
+
+def test_the_script_imports_nothing_of_the_project():
+    tree = ast.parse(Path(recomputation.__file__).read_text())
+    imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} == {
+        "heapq", "json", "math", "numpy", "pathlib", "re", "safetensors", "sys",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"), [(PLAIN, False), (PLAIN, True), (TRAINED_FOR_IT, False)], ids=["fig2", "unit length", "fig3"]
+)
+def test_the_hypothesis_is_as_measured(path: Path, unit: bool):
+    layers, kernels = recomputation.read_layers(path), read_kernels(path)
+    if unit:
+        layers, kernels = recomputation.unit(layers), hypothesis.unit_length(kernels)
+    again = recomputation.hypothesis(layers)
+    sources, nearness = hypothesis.best_sources(kernels), hypothesis.compare(kernels)
+    assert sources.previous_share == pytest.approx(again["share"], abs=1e-3)
+    assert sources.chance_share == pytest.approx(again["chance"])
+    assert sources.lift == pytest.approx(again["lift"], rel=2e-3)
+    assert hypothesis.probability(nearness.nearest) == pytest.approx(again["nearest"], abs=1e-3)
+    assert hypothesis.probability(nearness.random) == pytest.approx(again["random"], abs=1e-5)
+
+
+@pytest.mark.parametrize("method", list(OF_CURVES))
+def test_residuals_and_their_laplace_fits_are_as_measured(method: Method):
+    again = recomputation.residuals(recomputation.read_layers(OF_CURVES[method]), method)
+    found = np.concatenate([r.ravel() for r in codec.residuals(read_kernels(OF_CURVES[method]), method)])
+    np.testing.assert_allclose(found, again, atol=1e-7)
+    fit = fit_laplace(found)
+    assert (fit.scale, fit.nats) == pytest.approx(recomputation.laplace(again))
+
+
+@pytest.mark.parametrize("loop", ["closed", "open"])
+@pytest.mark.parametrize("method", list(OF_CURVES))
+def test_files_of_8_bits_take_what_the_record_says(method: Method, loop: Loop):
+    path = OF_CURVES[method]
+    again = recomputation.coded(recomputation.read_layers(path), method, 8, loop)
+    used = "closed" if method == "baseline" else loop
+    assert (again["texture"], again["index"]) == bits_of(read_record(path), method, 8, used)
+    assert again["zeros"] == zero_share(codec.encode(read_kernels(path), Settings(method, 8, loop)).levels)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize(("method", "path"), [("baseline", PLAIN), ("ill", TRAINED_FOR_IT), ("ill", TIED)])
+def test_files_of_other_widths_take_what_the_record_says(method: str, path: Path, bits: int):
+    again = recomputation.coded(recomputation.read_layers(path), method, bits, "closed")
+    assert (again["texture"], again["index"]) == bits_of(read_record(path), method, bits, "closed")
