@@ -12,8 +12,7 @@ from ilwp.common.files import atomic_write, read_bytes
 from ilwp.common.tensor_files import read_tensors, to_safetensors, write_state_dict
 from ilwp.paper.kernels import Kernels, depthwise_kernels, with_kernels
 from ilwp.paper.settings import Loop, Method, Rate
-from ilwp.training.recipe import Epoch, TrainConfig
-from ilwp.training.step import Layout
+from ilwp.training.recipe import Epoch, Layout, TrainConfig
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 

@@ -37,8 +37,8 @@ from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, kernels_of, load_tensors
 from ilwp.training import checkpoints, datasets
 from ilwp.training.devices import device, single_threaded
-from ilwp.training.recipe import Epoch, TrainConfig, inter_layer_weight
-from ilwp.training.step import Layout, layout_speeds
+from ilwp.training.recipe import Epoch, Layout, TrainConfig, inter_layer_weight
+from ilwp.training.step import layout_speeds
 from ilwp.training.train import train
 
 NETWORK, TRAINED, LAYOUTS = "network.safetensors", "trained.json", "layouts.json"

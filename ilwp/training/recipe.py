@@ -3,14 +3,13 @@
 import math
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ilwp.networks.build import NETWORKS
 from ilwp.paper.kernels import depthwise_names
 
 NetworkName = Literal["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"]
+Layout = Literal["channels last", "contiguous"]  # of images and activations in memory
 
 PAPER_EPOCHS = 200
 PAPER_STEPS = math.ceil(50_000 / 256)  # an epoch
@@ -76,6 +75,11 @@ def inter_layer_weight(config: TrainConfig, images: int) -> float:
 
 def _predicted_weights(network: str, width: float) -> int:
     """Z of Eq. 2: the weights of all depthwise layers but the first."""
+    # a profile is read without torch, which takes seconds to import
+    import torch
+
+    from ilwp.networks.build import NETWORKS
+
     with torch.device("meta"):
         module = NETWORKS[network](10, width)
     weights = [module.get_parameter(name).numel() for name in depthwise_names(module)]

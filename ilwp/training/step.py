@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import torch
 from torch import nn
@@ -19,9 +19,8 @@ from ilwp.networks.build import build
 from ilwp.paper.kernels import depthwise_names
 from ilwp.paper.losses import inter_layer_loss, tie, total_loss
 from ilwp.training import datasets
-from ilwp.training.recipe import TrainConfig, inter_layer_weight
+from ilwp.training.recipe import Layout, TrainConfig, inter_layer_weight
 
-Layout = Literal["channels last", "contiguous"]
 MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
     "contiguous": torch.contiguous_format,

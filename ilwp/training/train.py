@@ -23,8 +23,8 @@ from ilwp.common.files import sweep
 from ilwp.common.progress import progress_bar
 from ilwp.training import checkpoints, datasets
 from ilwp.training.devices import device, single_threaded
-from ilwp.training.recipe import Epoch, TrainConfig
-from ilwp.training.step import Call, Layout, Parts, assemble, restore, set_rate, stepper
+from ilwp.training.recipe import Epoch, Layout, TrainConfig
+from ilwp.training.step import Call, Parts, assemble, restore, set_rate, stepper
 
 SAVED_EVERY = {"cpu": 1, "cuda": 5}  # epochs: on a GPU they take seconds
 
