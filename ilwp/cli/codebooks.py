@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ilwp.cli import reports
-from ilwp.cli.common import DATASETS, FilePath, key_option, number, other_than, show
+from ilwp.cli.common import DATASETS, FilePath, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
 from ilwp.door import compress_coded, decoded, read_state_dict, structure_of
@@ -61,7 +61,9 @@ def refuse_width(context: click.Context, graph: str | None) -> None:
 
 @click.command()
 @click.argument("network", type=FilePath)
-@click.option("-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK with suffix .ilwp]")
+@click.option(
+    "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
+)
 @click.option("--method", type=click.Choice(list(RATES)), default="weight-fixing", show_default=True)
 @click.option("--graph", metavar="GRAPH", required=True, help="The network itself, as in `ilwp compress`.")
 @click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the four networks.")
@@ -112,7 +114,7 @@ def finetune(
 
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"with --method {method}")
     refuse_width(context, graph)
-    path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
+    path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
     tensors = read_state_dict(network, key)
     with about(network):
         structure = structure_of(graph, width, tensors)

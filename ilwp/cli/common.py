@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ilwp.common.errors import IlwpError, about, printable
+from ilwp.common.file_kinds import ENDINGS
 from ilwp.common.tensor_files import Tensors
 from ilwp.paper.kernels import Kernels, depthwise_kernels
 
@@ -14,6 +15,20 @@ FilePath = click.Path(path_type=Path)
 key_option = click.option(
     "--key", metavar="NAME", help="Which of several networks in a torch file, by its key there, such as model_ema."
 )
+
+
+def named_after(read: Path, suffix: str) -> Path:
+    """The path to write where none is given: beside a file, or in the current folder after a folder's name.
+
+    >>> named_after(Path("nets/resnet-v1.5.pth.tar"), ".ilwp").as_posix()
+    'nets/resnet-v1.5.ilwp'
+    """
+    if read.is_dir():
+        return Path(f"{read.resolve().name}{suffix}")
+    name = read.name
+    while end := next((end for end in ENDINGS if name.lower().endswith(end) and len(name) > len(end)), ""):
+        name = name[: -len(end)]
+    return read.with_name(f"{name if name != read.name else read.stem}{suffix}")
 
 
 def other_than(read: Path, written: Path, suffix: str) -> Path:

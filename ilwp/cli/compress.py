@@ -7,7 +7,7 @@ import click
 
 from ilwp.cli import reports
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
-from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, number, other_than, show
+from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
 from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_state_dict, structure_of
@@ -43,7 +43,9 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
 {METHOD_HELP}"""
 )
 @click.argument("network", type=FilePath)
-@click.option("-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK with suffix .ilwp]")
+@click.option(
+    "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
+)
 @click.option("--coder", type=click.Choice(["ans", "huffman"]), default="ans", show_default=True)
 @click.option(
     "--method", type=click.Choice([*METHODS, "multiset", "additive"]),
@@ -114,7 +116,7 @@ def compress(
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
     with about(network):
         without_nan(tensors)
-    path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
+    path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
     with about(network):
         structure = structure_of(graph, width, tensors) if graph else None
         options = {

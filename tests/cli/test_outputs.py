@@ -12,6 +12,7 @@ import pytest
 import safetensors.numpy
 from samples import contents
 
+from ilwp.cli.common import named_after
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays
 
@@ -75,6 +76,30 @@ def test_a_name_that_leads_to_itself_is_no_file_and_may_be_written_over(compress
     assert ilwp("inspect", loop).refused("could not be read")
     assert ilwp("decompress", compressed_file, "-o", loop).code == 0
     assert loop.is_file()
+
+
+@pytest.mark.parametrize(
+    ("read", "written"),
+    [
+        ("a.pt", "a.ilwp"), ("a.PTH", "a.ilwp"), ("a-v1.5.pth.tar", "a-v1.5.ilwp"), ("a.tar", "a.ilwp"),
+        ("b/model.safetensors.index.json", "b/model.ilwp"), ("a", "a.ilwp"), ("a.weights", "a.ilwp"),
+        ("a.ilwp", "a.ilwp"), (".pt", ".pt.ilwp"), ("a-v1.5", "a-v1.ilwp"),
+    ],
+)  # fmt: skip
+def test_a_file_is_written_beside_the_one_that_was_read(read: str, written: str):
+    assert named_after(Path(read), ".ilwp") == Path(written)
+
+
+def test_a_folders_network_is_written_into_the_current_folder(network_file, ilwp, monkeypatch):
+    folder = network_file.parent / "resnet-v1.5"
+    folder.mkdir()
+    network_file.rename(folder / "model.safetensors")
+    monkeypatch.chdir(folder)
+    assert ilwp("compress", ".").code == 0
+    monkeypatch.chdir(folder.parent)
+    assert ilwp("compress", "resnet-v1.5").code == 0
+    for place in (folder, folder.parent):
+        assert (place / "resnet-v1.5.ilwp").is_file()
 
 
 def test_a_link_is_followed_and_stays(compressed_file, ilwp):
