@@ -4,7 +4,6 @@ import importlib.metadata
 import platform
 from itertools import product
 from pathlib import Path
-from typing import get_args
 
 import torch
 from torch import nn
@@ -20,17 +19,16 @@ from ilwp.experiments.profiles import Profile, cell_name
 from ilwp.experiments.records import Measurement, RunRecord, read_kernels, read_record, write_kernels, write_record
 from ilwp.networks.tensors import arrays, kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Loop, Settings
+from ilwp.paper.codec import LOOPS, Settings
 from ilwp.paper.prediction import PAPER_METHODS
 from ilwp.paper.quantization import BITS
 from ilwp.training import checkpoints, datasets
 from ilwp.training.train import TrainConfig, evaluate, inter_layer_weight, train
 
-# without prediction there is no loop to close
 SWEEP = [
     Settings(method, bits, loop)
-    for loop, method, bits in product(get_args(Loop), PAPER_METHODS, BITS)
-    if loop == "closed" or method != "baseline"
+    for loop, method, bits in product(LOOPS, PAPER_METHODS, BITS)
+    if loop in codec.loops(method)
 ]
 
 

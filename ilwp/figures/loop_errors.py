@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from ilwp.paper import codec
-from ilwp.paper.codec import Loop, Settings
+from ilwp.paper.codec import LOOPS, Settings
 from ilwp.paper.kernels import Kernels
 
-LOOPS: tuple[Loop, Loop] = ("closed", "open")
 
-
-def drift(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
+def loop_errors(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
     """Plain values for a page's script: `layers`, one an entry, of layers (c_i, kh, kw).
 
     Of one kernel a layer, the one at `channel` modulo the layer's channels, an entry has the weights `trained` and in

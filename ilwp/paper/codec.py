@@ -9,7 +9,7 @@ error adds up with depth because the decoder only has reconstructed ones.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +21,7 @@ from ilwp.paper.prediction import Method, predict, references
 from ilwp.paper.quantization import BITS, Quantizer, dequantize, fit, quantize
 
 Loop = Literal["closed", "open"]
+LOOPS: tuple[Loop, ...] = get_args(Loop)
 
 
 @validated(frozen=True, config={"extra": "forbid"})
@@ -64,6 +65,11 @@ class Rate:
     def total(self) -> int:
         """All bits."""
         return self.texture + self.index + self.raw + self.side + self.other
+
+
+def loops(method: Method) -> tuple[Loop, ...]:
+    """The loops that differ for a method: the baseline predicts nothing, so an open loop is the closed one."""
+    return LOOPS[:1] if method == "baseline" else LOOPS
 
 
 def encode(kernels: Kernels, settings: Settings) -> Coded:
