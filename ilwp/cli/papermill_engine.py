@@ -107,7 +107,7 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
     texts += [Path(file).read_text() for file in given["parameters_file"]]
     parameters: dict[str, Any] = {}
     for text in [*texts, *given["parameters_yaml"]]:
-        values = yaml.load(text, Loader=NoDatesSafeLoader) or {}
+        values = yaml.load(text, Loader=NoDatesSafeLoader) or {}  # noqa: S506 (a safe loader by another name)
         if not isinstance(values, dict):
             raise IlwpError(f"parameters are written `name: value`, not {text!r}")
         parameters |= values

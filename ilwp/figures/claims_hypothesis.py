@@ -17,6 +17,7 @@ from ilwp.paper.codec import LOOPS
 def previous_layer_leads(found: Evidence) -> Score:
     """C1: of each layer's best predictions, the previous layer holds the largest share."""
     most, chance = 0.5, 1
+    half = f"{100 * most:g} %"
     table = found.lifts(0)
     tested = len(table) > 0
     ours, holds, in_part = "none", False, False
@@ -35,9 +36,9 @@ def previous_layer_leads(found: Evidence) -> Score:
         claim="C1",
         page="notebooks/fig2",
         paper="the previous layer holds the largest share of best predictions, in all layers of all networks",
-        rule=f"holds if in every run the previous layer leads in more than {most:.0%} of layers and its lift at unit "
-        f"length is above {chance} with its interval; in part if it leads in more than {most:.0%} of layers for more "
-        f"than {most:.0%} of networks and data sets",
+        rule=f"holds if in every run the previous layer leads in more than {half} of layers and its lift at unit "
+        f"length is above {chance} with its interval; in part if it leads in more than {half} of layers for more than "
+        f"{half} of networks and data sets",
         ours=ours,
         runs=len(table),
         verdict=verdict(holds, in_part, tested),

@@ -9,6 +9,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.style import BLUE, INK, WIDTH
 
+SPACING = 1.8  # from one layer to the next, where a kernel is 1 wide
 LAYERS = (3, 4, 4)  # kernels drawn in each of three layers
 TARGET = (2, 1)  # the kernel that is predicted: layer, kernel
 # title; what is stored; the kernel it is predicted from, and its name; layers that are searched for it
@@ -37,9 +38,9 @@ def _panel(ax: Axes, method: str) -> None:
             here = (layer, kernel)
             coloured = here in (TARGET, reference)
             _kernel(ax, here, rng.uniform(0.1, 0.5, (3, 3)), colour if coloured else "#9a9a9a")
-        ax.text(2.2 * layer + 0.5, -0.35, f"layer {('$1$', '$i-1$', '$i$')[layer]}", ha="center", va="top")
+        ax.text(SPACING * layer + 0.5, -0.35, f"layer {('$1$', '$i-1$', '$i$')[layer]}", ha="center", va="top")
         if layer in searched:
-            frame = (2.2 * layer - 0.18, -0.18)
+            frame = (SPACING * layer - 0.18, -0.18)
             ax.add_patch(Rectangle(frame, 1.36, 1.35 * count + 0.01, fill=False, edgecolor=colour, linestyle="--"))
     ax.annotate("$K_{i,j}$", _middle(TARGET), ha="center", va="center", fontsize=8)
     if reference:
@@ -51,17 +52,17 @@ def _panel(ax: Axes, method: str) -> None:
         ))  # fmt: skip
     ax.set_title(title)
     ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top")
-    ax.set(xlim=(-0.4, 5.8), ylim=(-0.95, 5.4), aspect="equal")
+    ax.set(xlim=(-0.3, 4.9), ylim=(-0.95, 5.4), aspect="equal")
     ax.axis("off")
 
 
 def _middle(place: tuple[int, int]) -> tuple[float, float]:
-    return 2.2 * place[0] + 0.5, 1.35 * place[1] + 0.5
+    return SPACING * place[0] + 0.5, 1.35 * place[1] + 0.5
 
 
 def _kernel(ax: Axes, place: tuple[int, int], shades: np.ndarray, colour: str) -> None:
     """Nine taps as squares, shaded like weights."""
-    x, y = 2.2 * place[0], 1.35 * place[1]
+    x, y = SPACING * place[0], 1.35 * place[1]
     for row, column in np.ndindex(3, 3):
         tap = (x + column / 3, y + row / 3)
         ax.add_patch(Rectangle(tap, 1 / 3, 1 / 3, facecolor=colour, alpha=float(shades[row, column]), linewidth=0))
@@ -86,13 +87,15 @@ def draw_free_order() -> Figure:
                 _kernel(
                     ax, (layer, kernel), np.full((3, 3), shade), CURVES["ill"].colour if title == "aligned" else BLUE
                 )
-            ax.text(2.2 * layer + 0.5, -0.5, f"layer {('$i-1$', '$i$')[layer]}", ha="center", va="top")
+            ax.text(SPACING * layer + 0.5, -0.5, f"layer {('$i-1$', '$i$')[layer]}", ha="center", va="top")
         if title == "aligned":
             for kernel in range(len(left)):
                 y = 1.35 * kernel + 0.5
-                ax.add_patch(FancyArrowPatch((1.05, y), (2.15, y), arrowstyle="-|>", mutation_scale=7, color=INK))
+                ax.add_patch(
+                    FancyArrowPatch((1.05, y), (SPACING - 0.05, y), arrowstyle="-|>", mutation_scale=7, color=INK)
+                )
         ax.set_title(title)
         ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top")
-        ax.set(xlim=(-0.4, 3.6), ylim=(-1.0, 6.8), aspect="equal")
+        ax.set(xlim=(-0.4, 3.2), ylim=(-1.0, 6.8), aspect="equal")
         ax.axis("off")
     return figure

@@ -51,8 +51,11 @@ def draw_lifts(runs: Runs, trained: Trained, profile: str, inter_layer: float) -
 
     figure, axes = network_panels(runs, profile, [inter_layer], draw)
     reach = max(ax.get_xlim()[1] for ax in axes.flat)
-    for ax in axes.flat:
-        ax.set_xlim(0, reach)
+    for left, right in axes:
+        left.set_xlim(0, reach)
+        right.set_xlim(0, reach)
+        if len(left.get_yticks()) == len(right.get_yticks()):
+            right.set_yticklabels([])
     return figure
 
 
