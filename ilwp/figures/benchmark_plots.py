@@ -73,7 +73,7 @@ GENERAL = ("zstd", "lzma", "brotli")
 SNR, RATE, FILE, ACCURACY = "signal-to-noise ratio (dB)", "bits a weight", "file (kB)", "top-1 accuracy (%)"
 
 
-def rates(ax: Axes, kernels: pd.DataFrame) -> None:
+def rates_of_codecs(ax: Axes, kernels: pd.DataFrame) -> None:
     """Bits a weight against SNR of one network; of a peer's several ways the best at each setting."""
     parts = []
     for name, line in CODECS.items():

@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.style import BLUE, INK, WIDTH
 
-SPACING = 1.8  # from one layer to the next, where a kernel is 1 wide
+SPACING = 2.1  # from one layer to the next, where a kernel is 1 wide
 LAYERS = (3, 4, 4)  # kernels drawn in each of three layers
 TARGET = (2, 1)  # the kernel that is predicted: layer, kernel
 # title; what is stored; the kernel it is predicted from, and its name; layers that are searched for it
@@ -23,7 +23,7 @@ METHODS = {
 
 def draw_methods() -> Figure:
     """A panel a method: candidates are framed, the reference is filled, an arrow leads to the kernel predicted."""
-    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.1))
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.8))
     for ax, method in zip(axes.flat, METHODS, strict=True):
         _panel(ax, method)
     return figure
@@ -44,7 +44,7 @@ def _panel(ax: Axes, method: str) -> None:
             ax.add_patch(Rectangle(frame, 1.36, 1.35 * count + 0.01, fill=False, edgecolor=colour, linestyle="--"))
     ax.annotate("$K_{i,j}$", _middle(TARGET), ha="center", va="center", fontsize=8)
     if reference:
-        ax.annotate(name, _middle(reference), ha="center", va="center", fontsize=7.5)
+        ax.annotate(name, _middle(reference), ha="center", va="center", fontsize=7)
         (x, y), (end, height) = _middle(reference), _middle(TARGET)
         ax.add_patch(FancyArrowPatch(
             (x + 0.58, y), (end - 0.55, height), arrowstyle="-|>", mutation_scale=9, color=INK, lw=1.1,
@@ -52,7 +52,7 @@ def _panel(ax: Axes, method: str) -> None:
         ))  # fmt: skip
     ax.set_title(title)
     ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top")
-    ax.set(xlim=(-0.3, 4.9), ylim=(-0.95, 5.4), aspect="equal")
+    ax.set(xlim=(-0.3, 5.5), ylim=(-0.95, 5.4), aspect="equal")
     ax.axis("off")
 
 
@@ -96,6 +96,6 @@ def draw_free_order() -> Figure:
                 )
         ax.set_title(title)
         ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top")
-        ax.set(xlim=(-0.4, 3.2), ylim=(-1.0, 6.8), aspect="equal")
+        ax.set(xlim=(-0.4, 3.5), ylim=(-1.0, 6.8), aspect="equal")
         ax.axis("off")
     return figure

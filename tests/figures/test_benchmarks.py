@@ -61,7 +61,7 @@ def test_every_figure_shows_its_data():
     networks = benchmarks.benchmark_rows("networks")
     figure, axes = plt.subplots(1, 3)
     name = benchmarks.IMAGENET
-    benchmark_plots.rates(axes[0], kernels[kernels["network"] == name])
+    benchmark_plots.rates_of_codecs(axes[0], kernels[kernels["network"] == name])
     assert len(axes[0].lines) == len(benchmark_plots.CODECS)
     benchmark_plots.ingredients(axes[1], ablation[ablation["network"] == name])
     assert [bar.get_width() * 1000 for bar in axes[1].patches] == pytest.approx(
