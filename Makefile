@@ -39,6 +39,7 @@ test: .venv/.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+	$(BIN)/pytest -n 0 --doctest-modules ilwp
 
 # not a folder of pytest's own, since it needs the built book and a browser
 test-site: .venv/.done

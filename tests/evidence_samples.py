@@ -2,9 +2,15 @@
 
 import pandas as pd
 
-from ilwp.figures.verdicts import Evidence
+from ilwp.figures.scorecard_evidence import Evidence
 
+NO_LIFTS = pd.DataFrame()
 BASELINE = ([100.0, 200.0], [90.0, 91.0])
+
+
+def evidence_of(closed: pd.DataFrame, opened: pd.DataFrame, lifts: pd.DataFrame = NO_LIFTS) -> Evidence:
+    """Evidence in tables alone, without records and kernels."""
+    return Evidence({}, closed, opened, lambda path: {}, lambda inter_layer: lifts)
 
 
 def at_8_bits(**curves: tuple[list[float], list[float]]) -> Evidence:
@@ -18,4 +24,4 @@ def at_8_bits(**curves: tuple[list[float], list[float]]) -> Evidence:
         for seed, (size, accuracy) in enumerate(zip(sizes, accuracies, strict=True))
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    return Evidence({}, table, table, lambda path: {})
+    return evidence_of(table, table)

@@ -14,7 +14,7 @@ SPEC = importlib.util.spec_from_file_location("figure_notes", ROOT / "book" / "e
 figure_notes = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(figure_notes)
 
-DRAWN = {"image/svg+xml": "<svg/>", "image/x-narrow+svg": "<svg width='1'/>", "text/csv": "x,y\n1,2\n"}
+DRAWN = {"image/svg+xml": "<svg/>", "text/csv": "x,y\n1,2\n"}
 
 
 def cell(name: str | None, **data: str) -> dict[str, Any]:
@@ -63,4 +63,4 @@ def test_files_are_laid_out_and_old_ones_go(source: Path, tmp_path: Path):
     source.write_text(json.dumps(notebook))
     figure_notes.lay_out(tmp_path)
     made = {path.name: path.read_text() for path in (tmp_path / "figures").iterdir()}
-    assert made == {"dots.svg": "<svg/>", "dots-narrow.svg": "<svg width='1'/>", "dots.csv": "x,y\n1,2\n"}
+    assert made == {"dots.svg": "<svg/>", "dots.csv": "x,y\n1,2\n"}

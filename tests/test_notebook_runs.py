@@ -25,10 +25,12 @@ SPEC.loader.exec_module(notebook_runs)
 DRAW = """\
 import matplotlib.pyplot as plt
 from myst_nb import glue
-from ilwp.figures import plots
-plots.use_style()
+import pandas as pd
+from ilwp.figures import output, style
+style.use_style()
 glue("share", bits / 3, display=False)
-plt.plot([1, 2], [bits, 3], label="a line");
+plt.plot([1, 2], [bits, 3])
+output.keep_table(plt.gca(), pd.DataFrame({"size": [1, 2], "bits": [bits, 3]}));
 """
 FIGURE = {"figure": {"name": "fig-dot", "caption": "One dot."}, "image": {"alt": "A dot"}}
 
@@ -57,7 +59,7 @@ def list_runs(root: Path, text: str) -> None:
 
 
 def due(root: Path) -> list[str]:
-    return list(notebook_runs.due(root, notebook_runs.load_runs(root / "notebooks" / "runs.yaml")))
+    return notebook_runs.due(root, notebook_runs.load_runs(root / "notebooks" / "runs.yaml"))
 
 
 def results(root: Path) -> dict[str, bytes]:
@@ -97,28 +99,77 @@ def test_runs_are_made_once_and_hold_nothing_of_the_moment(root: Path) -> None:
     assert list(results(root)) == ["dot.ipynb"]
 
 
+def made(root: Path, *reads: str) -> None:
+    """As if the runs had been made: results that say they are made from the files and folders `reads`."""
+    runs = notebook_runs.load_runs(root / "notebooks" / "runs.yaml")
+    (root / "book" / "notebooks").mkdir(exist_ok=True)
+    for name, run in runs.items():
+        inputs = {"reads": reads, "hash": notebook_runs._hash_of(root, name, run, reads)}
+        (root / "book" / "notebooks" / f"{name}.ipynb").write_text(json.dumps({"metadata": {"inputs": inputs}}))
+
+
+READS = ["ilwp/__init__.py", "ilwp/paper/codec.py", "data", "data/record.json", "data/missing.json"]
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "package": lambda root: (root / "ilwp" / "networks" / "new.py").write_text(""),
+    "module": lambda root: (root / "ilwp" / "paper" / "codec.py").write_text("# a comment"),
     "data": lambda root: (root / "data" / "record.json").write_text("2"),
+    "new file in a folder": lambda root: (root / "data" / "other.json").write_text("2"),
+    "file that was looked for": lambda root: (root / "data" / "missing.json").write_text("2"),
+    "file that is gone": lambda root: (root / "data" / "record.json").unlink(),
     "cell metadata": lambda root: write_notebook(root / "notebooks" / "dot.ipynb", "print(bits)", mystnb={}),
     "damaged result": lambda root: [p.write_text("{") for p in (root / "book" / "notebooks").iterdir()],
 }
 
 
-def made(root: Path) -> None:
-    """As if the runs had been made: results that carry the keys they would have."""
-    runs = notebook_runs.load_runs(root / "notebooks" / "runs.yaml")
-    (root / "book" / "notebooks").mkdir(exist_ok=True)
-    for name, key in notebook_runs.due(root, runs).items():
-        (root / "book" / "notebooks" / f"{name}.ipynb").write_text(json.dumps({"metadata": {"inputs": key}}))
-
-
 @pytest.mark.parametrize("change", CHANGES)
 def test_any_change_of_what_runs_depend_on_makes_them_due(root: Path, change: str) -> None:
-    made(root)
+    made(root, *READS)
     assert due(root) == []
     CHANGES[change](root)
     assert due(root) == ["dot", "dot-bits4"]
+
+
+def test_what_no_run_reads_makes_none_due(root: Path) -> None:
+    made(root, *READS)
+    (root / "ilwp" / "cli" / "main.py").write_text("# a comment")
+    (root / "ilwp" / "paper" / "new.py").write_text("")
+    assert due(root) == []
+
+
+READ = """\
+import subprocess
+import sys
+from pathlib import Path
+from ilwp.experiments import evidence
+for record in Path("data").glob("*.json"):
+    record.read_text()
+subprocess.run([sys.executable, "-c", "import ilwp.paper.huffman; open('config/late.yaml').close()"], check=True)
+"""
+
+
+def test_a_run_notes_what_it_and_its_commands_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    (root / "config").mkdir()
+    (root / "config" / "late.yaml").write_text("")
+    write_notebook(root / "notebooks" / "dot.ipynb", READ)
+    list_runs(root, "dot:")
+    notebook_runs.run_notebooks(root)
+    reads = json.loads((root / "book" / "notebooks" / "dot.ipynb").read_text())["metadata"]["inputs"]["reads"]
+    assert reads == sorted(reads)
+    assert {"data", "data/record.json", "config/late.yaml"} <= set(reads)
+    assert {"ilwp/__init__.py", "ilwp/experiments/evidence.py", "ilwp/paper/huffman.py"} <= set(reads)
+    assert not any(path.startswith(("ilwp/cli", "ilwp/figures")) for path in reads)
+    assert due(root) == []
+    (root / "ilwp" / "cli" / "main.py").write_text("# a comment")
+    assert due(root) == []
+    (root / "ilwp" / "paper" / "huffman.py").write_text("# a comment")
+    assert due(root) == ["dot"]
+
+
+def test_a_file_that_changes_while_it_is_read_makes_the_run_due_again(root: Path) -> None:
+    write_notebook(root / "notebooks" / "dot.ipynb", "with open('data/record.json', 'r+') as f: f.write('2')")
+    list_runs(root, "dot:")
+    notebook_runs.run_notebooks(root)
+    assert due(root) == ["dot"]
 
 
 def test_a_changed_parameter_makes_one_run_due(root: Path) -> None:
@@ -198,7 +249,7 @@ def test_book_is_whole_by_itself_and_follows_its_notebook(root: Path) -> None:
     assert re.search(r'<span class="math"><svg class="formula" role="img" aria-label="\\boldsymbol{x}"', intro)
     assert "papermill notebooks/dot.ipynb -p bits 8" in re.sub(r"<[^>]*>", "", pages["dot.html"])
     (numbers,) = re.findall(r'href="\.\./(_downloads/[^"]*fig-dot\.csv)"', pages["dot.html"])
-    assert (site / numbers).read_text().splitlines()[1:] == ["1,a line,1,8,,", "1,a line,2,3,,"]
+    assert (site / numbers).read_text().splitlines() == ["panel,size,bits", ",1,8", ",2,3"]
     # in the project's own pages no script is heavier than all of a page may be
     assert max(path.stat().st_size for text in pages.values() for path in scripts(site, text)) < 1_000_000
 

@@ -1,24 +1,21 @@
-"""What a reader can do with each figure of a notebook: see it on a phone, take its data, take it as SVG, make it again.
+"""What a reader can do with each figure of a notebook: take its data, take it as SVG, make it again.
 
     executed notebook -> add_notes -> the same with a note under each figure
-    book/notebooks/*.ipynb -> lay_out -> book/notebooks/figures/NAME.svg, NAME-narrow.svg and NAME.csv
+    book/notebooks/*.ipynb -> lay_out -> book/notebooks/figures/NAME.svg and NAME.csv
 
 The numbers come from the notebook's own output (`ilwp.figures.output`), the command from its
 parameters and the run list.
 """
 
-import ast
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
-from papermill.inspection import inspect_notebook
-
 from ilwp.common.errors import IlwpError
+from ilwp.common.parameters import declared
 
-SVG, NARROW, CSV = "image/svg+xml", "image/x-narrow+svg", "text/csv"
-FILES = {NARROW: "{}-narrow.svg", CSV: "{}.csv"}
+SVG, CSV = "image/svg+xml", "text/csv"
 NOTE = """\
 :::{{dropdown}} Data, and how to make this figure again
 :class-container: figure-note
@@ -39,11 +36,11 @@ def add_notes(notebook: dict[str, Any], source: Path, given: dict[str, Any]) -> 
 
     Raises IlwpError for a figure that has no name.
     """
-    declared = inspect_notebook(source)
-    values = {name: given.get(name, ast.literal_eval(p["default"])) for name, p in declared.items()}
+    parameters = declared(json.loads(source.read_text()))
+    values = {name: given.get(name, p.default) for name, p in parameters.items()}
     words = [f"-p {name} {shlex.quote(str(value))}" for name, value in values.items()]
     command = " ".join(["papermill", f"notebooks/{source.name}", *words])
-    helps = "\n".join(f"- `{name}`: {p['help']}" for name, p in declared.items() if p["help"])
+    helps = "\n".join(f"- `{name}`: {p.comment}" for name, p in parameters.items() if p.comment)
     cells = []
     for cell in notebook["cells"]:
         cells.append(cell)
@@ -54,9 +51,8 @@ def add_notes(notebook: dict[str, Any], source: Path, given: dict[str, Any]) -> 
         if name is None:
             raise IlwpError(f"notebooks/{source.name}: a figure has no name in its cell's metadata (mystnb, figure)")
         links = [f"{{download}}`Drawing (SVG) <figures/{name}.svg>`"]
-        # myst-nb warns of formats that it does not know
-        cell["metadata"]["kept"] = {kind: figure.pop(kind) for kind in FILES if kind in figure}
-        if CSV in cell["metadata"]["kept"]:
+        if CSV in figure:
+            cell["metadata"]["csv"] = figure.pop(CSV)  # myst-nb warns of formats that it does not know
             links.insert(0, f"{{download}}`Numbers (CSV) <figures/{name}.csv>`")
         text = NOTE.format(downloads=" · ".join(links), command=command, parameters=helps)
         cells.append({"cell_type": "markdown", "id": f"note-{name}", "metadata": {}, "source": text})
@@ -70,8 +66,8 @@ def lay_out(folder: Path) -> None:
         for cell in json.loads(path.read_text())["cells"]:
             if (figure := _figure(cell)) is not None:
                 made[f"{_name(cell)}.svg"] = "".join(figure[SVG])
-            for kind, text in cell["metadata"].get("kept", {}).items():
-                made[FILES[kind].format(_name(cell))] = "".join(text)
+            if (text := cell["metadata"].get("csv")) is not None:
+                made[f"{_name(cell)}.csv"] = "".join(text)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for path in figures.iterdir():

@@ -1,9 +1,10 @@
 """Sphinx extension: the book's notebooks are run before Sphinx looks for pages.
 
-    notebooks/runs.yaml, notebooks/*.ipynb, ilwp/, data/, config/   ->   book/notebooks/<name>.ipynb
+    notebooks/runs.yaml, notebooks/*.ipynb   ->   book/notebooks/<name>.ipynb
 
-A run carries a hash of all it depends on and is made anew only where that has changed. Jupyter Book's own
-execution is off: its cache does not know of the package and the data, and it forgives a failing cell.
+A run notes which modules of the package it imports and which files and folders it reads (`recorder`). It is made anew
+only where one of these, the notebook or its parameters has changed. Jupyter Book's own execution is off: its cache does
+not know of the package and the data, and it forgives a failing cell.
 
 The run list maps a name to `notebook` (default `<name>.ipynb`) and `parameters` (default none).
 """
@@ -34,6 +35,9 @@ from ilwp.common.errors import IlwpError, first_problem
 from ilwp.common.files import atomic_write
 
 PARALLEL = 2
+HERE = Path(__file__).parent
+RECORDER = HERE / "recorder"
+EXTENSION = (HERE / "notebook_runs.py", HERE / "figure_notes.py", RECORDER / "sitecustomize.py")
 
 logger = logging.getLogger(__name__)
 
@@ -65,19 +69,9 @@ def load_runs(path: Path) -> dict[str, Run]:
     return runs
 
 
-def due(root: Path, runs: dict[str, Run]) -> dict[str, str]:
-    """The runs that the book has not got, or got from something else than there is now: name -> key."""
-    extension = b"".join(
-        Path(__file__).with_name(name).read_bytes() for name in ("notebook_runs.py", "figure_notes.py")
-    )
-    shared = [("extension", extension), ("files", _hash(_files(root)).encode())]
-    found = {}
-    for name, run in runs.items():
-        notebook = root / "notebooks" / run.notebook
-        key = _hash([*shared, (name, repr(run).encode()), ("notebook", notebook.read_bytes())])
-        if _key_of(root / "book" / "notebooks" / f"{name}.ipynb") != key:
-            found[name] = key
-    return found
+def due(root: Path, runs: dict[str, Run]) -> list[str]:
+    """The runs that the book has not got, or got from something else than there is now."""
+    return [name for name, run in runs.items() if not _is_current(root, name, run)]
 
 
 def run_notebooks(root: Path) -> None:
@@ -90,11 +84,11 @@ def run_notebooks(root: Path) -> None:
     for path in folder.glob("*"):
         if path.is_file() and not (path.suffix == ".ipynb" and path.stem in runs):
             path.unlink()
-    keys = due(root, runs)
-    logger.info("notebooks: %d to run, %d unchanged", len(keys), len(runs) - len(keys))
+    names = due(root, runs)
+    logger.info("notebooks: %d to run, %d unchanged", len(names), len(runs) - len(names))
     problems = []
     with ThreadPoolExecutor(PARALLEL) as pool:
-        futures = [pool.submit(_run, root, runs[name], folder / f"{name}.ipynb", key) for name, key in keys.items()]
+        futures = [pool.submit(_run, root, runs[name], folder / f"{name}.ipynb") for name in names]
         for future in as_completed(futures):
             if not future.cancelled() and (error := future.exception()):
                 if not isinstance(error, IlwpError):
@@ -106,31 +100,37 @@ def run_notebooks(root: Path) -> None:
         raise IlwpError("\n".join(problems))
 
 
-def _run(root: Path, run: Run, output: Path, key: str) -> None:
+def _run(root: Path, run: Run, output: Path) -> None:
     """Run one notebook in a process of its own and put the result at `output`, whole or not at all."""
     source = Path("notebooks", run.notebook)
     logger.info("notebooks: running %s as %s", source, output.name)
-    started = time.monotonic()
+    started = time.time()
     with tempfile.TemporaryDirectory() as temporary:
-        result = Path(temporary, "result.ipynb")
+        result, log = Path(temporary, "result.ipynb"), Path(temporary, "reads")
+        paths = os.pathsep.join(filter(None, (str(RECORDER), os.environ.get("PYTHONPATH"))))
+        environment = {"PYTHONPATH": paths, "NOTEBOOK_ROOT": str(root.resolve()), "NOTEBOOK_READS": str(log)}
         process = subprocess.run(
             [sys.executable, "-m", "papermill", str(source), str(result), "-y", yaml.safe_dump(run.parameters),
              "--no-progress-bar", "--log-level", "ERROR"],
-            cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1"},
+            cwd=root, env=os.environ | environment | {"OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         notebook = json.loads(result.read_text()) if result.is_file() else {"cells": []}
         if process.returncode:
             error = _cell_error(notebook) or (process.stderr.strip() or "it was ended").splitlines()[-1]
             raise IlwpError(f"{source} failed, run as {output.name}: {' '.join(error.split())}")
+        reads = sorted({_path_of(root, line) for line in log.read_text().splitlines()}) if log.is_file() else []
     _make_reproducible(notebook)
     if output.stem != source.stem:
         _rename_figures(notebook, output.stem.removeprefix(f"{source.stem}-"))
     add_notes(notebook, root / source, run.parameters)
-    notebook["metadata"]["inputs"] = key
+    # of what changed meanwhile nobody knows whether the run saw it, so the run is due again
+    sure = all(_changed(root / path) < started for path in reads)
+    inputs = {"reads": reads, "hash": _hash_of(root, output.stem, run, reads) if sure else None}
+    notebook["metadata"]["inputs"] = inputs
     text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     atomic_write(output, text.encode())
-    logger.info("notebooks: %s took %.1f s", output.name, time.monotonic() - started)
+    logger.info("notebooks: %s took %.1f s", output.name, time.time() - started)
 
 
 def _cell_error(notebook: dict[str, Any]) -> str | None:
@@ -155,27 +155,42 @@ def _rename_figures(notebook: dict[str, Any], suffix: str) -> None:
             figure["name"] += f"-{suffix}"
 
 
-def _key_of(path: Path) -> str | None:
-    """The key of what a run in the book was made from."""
+def _is_current(root: Path, name: str, run: Run) -> bool:
+    """Whether the book has this run, made from what there is now."""
     try:
-        key: str | None = json.loads(path.read_text())["metadata"]["inputs"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return key
+        inputs = json.loads((root / "book" / "notebooks" / f"{name}.ipynb").read_text())["metadata"]["inputs"]
+        return bool(inputs["hash"] == _hash_of(root, name, run, inputs["reads"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
-def _files(root: Path) -> Iterable[tuple[str, bytes]]:
-    """Name and content of all of the repository that a notebook may depend on."""
-    folders = (("ilwp", "*.py"), ("data", "*"), ("config", "*"))
-    paths = [path for folder, names in folders for path in sorted((root / folder).rglob(names))]
-    return ((path.relative_to(root).as_posix(), path.read_bytes()) for path in paths if path.is_file())
+def _path_of(root: Path, noted: str) -> str:
+    """The path below `root` of a path or a module that the recorder noted."""
+    if not re.fullmatch(r"ilwp[\w.]*", noted):
+        return noted
+    path = noted.replace(".", "/")
+    return f"{path}/__init__.py" if (root / path).is_dir() else f"{path}.py"
 
 
-def _hash(parts: Iterable[tuple[str, bytes]]) -> str:
+def _hash_of(root: Path, name: str, run: Run, reads: Iterable[str]) -> str:
+    """The hash of all that a run is made from."""
+    parts = [(path.name, path.read_bytes()) for path in EXTENSION]
+    parts += [(name, repr(run).encode()), ("notebook", (root / "notebooks" / run.notebook).read_bytes())]
     digest = hashlib.sha256()
-    for name, content in parts:
-        digest.update(f"{len(name)} {len(content)} {name}".encode() + content)
+    for label, content in [*parts, *((path, _content(root / path)) for path in reads)]:
+        digest.update(f"{len(label)} {len(content)} {label}".encode() + content)
     return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes or the names in a folder; nothing where there is neither."""
+    if path.is_dir():
+        return "\n".join(sorted(entry.name for entry in path.iterdir())).encode()
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def prepare(app: Sphinx, config: Config) -> None:

@@ -1,7 +1,7 @@
-"""Sphinx extension: a page gets its scripts, figures for narrow screens, and buttons to run it elsewhere.
+"""Sphinx extension: a page gets its scripts, type for its tables, and buttons to run it elsewhere.
 
 A page asks for scripts in `book/style/` with an element that has `data-scripts="ONE.js OTHER.js"`, and gets them in
-that order. A figure is narrow where `figures/NAME-narrow.svg` lies beside its notebook. Buttons need an address.
+that order. Buttons need an address.
 Negative numbers in tables and in prose get a minus sign, which is as wide as a plus; a cell that is one word stays on a
 line.
 """
@@ -13,15 +13,12 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.util.osutil import copyfile
 
 GITHUB = re.compile(r"(?:https://|git@|ssh://git@)(?:[^@/]+@)?github\.com[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 
-FIGURE = re.compile(r'(<figure\b[^>]*\bid="([\w-]+)"[^>]*>\s*)(<img\b[^>]*>)')
 NUMBERS = re.compile(r'(<(?:td\b|span class="pasted-text")[^>]*>)([^<]*-\d[^<]*)')
 WORD = re.compile(r"(<td\b[^>]*>)([^<\s]+-[^<\s]+)(?=</td>)")
 HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)")
-NARROW = "(max-width: 34rem)"  # as in book.css
 
 
 def repository(root: Path) -> tuple[str, str] | None:
@@ -56,24 +53,6 @@ def scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, An
         app.add_js_file(name, loading_method="defer")
 
 
-def narrow_figures(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
-    """Let the browser choose the narrow drawing of each figure that has one."""
-
-    def offer(found: re.Match[str]) -> str:
-        drawing = Path(app.srcdir, "notebooks", "figures", f"{found[2]}-narrow.svg")
-        if not drawing.is_file():
-            return found[0]
-        address = f"_images/{drawing.name}"
-        images = Path(app.outdir, "_images")
-        images.mkdir(exist_ok=True)
-        copyfile(drawing, images / drawing.name)
-        source = f'<source media="{NARROW}" srcset="{context["pathto"](address, resource=True)}"/>'
-        return f"{found[1]}<picture>{source}{found[3]}</picture>"
-
-    if "body" in context:
-        context["body"] = FIGURE.sub(offer, context["body"])
-
-
 def typography(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
     """Set tables and numbers as type, not as program text."""
     if "body" in context:
@@ -93,6 +72,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.connect("config-inited", launch_buttons)
     app.connect("html-page-context", scripts)
-    app.connect("html-page-context", narrow_figures)
     app.connect("html-page-context", typography)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""What papermill does more for this repository's own notebooks; anyone else's it treats as ever.
+"""What papermill does for this repository's own notebooks beyond what it does for all: check, and name the output.
 
     papermill notebooks/fig5.ipynb -p bits 4   ->   runs/fig5-bits4.ipynb
 
@@ -7,13 +7,11 @@ Left to itself papermill fails on a terminal without an output path, prints JSON
 it only warns. It asks an engine for nothing until all that is decided, but it imports the engines that
 packages register before it looks at its arguments. So the import of this module refuses a wrong
 parameter and completes `sys.argv`: no part of papermill is replaced, and its own parser has the last word.
-
-A parameter's type is its annotation; its comment may state a range: `bits: int = 8  # bits a weight,
-2 to 8`, or `network: str = "mobilenet"  # one of mobilenet, shufflenet`.
 """
 
 import base64
 import hashlib
+import json
 import os
 import re
 import sys
@@ -24,12 +22,9 @@ from typing import Any
 import click
 import yaml
 
+from ilwp.common.errors import IlwpError
+from ilwp.common.parameters import check_values, declared
 from ilwp.common.paths import NOTEBOOK_OUTPUTS, NOTEBOOKS
-
-NUMBER = r"-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
-RANGE = re.compile(rf"(?<![\w.-])({NUMBER}) to ({NUMBER})(?!\w)")
-CHOICES = re.compile(r"\bone of ([^\s,;]+(?:, [^\s,;]+)*)")
-TYPES = {"bool": "True or False", "float": "a number", "int": "a whole number", "str": "text"}
 
 # papermill's options that take a value, and how many: enough to tell paths and parameters from the rest
 OPTIONS = {
@@ -82,12 +77,12 @@ def complete(arguments: list[str]) -> list[str]:
     notebook = Path(paths[0])
     try:
         if not notebook.is_file():
-            raise ValueError(f"there is no such notebook in {os.path.relpath(NOTEBOOKS)}/")
+            raise IlwpError(f"there is no such notebook in {os.path.relpath(NOTEBOOKS)}/")
         parameters = _checked(notebook, _parameters(given))
         if len(paths) > 1:
             return arguments
         NOTEBOOK_OUTPUTS.mkdir(exist_ok=True)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, IlwpError, yaml.YAMLError) as error:
         raise SystemExit(f"papermill: {notebook}: {' '.join(str(error).split())}") from None
     output = os.path.relpath(NOTEBOOK_OUTPUTS / f"{run_name(notebook.stem, parameters)}.ipynb")
     print(f"Writing {output}", flush=True)
@@ -107,14 +102,14 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
 
     for file in given["parameters_file"]:
         if not Path(file).is_file():  # what papermill could not read a second time, such as a pipe
-            raise ValueError(f"the parameter file {file} is not a file")
+            raise IlwpError(f"the parameter file {file} is not a file")
     texts = [base64.b64decode(text).decode() for text in given["parameters_base64"]]
     texts += [Path(file).read_text() for file in given["parameters_file"]]
     parameters: dict[str, Any] = {}
     for text in [*texts, *given["parameters_yaml"]]:
-        values = yaml.load(text, Loader=NoDatesSafeLoader) or {}
+        values = yaml.load(text, Loader=NoDatesSafeLoader) or {}  # noqa: S506 (a safe loader by another name)
         if not isinstance(values, dict):
-            raise ValueError(f"parameters are written `name: value`, not {text!r}")
+            raise IlwpError(f"parameters are written `name: value`, not {text!r}")
         parameters |= values
     return parameters | {name: _value(text) for name, text in given["parameters"]} | dict(given["parameters_raw"])
 
@@ -128,36 +123,13 @@ def _value(text: str) -> Any:
 
 
 def _checked(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters in the notebook's order; raises ValueError for a name or a value it does not allow."""
-    from papermill.inspection import inspect_notebook
-
+    """The parameters in the notebook's order; raises IlwpError for a name or a value it does not allow."""
     try:
-        declared = inspect_notebook(notebook)
-    except Exception as error:  # a damaged notebook makes its readers stumble in any way
-        raise ValueError(f"this is no notebook ({' '.join(str(error).split())[:120]})") from error
-    for name, value in parameters.items():
-        if name not in declared:
-            raise ValueError(f"no parameter is called {name!r}: choose from {', '.join(declared) or 'none'}")
-        expected = _expected(declared[name]["inferred_type_name"], declared[name]["help"], value)
-        if expected:
-            raise ValueError(f"{name} must be {expected}, not {value!r}")
-    return {name: parameters[name] for name in declared if name in parameters}
-
-
-def _expected(annotation: str, comment: str, value: Any) -> str | None:
-    """In words what a parameter may be, or None where `value` is that."""
-    # a bool is an int to Python, and a whole number will do for a float
-    kinds = {"int", "float"} if type(value) is int else {type(value).__name__}
-    fits = annotation not in TYPES or annotation in kinds
-    words = TYPES.get(annotation, "a value")
-    bounds, choices = RANGE.search(comment), CHOICES.search(comment)
-    if bounds and annotation in ("int", "float"):
-        words += f" from {bounds[1]} to {bounds[2]}"
-        fits = fits and float(bounds[1]) <= value <= float(bounds[2])
-    if choices:
-        words = f"one of {choices[1]}"
-        fits = fits and str(value) in choices[1].split(", ")
-    return None if fits else words
+        known = declared(json.loads(notebook.read_text()))
+    except (ValueError, LookupError, TypeError, AttributeError, SyntaxError) as error:
+        raise IlwpError(f"this is no notebook ({' '.join(str(error).split())[:120]})") from error
+    check_values(known, parameters)
+    return {name: parameters[name] for name in known if name in parameters}
 
 
 def _is_papermill() -> bool:

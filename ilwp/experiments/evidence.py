@@ -10,32 +10,18 @@ import pandas as pd
 
 from ilwp import networks
 from ilwp.common.paths import EVIDENCE, RUNS
+from ilwp.experiments.curves import CURVES
 from ilwp.experiments.profiles import Profile, load_profile
 from ilwp.experiments.records import RunRecord, records_in
 from ilwp.experiments.results import results_table
 from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.settings import Loop
 from ilwp.training import datasets
 from ilwp.training.recipe import TrainConfig
 
 Runs = Mapping[Path, RunRecord]
-
-# each curve of the paper's figures: how its networks were trained (lambda) and which method codes them
-CURVES = {
-    "baseline": (0.0, "baseline"),
-    "fss": (0.0, "fss"),
-    "lss": (0.0, "lss"),
-    "ill": (1.0, "ill"),
-    "tied": (math.inf, "ill"),
-}
-CURVE_TITLES = {
-    "baseline": "Baseline",
-    "fss": "ILWP-FSS",
-    "lss": "ILWP-LSS",
-    "ill": "ILWP-ILL",
-    "tied": "All layers tied",
-}
 
 
 def load_runs(name: str) -> dict[Path, RunRecord]:
@@ -52,17 +38,19 @@ def select(runs: Runs, **wanted: Any) -> dict[Path, RunRecord]:
     return {p: r for p, r in runs.items() if all(getattr(r.config, key) == value for key, value in wanted.items())}
 
 
-def curves(runs: Runs, loop: str = "closed") -> pd.DataFrame:
-    """`results_table` of the rows that belong to a curve, named in column `curve`; a row a run and bit width."""
+def trained_with(runs: Runs, weights: Iterable[float]) -> dict[Path, RunRecord]:
+    """The runs with one of these lambda, in the order of `weights`."""
+    return {path: record for weight in weights for path, record in select(runs, inter_layer=weight).items()}
+
+
+def curve_results(runs: Runs, loop: Loop = "closed") -> pd.DataFrame:
+    """The rows of `results_table` that belong to a curve, named in column `curve`; a row a run and bit width."""
     table = results_table(runs.values())
     if table.empty:
         return pd.DataFrame(columns=["curve"])
-    parts = []
-    for name, (inter_layer, method) in CURVES.items():
-        used = "closed" if method == "baseline" else loop
-        fitting = (table["inter_layer"] == inter_layer) & (table["method"] == method) & (table["loop"] == used)
-        parts.append(table[fitting].assign(curve=name))
-    return pd.concat(parts)
+    keys = ["inter_layer", "method", "loop"]
+    wanted = [(name, c.inter_layer, c.method, c.nearest_loop(loop)) for name, c in CURVES.items()]
+    return pd.DataFrame(wanted, columns=["curve", *keys]).merge(table, on=keys, how="inner")
 
 
 def untrained_kernels(config: TrainConfig) -> Kernels:
@@ -102,11 +90,11 @@ def made_from(records: Iterable[RunRecord]) -> str:
     return f"Made from {'; '.join(sentences)}. The paper: width 1, 200 epochs, batches of 256, 5 runs each."
 
 
-def missing_commands(profile: str, dataset: str, network: str, wanted: Sequence[float]) -> str:
-    """The commands that make the runs of an empty panel, for a narrow column."""
+def missing_commands(profile: str, dataset: str, network: str, weights: Sequence[float]) -> str:
+    """The commands that make a network's missing runs with lambda `weights`, a line each."""
     return "\n".join(
-        f"ilwp train --profile {profile} --dataset {dataset}\n  --network {network} --lambda {value:g}"
-        for value in wanted
+        f"ilwp train --profile {profile} --dataset {dataset} --network {network} --lambda {weight:g}"
+        for weight in weights
     )
 
 

@@ -1,7 +1,6 @@
 """A trained network compressed every way: where the bits of each file go, and the accuracy after decoding it."""
 
 from itertools import product
-from typing import get_args
 
 from torch import nn
 
@@ -9,15 +8,12 @@ from ilwp.common.progress import progress_bar
 from ilwp.experiments.records import Measurement
 from ilwp.networks.tensors import kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import BITS, PAPER_METHODS, Loop, Settings
+from ilwp.paper.settings import BITS, LOOPS, PAPER_METHODS, Settings, loops
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 
-# without prediction there is no loop to close
 SWEEP = [
-    Settings(method, bits, loop)
-    for loop, method, bits in product(get_args(Loop), PAPER_METHODS, BITS)
-    if loop == "closed" or method != "baseline"
+    Settings(method, bits, loop) for loop, method, bits in product(LOOPS, PAPER_METHODS, BITS) if loop in loops(method)
 ]
 
 

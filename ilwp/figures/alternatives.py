@@ -1,7 +1,7 @@
 """What the paper leaves open, and what each alternative changes: measured by coding trained kernels both ways."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,53 +9,64 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilwp.experiments.evidence import CURVES, Runs, select
+from ilwp.experiments.curves import PAPER_CURVES
+from ilwp.experiments.evidence import Runs, select
 from ilwp.figures.explorer import ans_rate
 from ilwp.paper import bitstream, codec
 from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Settings
-from ilwp.whole.models import fit
+from ilwp.whole import models
 from ilwp.whole.transform import basis, forward
 
-# choice -> our default, the alternative, and the settings that make the alternative
-CHOICES: Mapping[str, tuple[str, str, dict[str, Any]]] = {
-    "loop": ("closed: against what the decoder has", "open: against the originals", {"loop": "open"}),
-    "quantizer": ("symmetric, zero is a level", "affine, from least to greatest", {"quantizer": "affine"}),
-    "range": ("the layer's largest residual", "one step for the network", {"range": "network"}),
-    "Huffman table": ("one for the network", "one a layer", {"table": "layer"}),
-    "entropy coder": ("Huffman", "ANS, a model a layer", {}),
-    "transform": ("none", "3 x 3 cosine transform of residuals", {}),
-}
-PAPER_CURVES = ("baseline", "fss", "lss", "ill")
+
+@dataclass(frozen=True)
+class Alternative:
+    """A setting that the paper leaves open: our default, another value, and the settings of `codec` for that one."""
+
+    setting: str
+    default: str
+    other: str
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
+ALTERNATIVES = (
+    Alternative("loop", "closed: against what the decoder has", "open: against the originals", (("loop", "open"),)),
+    Alternative(
+        "quantizer", "symmetric, zero is a level", "affine, from least to greatest", (("quantizer", "affine"),)
+    ),
+    Alternative("range", "the layer's largest residual", "one step for the network", (("range", "network"),)),
+    Alternative("Huffman table", "one for the network", "one a layer", (("table", "layer"),)),
+    Alternative("entropy coder", "Huffman", "ANS, a model a layer"),
+    Alternative("transform", "none", "3 x 3 cosine transform of residuals"),
+)
 
 
 def alternatives(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> pd.DataFrame:
-    """A row a choice, curve and run: `size`, the file's over the default's, and `gain` in dB of what is decoded.
+    """A row a setting, curve and run: `size`, the file's over the default's, and `gain` in dB of what is decoded.
 
-    Each curve is measured on the runs that it stands on (`evidence.CURVES`), whose kernels (c_i, kh, kw) `kernels`
-    reads. The transform's size is that of the levels on ANS, at the same step with and without it.
+    Each curve is measured on the runs that it stands on, whose kernels (c_i, kh, kw) `kernels` reads. The transform's
+    size is that of the levels on ANS, at the same step with and without it.
     """
     rows = []
-    for curve in PAPER_CURVES:
-        inter_layer, method = CURVES[curve]
-        for path in select(runs, inter_layer=inter_layer):
+    for name, curve in PAPER_CURVES.items():
+        for path in select(runs, inter_layer=curve.inter_layer):
             trained = kernels(path)
-            default = Settings(method, bits)  # type: ignore[arg-type]
+            default = Settings(curve.method, bits)
             coded = codec.encode(trained, default)
             rate, snr = bitstream.write(coded)[1], later_layers_snr(trained, codec.decode(coded))
-            for choice, (_, _, changed) in CHOICES.items():
-                size, gain = 1.0, 0.0  # where there is no such choice
-                if choice == "entropy coder":
+            for alternative in ALTERNATIVES:
+                size, gain = 1.0, 0.0
+                if alternative.setting == "entropy coder":
                     size = ans_rate(rate, coded).total / rate.total
-                elif choice == "transform":
+                elif alternative.setting == "transform":
                     size = _with_transform(trained, coded)
-                elif (choice, method) != ("loop", "baseline"):
-                    other = codec.encode(trained, replace(default, **changed))
+                elif alternative.setting != "loop" or len(curve.loops) > 1:
+                    other = codec.encode(trained, replace(default, **dict(alternative.settings)))
                     size = bitstream.write(other)[1].total / rate.total
                     gain = later_layers_snr(trained, codec.decode(other)) - snr
-                rows.append({"choice": choice, "curve": curve, "size": size, "gain": gain})
-    return pd.DataFrame(rows, columns=["choice", "curve", "size", "gain"])
+                rows.append({"setting": alternative.setting, "curve": name, "size": size, "gain": gain})
+    return pd.DataFrame(rows, columns=["setting", "curve", "size", "gain"])
 
 
 def other_layer_order(kernels: Kernels) -> Kernels:
@@ -74,10 +85,10 @@ def _with_transform(kernels: Kernels, coded: codec.Coded) -> float:
     plain = transformed = 0.0
     for residual, quantizer in zip(residuals, coded.quantizers, strict=True):
         coefficients = forward(residual, basis(*size))
-        plain += fit(_levels(residual, quantizer.step))[1]
-        transformed += fit(_levels(coefficients, quantizer.step))[1]
+        plain += _model_bits(residual, quantizer.step)
+        transformed += _model_bits(coefficients, quantizer.step)
     return transformed / plain
 
 
-def _levels(values: np.ndarray, step: float) -> np.ndarray:
-    return np.rint(values / step).astype(np.int64)
+def _model_bits(values: np.ndarray, step: float) -> float:
+    return models.fit(np.rint(values / step).astype(np.int64))[1]

@@ -15,7 +15,7 @@ IMAGENET = "MobileNetV2, ImageNet"
 PEER = "NNCodec"
 
 
-def results(name: str) -> pd.DataFrame:
+def benchmark_rows(name: str) -> pd.DataFrame:
     """The rows that benchmarks/<name>.py left; raises IlwpError where there are none."""
     path = EVIDENCE / "benchmarks" / f"{name}.json"
     try:
@@ -44,7 +44,7 @@ def bytes_at(points: pd.DataFrame, accuracy: float) -> float:
     return float(np.interp(accuracy, reached[[first, after]], points["bytes"].to_numpy()[[first, after]]))
 
 
-def best(frame: pd.DataFrame, codec: str, measure: Callable[[pd.DataFrame], float]) -> float:
+def least(frame: pd.DataFrame, codec: str, measure: Callable[[pd.DataFrame], float]) -> float:
     """The least that any codec whose name begins with `codec` needs."""
     names = [name for name in frame["codec"].unique() if name.startswith(codec)]
     values = [measure(frame[frame["codec"] == name]) for name in names]
@@ -54,19 +54,19 @@ def best(frame: pd.DataFrame, codec: str, measure: Callable[[pd.DataFrame], floa
 def aims() -> pd.DataFrame:
     """Each aim with what it asks for and what was measured; a ratio that should be at most, or at least, `wanted`."""
     rows: list[tuple[str, str, float, float]] = []
-    kernels = results("kernels")
+    kernels = benchmark_rows("kernels")
     kernels = kernels[kernels["network"] == IMAGENET]
     for snr_db in (24.1, 18.4):
         for method in ("multiset", "aligned"):
-            ours, peer = (best(kernels, name, partial(bits_at, snr_db=snr_db)) for name in (f"ilwp {method}", PEER))
+            ours, peer = (least(kernels, name, partial(bits_at, snr_db=snr_db)) for name in (f"ilwp {method}", PEER))
             rows.append(
                 (f"ImageNet's kernels, {method}, bytes at {snr_db} dB of NNCodec's", "at most", 0.75, ours / peer)
             )
-    rows += _inter_layer_aims(results("inter_layer"))
-    networks = results("networks")
+    rows += _inter_layer_aims(benchmark_rows("inter_layer"))
+    networks = benchmark_rows("networks")
     for network, frame in networks.groupby("network", sort=False):
         level = float(frame[frame["codec"] == "float32"]["accuracy"].iloc[0]) - 1
-        peer = best(frame, PEER, partial(bytes_at, accuracy=level))
+        peer = least(frame, PEER, partial(bytes_at, accuracy=level))
         for codec, title in (("ilwp", "no data"), ("ilwp, images", "unlabelled images")):
             ours = bytes_at(frame[frame["codec"] == codec], level)
             rows.append((f"whole {network}, {title}, bytes at 1 point lost of NNCodec's", "at most", 0.9, ours / peer))
@@ -74,7 +74,7 @@ def aims() -> pd.DataFrame:
         for step in ("encode", "decode"):
             faster = medians.loc[PEER, f"{step}_s"] / medians.loc["ilwp", f"{step}_s"]
             rows.append((f"whole {network}, times NNCodec's speed to {step}", "at least", 10, float(faster)))
-    search = results("search")
+    search = benchmark_rows("search")
     ratio = search[(search["search"] == "ilwp")]["of_fastest"].iloc[0]
     rows.append(("full search, seconds of the fastest library's", "at most", 1.2, float(ratio)))
     table = pd.DataFrame(rows, columns=["aim", "sense", "wanted", "measured"])

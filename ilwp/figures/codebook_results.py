@@ -1,4 +1,4 @@
-"""What the benchmarks and the runs' records say of this codec and its neighbours, on one pair of axes."""
+"""Bytes and accuracy of this codec and of other methods, from the benchmarks and the runs' records."""
 
 import itertools
 
@@ -16,14 +16,14 @@ RECORDS = {"MobileNet": "mobilenet"}
 COST = ["epochs", "images", "minutes"]
 
 
-def points() -> pd.DataFrame:
+def bytes_and_accuracy() -> pd.DataFrame:
     """A row a file: network, scope ("kernels" or "whole"), method, setting, bytes, accuracy in percent, and what
     fine-tuning cost, zero where there was none.
     """
-    networks = benchmarks.results("networks").rename(columns={"codec": "method"}).assign(scope="whole")
-    tuned = benchmarks.results("neighbours_tuned").assign(scope="whole")
+    networks = benchmarks.benchmark_rows("networks").rename(columns={"codec": "method"}).assign(scope="whole")
+    tuned = benchmarks.benchmark_rows("neighbours_tuned").assign(scope="whole")
     tuned["method"] += ", fine-tuned"
-    frames = [benchmarks.results("neighbours"), networks, *map(_kernels, RECORDS), tuned]
+    frames = [benchmarks.benchmark_rows("neighbours"), networks, *map(_kernels, RECORDS), tuned]
     columns = ["network", "scope", "method", "setting", "bytes", "accuracy", *COST]
     found = pd.concat(frames, ignore_index=True).reindex(columns=columns)
     return found[found["network"].isin(RECORDS)].fillna(dict.fromkeys(COST, 0))

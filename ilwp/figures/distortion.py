@@ -9,31 +9,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ilwp.experiments.evidence import CURVES, Runs, select
-from ilwp.figures.alternatives import PAPER_CURVES
+from ilwp.experiments.curves import PAPER_CURVES
+from ilwp.experiments.evidence import Runs, select
 from ilwp.figures.benchmarks import bits_at
 from ilwp.paper import codec
 from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Settings
+from ilwp.paper.settings import Loop, Settings
 
 
-def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: str = "closed") -> pd.DataFrame:
+def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: Loop = "closed") -> pd.DataFrame:
     """A row a curve, run and bit width: `bits_a_weight` of the whole file and `snr_db` of the decoded kernels.
 
-    `kernels` reads a run's kernels (c_i, kh, kw). The baseline, which predicts nothing, is the same in both loops.
+    `kernels` reads a run's kernels (c_i, kh, kw). A curve that has no such loop is measured in its own.
     """
     rows = []
-    for curve in PAPER_CURVES:
-        inter_layer, method = CURVES[curve]
-        used = "closed" if method == "baseline" else loop
-        for path, record in select(runs, inter_layer=inter_layer).items():
+    for name, curve in PAPER_CURVES.items():
+        for path, record in select(runs, inter_layer=curve.inter_layer).items():
             trained = kernels(path)
             for m in record.measurements:
-                if (m.method, m.loop) == (method, used):
+                if (m.method, m.loop) == (curve.method, curve.nearest_loop(loop)):
                     decoded = codec.decode(codec.encode(trained, Settings(m.method, m.bits, m.loop)))
                     rate, snr_db = m.rate.total / record.depthwise_weights, later_layers_snr(trained, decoded)
-                    rows.append((curve, record.config.seed, m.bits, rate, snr_db))
+                    rows.append((name, record.config.seed, m.bits, rate, snr_db))
     return pd.DataFrame(rows, columns=["curve", "seed", "bits", "bits_a_weight", "snr_db"])
 
 

@@ -3,7 +3,7 @@
     runs -> explorer_data -> JSON
 
 Sizes with Huffman coding and accuracies are the records'. Sizes with ANS are what the same levels take on the ANS coder
-of `entropy_models`, coded anew from the trained kernels; accuracy is the same, since the levels are.
+of `whole.models`, coded anew from the trained kernels; accuracy is the same, since the levels are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +15,16 @@ import constriction
 import numpy as np
 
 from ilwp import networks
-from ilwp.experiments.evidence import CURVE_TITLES, CURVES, Runs, missing_commands, select
+from ilwp.experiments.curves import CURVES
+from ilwp.experiments.evidence import Runs, missing_commands, select
 from ilwp.experiments.records import Measurement, RunRecord
 from ilwp.paper import codec
 from ilwp.paper.codec import Coded
 from ilwp.paper.huffman import code_lengths, encode_table
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import BITS, Rate, Settings
+from ilwp.paper.settings import BITS, Loop, Method, Rate, Settings
 from ilwp.training import datasets
-from ilwp.whole.models import fit
+from ilwp.whole import models as level_models
 
 DATASETS = ("cifar10", "cifar100")  # the paper's
 PARTS = ("texture", "index", "raw", "side")
@@ -39,10 +40,10 @@ def explorer_data(runs: Runs, profile: str, kernels: Callable[[Path], Kernels]) 
     ways = {}
     for dataset in DATASETS:
         for network in networks.TITLES:
-            for curve, (inter_layer, method) in CURVES.items():
-                found = select(runs, dataset=dataset, network=network, inter_layer=inter_layer)
-                for loop in ("closed", "open") if method != "baseline" and found else ("closed",) * bool(found):
-                    ways[f"{network} {dataset} {curve} {loop}"] = _way(found, method, loop, kernels)
+            for name, curve in CURVES.items():
+                found = select(runs, dataset=dataset, network=network, inter_layer=curve.inter_layer)
+                for loop in curve.loops if found else ():
+                    ways[f"{network} {dataset} {name} {loop}"] = _way(found, curve.method, loop, kernels)
     missing = {
         f"{network} {dataset}": missing_commands(profile, dataset, network, [0, 1])
         for dataset in DATASETS
@@ -52,7 +53,7 @@ def explorer_data(runs: Runs, profile: str, kernels: Callable[[Path], Kernels]) 
     return {
         "networks": networks.TITLES,
         "datasets": {name: datasets.TITLES[name] for name in DATASETS},
-        "curves": CURVE_TITLES,
+        "curves": {name: curve.title for name, curve in CURVES.items()},
         "bits": list(BITS),
         "ways": ways,
         "missing": missing,
@@ -76,7 +77,7 @@ def ans_bits(levels: Sequence[np.ndarray]) -> tuple[int, int]:
     stack = constriction.stream.stack.AnsCoder()
     models = 0
     for layer in levels:
-        code, _ = fit(layer.reshape(-1, 1))
+        code, _ = level_models.fit(layer.reshape(-1, 1))
         models += 8 * len(code.pack())
         if code.reach:  # else every level is zero, as its model says
             stack.encode_reverse(layer.ravel().astype(np.int32) + code.reach, code.coders(1)[0])
@@ -92,7 +93,7 @@ def histogram(levels: np.ndarray, bits: int) -> tuple[int, np.ndarray]:
     return width, np.bincount(bar + last, minlength=2 * last + 1) / levels.size
 
 
-def _way(found: Runs, method: Any, loop: str, kernels: Callable[[Path], Kernels]) -> dict[str, Any]:
+def _way(found: Runs, method: Method, loop: Loop, kernels: Callable[[Path], Kernels]) -> dict[str, Any]:
     records = list(found.values())
     trained = [kernels(path) for path in found]
     return {
@@ -105,7 +106,7 @@ def _way(found: Runs, method: Any, loop: str, kernels: Callable[[Path], Kernels]
 
 
 def _point(
-    records: Sequence[RunRecord], trained: Sequence[Kernels], method: Any, bits: int, loop: Any
+    records: Sequence[RunRecord], trained: Sequence[Kernels], method: Method, bits: int, loop: Loop
 ) -> dict[str, Any]:
     measured = [_measurement(record, method, bits, loop) for record in records]
     coded = [codec.encode(k, Settings(method, bits, loop)) for k in trained]
@@ -126,7 +127,7 @@ def _point(
     }
 
 
-def _measurement(record: RunRecord, method: str, bits: int, loop: str) -> Measurement:
+def _measurement(record: RunRecord, method: Method, bits: int, loop: Loop) -> Measurement:
     return next(m for m in record.measurements if (m.method, m.bits, m.loop) == (method, bits, loop))
 
 

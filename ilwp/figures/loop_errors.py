@@ -10,12 +10,10 @@ import numpy as np
 
 from ilwp.paper import codec
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Loop, Settings
-
-LOOPS: tuple[Loop, Loop] = ("closed", "open")
+from ilwp.paper.settings import LOOPS, Settings
 
 
-def drift(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
+def loop_errors(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
     """Plain values for a page's script: `layers`, one an entry, of layers (c_i, kh, kw).
 
     Of one kernel a layer, the one at `channel` modulo the layer's channels, an entry has the weights `trained` and in

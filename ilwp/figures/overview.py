@@ -12,70 +12,75 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import paper_table1
-from ilwp.figures.plots import COLOURS, INK
-from ilwp.figures.verdicts import FAILS, HOLDS, IN_PART, UNTESTED, Evidence, Score
+from ilwp.figures.output import keep_table
+from ilwp.figures.scorecard_evidence import Evidence
+from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Score
+from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH
+from ilwp.paper.settings import LOOPS
 
-PAPER, OURS = "#bbbbbb", "#0072b2"
 METHODS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
 # how much of its square a verdict fills
-VERDICTS = {HOLDS: 1.0, IN_PART: 0.5, FAILS: 0.0, UNTESTED: 0.0}
+FILLED = {HOLDS: 1.0, IN_PART: 0.5, FAILS: 0.0, UNTESTED: 0.0}
 
 
 def overview(found: Evidence, scores: Sequence[Score], lifts: pd.DataFrame) -> Figure:
-    """Three panels for a narrow column: verdicts, sizes beside the paper's, and whether neighbours are alike."""
-    figure, axes = plt.subplots(3, 1, figsize=(4.7, 5.4), height_ratios=[0.9, 2.2, 1.7])
+    """Three panels: verdicts, sizes beside the paper's, and how often the previous layer predicts best."""
+    figure, axes = plt.subplots(3, 1, figsize=(WIDTH, 4.2), height_ratios=[0.9, 2.2, 1.7])
     _verdicts(axes[0], scores)
     _sizes(axes[1], found)
     _lifts(axes[2], lifts)
     for ax in axes:
-        ax.tick_params(labelsize=11, length=0)
-        ax.title.set_size(12.5)
-        ax.xaxis.label.set_size(11)
+        ax.tick_params(length=0)
         ax.grid(visible=False, axis="y")
     return figure
 
 
 def _verdicts(ax: Axes, scores: Sequence[Score]) -> None:
     ax.set_title(f"The paper's {len(scores)} claims, judged here")
-    ordered = sorted(scores, key=lambda score: list(VERDICTS).index(score.verdict))
+    ordered = sorted(scores, key=lambda score: list(FILLED).index(score.verdict))
     start = 0
-    for verdict, filled in VERDICTS.items():
+    for verdict, filled in FILLED.items():
         count = sum(score.verdict == verdict for score in ordered)
         for place in range(start, start + count):
             line = (0, (2, 2)) if verdict == UNTESTED else "-"
-            ax.add_patch(Rectangle((place + 0.08, 0), 0.84, 0.84 * filled, facecolor=OURS, linewidth=0))
+            ax.add_patch(Rectangle((place + 0.08, 0), 0.84, 0.84 * filled, facecolor=BLUE, linewidth=0))
             ax.add_patch(
-                Rectangle((place + 0.08, 0), 0.84, 0.84, fill=False, edgecolor=OURS, linewidth=1.6, linestyle=line)
+                Rectangle((place + 0.08, 0), 0.84, 0.84, fill=False, edgecolor=BLUE, linewidth=1.2, linestyle=line)
             )
         if count:
             words = {UNTESTED: "untested", FAILS: "fails" if count == 1 else "fail", IN_PART: "in part"}.get(
                 verdict, "hold" if count > 1 else "holds"
             )
-            ax.text(start + 0.08, -0.2, f"{count} {words}", va="top", fontsize=11)
+            ax.text(start + 0.08, -0.2, f"{count} {words}", va="top")
         start += count
     ax.set(xlim=(0, max(start, 1)), ylim=(-0.75, 0.95), xticks=[], yticks=[])
     ax.set_aspect("equal", anchor="W")
     for spine in ax.spines.values():
         spine.set_visible(False)
+    keep_table(ax, pd.DataFrame([(s.claim, s.verdict) for s in ordered], columns=["claim", "verdict"]))
 
 
 def _sizes(ax: Axes, found: Evidence) -> None:
     ax.set_title("Size of the depthwise kernels' file")
-    table = paper_table1()["total"]
-    ax.axvline(1, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
+    printed = paper_table1()["total"]
+    ax.axvline(1, color=INK, linewidth=0.9, linestyle=DASHED, zorder=0)
+    rows = []
     for y, method in enumerate(METHODS):
-        paper = float(table[method] / table["baseline"])
+        paper = float(printed[method] / printed["baseline"])
         closed, opened = (
-            float(r.mean()) if len(r) else np.nan for r in (found.ratio(method), found.ratio(method, loop="open"))
+            float(r.mean()) if len(r) else np.nan for r in (found.ratio(method, loop=loop) for loop in LOOPS)
         )
-        ax.barh(y - 0.2, paper, 0.34, color=PAPER, label="the paper")
+        ax.barh(y - 0.2, paper, 0.34, color=GREY)
         _words(ax, paper, y - 0.2, f"{paper:.3f} in the paper")
-        ax.barh(y + 0.2, closed, 0.34, color=COLOURS[method], label="ours, closed loop")
+        ax.barh(y + 0.2, closed, 0.34, color=CURVES[method].colour)
         also = f" (open loop {opened:.3f})" if abs(opened - closed) >= 0.01 else ""
         _words(ax, closed, y + 0.2, f"{closed:.3f} ours{also}")
+        rows.append((method, paper, closed, opened))
     ax.set(yticks=range(len(METHODS)), yticklabels=list(METHODS.values()), ylim=(len(METHODS) - 0.4, -0.6))
-    ax.set(xlim=(0, 2.15), xticks=[0, 0.5, 1], xlabel="of the baseline's size, 8 bits a level")
+    ax.set(xlim=(0, 2.3), xticks=[0, 0.5, 1], xlabel="of the baseline's size, 8 bits a level")
+    keep_table(ax, pd.DataFrame(rows, columns=["curve", "the paper", "ours, closed loop", "ours, open loop"]))
 
 
 def _words(ax: Axes, value: float, y: float, words: str) -> None:
@@ -84,7 +89,7 @@ def _words(ax: Axes, value: float, y: float, words: str) -> None:
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     ax.annotate(
         words if known else "no run yet", (value if known else 0, y), (5, 0), textcoords="offset points", va="center",
-        fontsize=10.5, bbox=box,
+        bbox=box,
     )  # fmt: skip
 
 
@@ -92,10 +97,11 @@ def _lifts(ax: Axes, lifts: pd.DataFrame) -> None:
     ax.set_title("How often the layer before predicts best")
     rows = {"trained": "lift", "trained, all\nof one length": "unit", "before training": "untrained"}
     values = [float(lifts[column].mean()) if len(lifts) else np.nan for column in rows.values()]
-    ax.barh(range(len(rows)), values, 0.5, color=[OURS, OURS, PAPER])
+    ax.barh(range(len(rows)), values, 0.5, color=[BLUE, BLUE, GREY])
     for y, value in enumerate(values):
         _words(ax, value, y, f"{value:.2f}")
-    ax.axvline(1, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
+    ax.axvline(1, color=INK, linewidth=0.9, linestyle=DASHED, zorder=0)
     ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.6), xlim=(0, None))
     ax.set(xlabel="times as often as by chance")
     ax.margins(x=0.15)
+    keep_table(ax, pd.DataFrame({"kernels": [name.replace("\n", " ") for name in rows], "lift": values}))

@@ -15,6 +15,7 @@ from ilwp import networks
 from ilwp.experiments import evidence
 from ilwp.experiments.evidence import Runs
 from ilwp.figures import plots
+from ilwp.figures.style import network_panels
 from ilwp.paper import hypothesis
 from ilwp.paper.kernels import Kernels
 from ilwp.training import datasets
@@ -23,18 +24,18 @@ DEALS = 100  # of the kernels to layers at random
 Trained = Mapping[Path, Kernels]
 
 
-def shares(runs: Runs, trained: Trained, profile: str, inter_layer: float) -> Figure:
+def draw_shares(runs: Runs, trained: Trained, profile: str, inter_layer: float) -> Figure:
     """A heatmap a network and data set: each layer's best predictions by the layer they come from."""
 
     def draw(ax: Axes, found: Runs) -> None:
         plots.share_heatmap(ax, hypothesis.best_sources(trained[next(iter(found))]).share)
 
-    figure, axes = plots.network_panels(runs, profile, [inter_layer], draw, height=3.6)
+    figure, axes = network_panels(runs, profile, [inter_layer], draw, height=1.75)
     plots.share_colour_bar(figure, axes)
     return figure
 
 
-def against_chance(runs: Runs, trained: Trained, profile: str, inter_layer: float) -> Figure:
+def draw_lifts(runs: Runs, trained: Trained, profile: str, inter_layer: float) -> Figure:
     """Lifts of the previous layer, all on one scale: trained, at unit length, untrained, and of shuffled kernels."""
 
     def draw(ax: Axes, found: Runs) -> None:
@@ -48,14 +49,17 @@ def against_chance(runs: Runs, trained: Trained, profile: str, inter_layer: floa
         null = [hypothesis.best_sources(hypothesis.shuffled(kernels, deal)).lift for deal in range(DEALS)]
         plots.lifts(ax, {name: hypothesis.best_sources(k) for name, k in variants.items()}, null)
 
-    figure, axes = plots.network_panels(runs, profile, [inter_layer], draw)
+    figure, axes = network_panels(runs, profile, [inter_layer], draw)
     reach = max(ax.get_xlim()[1] for ax in axes.flat)
-    for ax in axes.flat:
-        ax.set_xlim(0, reach)
+    for left, right in axes:
+        left.set_xlim(0, reach)
+        right.set_xlim(0, reach)
+        if len(left.get_yticks()) == len(right.get_yticks()):
+            right.set_yticklabels([])
     return figure
 
 
-def table(runs: Runs, trained: Trained) -> pd.DataFrame:
+def lift_table(runs: Runs, trained: Trained) -> pd.DataFrame:
     """A row a run: share of the previous layer, what chance would give it, lifts with their 95 % intervals."""
     rows = []
     for path, record in runs.items():
@@ -71,7 +75,7 @@ def table(runs: Runs, trained: Trained) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def quoted(runs: Runs, trained: Trained) -> dict[str, float]:
+def quoted_numbers(runs: Runs, trained: Trained) -> dict[str, float]:
     """The numbers of MobileNet on CIFAR-10 by the names that prose quotes them by, NaN where it has not run."""
     names = ("share", "chance", "lift", "lift_unit", "lift_unit_low", "lift_unit_high")
     path = next(iter(evidence.select(runs, network="mobilenet", dataset="cifar10")), None)

@@ -13,6 +13,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 PAPER_METHODS = METHODS[:4]
 SEARCHES = ("fss", "lss")  # the methods that store an index a kernel: the paper's non-texture bits
 Loop = Literal["closed", "open"]
+LOOPS: tuple[Loop, ...] = get_args(Loop)
 BITS = range(2, 9)
 
 
@@ -42,3 +43,8 @@ class Rate:
     def total(self) -> int:
         """All bits."""
         return self.texture + self.index + self.raw + self.side + self.other
+
+
+def loops(method: Method) -> tuple[Loop, ...]:
+    """The loops that differ for a method: the baseline predicts nothing, so its open loop is the closed one."""
+    return LOOPS[:1] if method == "baseline" else LOOPS

@@ -36,7 +36,8 @@ def write_notebook(path: Path) -> None:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of its own: notebooks/fig5.ipynb and the package, which finds its root from where it lies."""
     write_notebook(tmp_path / "notebooks" / "fig5.ipynb")
-    for name in ("", "common", "common/paths.py", "cli", "cli/papermill_engine.py"):
+    modules = ("common/errors.py", "common/parameters.py", "common/paths.py", "cli/papermill_engine.py")
+    for name in ("", "common", "cli", *modules):
         source = Path("ilwp", name) if name.endswith(".py") else Path("ilwp", name, "__init__.py")
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / source, tmp_path / source)

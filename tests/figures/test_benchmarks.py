@@ -29,8 +29,8 @@ def test_bytes_at_an_accuracy_are_those_of_the_smallest_file_that_has_it():
 
 def test_the_best_of_several_ways_counts():
     frame = points(codec=["peer, a", "peer, b", "other"], size=[3.0, 2.0, 1.0])
-    assert benchmarks.best(frame, "peer", lambda p: float(p["size"].min())) == 2
-    assert np.isnan(benchmarks.best(frame, "none", lambda p: 1.0))
+    assert benchmarks.least(frame, "peer", lambda p: float(p["size"].min())) == 2
+    assert np.isnan(benchmarks.least(frame, "none", lambda p: 1.0))
 
 
 def test_every_aim_is_judged_by_its_own_sense():
@@ -44,11 +44,11 @@ def test_every_aim_is_judged_by_its_own_sense():
 def test_missing_and_damaged_results_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmarks, "EVIDENCE", tmp_path)
     with pytest.raises(IlwpError, match="could not be read"):
-        benchmarks.results("kernels")
+        benchmarks.benchmark_rows("kernels")
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "kernels.json").write_text("{}")
     with pytest.raises(IlwpError, match="make it again"):
-        benchmarks.results("kernels")
+        benchmarks.benchmark_rows("kernels")
 
 
 def test_only_points_that_no_other_beats_are_drawn():
@@ -57,11 +57,11 @@ def test_only_points_that_no_other_beats_are_drawn():
 
 
 def test_every_figure_shows_its_data():
-    kernels, ablation = benchmarks.results("kernels"), benchmarks.results("ablation")
-    networks = benchmarks.results("networks")
+    kernels, ablation = benchmarks.benchmark_rows("kernels"), benchmarks.benchmark_rows("ablation")
+    networks = benchmarks.benchmark_rows("networks")
     figure, axes = plt.subplots(1, 3)
     name = benchmarks.IMAGENET
-    benchmark_plots.rates(axes[0], kernels[kernels["network"] == name])
+    benchmark_plots.rates_of_codecs(axes[0], kernels[kernels["network"] == name])
     assert len(axes[0].lines) == len(benchmark_plots.CODECS)
     benchmark_plots.ingredients(axes[1], ablation[ablation["network"] == name])
     assert [bar.get_width() * 1000 for bar in axes[1].patches] == pytest.approx(
@@ -70,6 +70,6 @@ def test_every_figure_shows_its_data():
     benchmark_plots.whole_networks(axes[2], networks[networks["network"] == "MobileNet"])
     assert len(axes[2].lines) == len(benchmark_plots.WHOLE) + 1
     plt.close(figure)
-    scheme = diagrams.free_order()
+    scheme = diagrams.draw_free_order()
     assert [ax.get_title() for ax in scheme.axes] == ["as trained", "aligned", "a set"]
     plt.close(scheme)

@@ -10,7 +10,7 @@ from ilwp.figures import benchmark_plots, codebook_results
 
 @pytest.fixture(scope="module")
 def points() -> pd.DataFrame:
-    return codebook_results.points()
+    return codebook_results.bytes_and_accuracy()
 
 
 def test_every_network_has_the_same_methods_in_both_scopes(points: pd.DataFrame):
@@ -48,11 +48,11 @@ def test_the_papers_methods_are_those_of_the_records(points: pd.DataFrame):
 def test_the_figure_shows_every_method_that_is_not_far_below(points: pd.DataFrame):
     figure, ax = plt.subplots()
     frame = points[(points["network"] == "MobileNet") & (points["scope"] == "whole")]
-    benchmark_plots.neighbours(ax, frame, 6)
+    benchmark_plots.all_methods(ax, frame, 6)
     trained = float(frame[frame["method"] == "float32"]["accuracy"].iloc[0])
-    shown = frame[(frame["accuracy"] > trained - 6) & frame["method"].isin(benchmark_plots.NEIGHBOURS)]
+    shown = frame[(frame["accuracy"] > trained - 6) & frame["method"].isin(benchmark_plots.ALL_METHODS)]
     assert sum(len(line.get_xdata()) for line in ax.lines[1:]) == len(shown)
-    assert set(ax.get_legend_handles_labels()[1]) == {benchmark_plots.NEIGHBOURS[m][0] for m in shown["method"]}
+    assert set(ax.get_legend_handles_labels()[1]) == {benchmark_plots.ALL_METHODS[m].title for m in shown["method"]}
     plt.close(figure)
 
 

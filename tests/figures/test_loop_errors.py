@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ilwp.figures.loop_errors import drift
+from ilwp.figures.loop_errors import loop_errors
 from ilwp.paper import codec
 from ilwp.paper.settings import Settings
 
@@ -13,14 +13,14 @@ def kernels() -> dict[str, np.ndarray]:
 
 
 def test_closed_loop_stays_within_half_a_step_and_the_open_one_need_not(kernels: dict[str, np.ndarray]) -> None:
-    layers = drift(kernels, bits=4, channel=1)["layers"]
+    layers = loop_errors(kernels, bits=4, channel=1)["layers"]
     assert layers[0]["error"] == {"closed": 0, "open": 0}
     assert all(layer["error"]["closed"] <= layer["bound"] * 1.001 for layer in layers[1:])
     assert layers[-1]["error"]["open"] > layers[-1]["bound"]
 
 
 def test_kernels_are_those_that_the_codec_decodes(kernels: dict[str, np.ndarray]) -> None:
-    layers = drift(kernels, bits=3, channel=9)["layers"]
+    layers = loop_errors(kernels, bits=3, channel=9)["layers"]
     for loop in ("closed", "open"):
         decoded = codec.decode(codec.encode(kernels, Settings("ill", 3, loop)))
         for layer, (name, trained) in zip(layers, kernels.items(), strict=True):

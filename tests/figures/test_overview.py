@@ -3,17 +3,17 @@ from collections import Counter
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from evidence_samples import BASELINE, at_8_bits
+from evidence_samples import BASELINE, at_8_bits, evidence_of
 
-from ilwp.figures.output import numbers
+from ilwp.figures.output import plotted
 from ilwp.figures.overview import overview
 from ilwp.figures.scorecard import scorecard
-from ilwp.figures.verdicts import Evidence
+from ilwp.figures.scorecard_evidence import Evidence
 
 LIFTS = pd.DataFrame({"lift": [2.0, 1.0], "unit": [1.2, 1.0], "untrained": [1.0, 1.0]})
 SEARCHED = {"fss": ([110, 220], [90, 91]), "lss": ([105, 210], [90, 91])}
 SOME = at_8_bits(baseline=BASELINE, **SEARCHED)
-NONE = Evidence({}, SOME.closed.head(0), SOME.opened.head(0), lambda path: {})
+NONE = evidence_of(SOME.closed.head(0), SOME.opened.head(0))
 
 
 def words(figure: plt.Figure) -> list[str]:
@@ -31,10 +31,9 @@ def test_overview_counts_the_verdicts(found: Evidence):
 
 def test_overview_draws_ratios_to_the_baseline_and_mean_lifts():
     figure = overview(SOME, scorecard(SOME), LIFTS)
-    table = numbers(figure)
-    ours = table[table["series"] == "ours, closed loop"]
-    assert ours.set_index("y")["x"].round(3).iloc[:2].tolist() == [1.1, 1.05]
-    assert table[table["panel"].str.contains("layer before")]["x"].tolist() == pytest.approx([1.5, 1.1, 1.0])
+    table = plotted(figure)
+    assert table.set_index("curve").loc[["fss", "lss"], "ours, closed loop"].tolist() == pytest.approx([1.1, 1.05])
+    assert table["lift"].dropna().tolist() == pytest.approx([1.5, 1.1, 1.0])
     assert "1.100 ours" in words(figure)
     assert "no run yet" in words(figure)
     plt.close(figure)

@@ -58,7 +58,7 @@ def test_explorer_shows_the_recorded_size(explorer: Page) -> None:
 @VIEWS
 def test_stepper_works_by_keyboard(page: Page) -> None:
     page.goto((SITE / "notebooks" / "method.html").as_uri())
-    stepper = page.locator("[data-scripts~='drift.js']")
+    stepper = page.locator("[data-scripts~='loop_errors.js']")
     slider = stepper.get_by_role("slider")
     slider.focus()
     said = [stepper.locator(".result").inner_text()]

@@ -3,13 +3,13 @@
 
 (() => {
   const { html, svg, text, number } = Figures;
-  const place = document.querySelector("[data-scripts~='drift.js']");
+  const place = document.querySelector("[data-scripts~='loop_errors.js']");
   const data = JSON.parse(place.querySelector("script").textContent);
   const last = data.layers.length - 1;
   const most = Math.max(...data.layers.flatMap((layer) => layer.trained.map(Math.abs)));
   let at = 0;
 
-  const range = html("input", { type: "range", id: "drift-layer", min: 1, max: last + 1, step: 1, value: 1 });
+  const range = html("input", { type: "range", id: "loop-errors-layer", min: 1, max: last + 1, step: 1, value: 1 });
   const shown = html("output", { for: range.id, "aria-live": "off" });
   const back = html("button", { type: "button" }, "Back");
   const next = html("button", { type: "button" }, "Next layer");

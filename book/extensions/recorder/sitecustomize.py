@@ -1,0 +1,25 @@
+"""Python imports this as it starts, in each process of a notebook's run: it notes what the run depends on.
+
+Into the file `$NOTEBOOK_READS` goes a line for each module of the package that is imported, such as `ilwp.paper.codec`,
+and for each file and folder of `$NOTEBOOK_ROOT`/data and /config that is opened or listed.
+"""
+
+import os
+import sys
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "import" and str(arguments[0]).partition(".")[0] == "ilwp":
+        os.write(LOG, f"{arguments[0]}\n".encode())
+    elif event in ("open", "os.listdir", "os.scandir") and isinstance(arguments[0], str | bytes):
+        path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 (each process pays for what is imported here)
+        if path.startswith(FOLDERS):
+            os.write(LOG, f"{os.path.relpath(path, ROOT)}\n".encode())
+
+
+# papermill reads a notebook and starts its kernel; what it needs itself is no part of the result
+if "NOTEBOOK_READS" in os.environ and "papermill" not in sys.orig_argv:
+    ROOT = os.environ["NOTEBOOK_ROOT"]
+    FOLDERS = tuple(f"{ROOT}/{name}" for name in ("data", "config"))
+    LOG = os.open(os.environ["NOTEBOOK_READS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    sys.addaudithook(_note)
