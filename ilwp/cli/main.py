@@ -1,4 +1,4 @@
-"""The command line: ilwp train | status | compress | finetune | decompress | inspect | evaluate | svwh."""
+"""The command line: ilwp train | status | compress | compare | finetune | decompress | inspect | evaluate | svwh."""
 
 import io
 import json
@@ -11,6 +11,7 @@ import click
 from ilwp.cli import reports
 from ilwp.cli.codebooks import finetune
 from ilwp.cli.common import DATASETS, FilePath, kernels_in, other_than, show
+from ilwp.cli.compare import compare
 from ilwp.cli.compress import compress
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.files import read_bytes
@@ -105,6 +106,7 @@ def status(profile: str) -> None:
 
 
 cli.add_command(compress)
+cli.add_command(compare)
 cli.add_command(finetune)
 
 

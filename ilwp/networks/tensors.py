@@ -51,10 +51,9 @@ def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
     Raises IlwpError where names or shapes are another network's.
     """
     names = matched(network, tensors)
-    network.load_state_dict(
-        {own: _tensor(tensors[name]) for own, name in names.items()}
-        | {own: torch.zeros((), dtype=torch.int64) for own in network.state_dict().keys() - names.keys()}
-    )
+    state = network.state_dict()  # with the versions of its modules, which some ask for
+    state.update({own: _tensor(tensors[name]) for own, name in names.items()})
+    network.load_state_dict(state)
 
 
 def matched(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> dict[str, str]:

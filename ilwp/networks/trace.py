@@ -58,8 +58,9 @@ def traced(network: nn.Module, inputs: Inputs) -> Trace:
     own = named_tensors(network)
     try:
         empty = {id(t): torch.empty_like(t, device="meta", requires_grad=False) for t in own.values()}
+        kind = next((t.dtype for t in own.values() if t.is_floating_point()), torch.float32)
         with torch.no_grad(), torch.device("meta"), swapped(network, empty), recorder:
-            result = network(*(x.to("meta") for x in inputs))
+            result = network(*(x.to("meta", kind if x.is_floating_point() else x.dtype) for x in inputs))
     except Exception as error:  # whatever the network's code raises when it sees no numbers
         raise IlwpError(f"the network's graph cannot be traced ({in_short(error)})") from error
     return Trace(recorder.calls, result, {name: empty[id(t)] for name, t in own.items()})

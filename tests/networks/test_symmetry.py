@@ -75,8 +75,8 @@ MAKERS = {name: (lambda name=name: build(name, 10, 0.25)) for name in NETWORKS} 
     "torchvision MNASNet": lambda: torchvision.models.MNASNet(0.1, num_classes=7),
     "torchvision ConvNeXt": torchvision_convnext,
 }
-# of its depthwise layers, how many move at least one channel
-FREE = dict.fromkeys(MAKERS, 1.0) | {"torchvision EfficientNet": 1.0, "torchvision ConvNeXt": 0.5}
+# how many depthwise layers move with the first one of their stream, and so have no order of their own
+BOUND = {"torchvision MobileNetV3 large": 2, "torchvision EfficientNet": 1, "torchvision ConvNeXt": 2}
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -89,7 +89,7 @@ def test_any_order_and_signs_that_are_allowed_leave_the_logits_alone(name):
     torch.testing.assert_close(after, before, rtol=1e-9, atol=1e-9 * float((before[0] - before[1]).abs().max()))
     layers = depthwise_names(network)
     assert [s.layer for s in found] == layers
-    assert sum(s.ordered for s in found) == FREE[name] * len(layers)
+    assert sum(s.ordered for s in found) == len(layers) - BOUND.get(name, 0)
     assert all(not np.array_equal(original[s.layer], tensors[s.layer]) for s in found if s.ordered)
     assert all(s.signed for s in found) == (name != "torchvision ConvNeXt")
 
@@ -153,7 +153,8 @@ class Reading(Block):
 @pytest.mark.parametrize("what", ["channels", "a channel's size", "weight", "kernels", "norm", "depthwise.weight"])
 def test_what_something_else_reads_stays_where_it_is(what):
     (symmetry,) = same_whatever_the_order(Reading(what))
-    assert not symmetry.ordered
+    assert symmetry.cells[:2].tolist().count(symmetry.cells[0]) == 1
+    assert symmetry.ordered == (what == "channels")  # the two that nothing else reads may move
     assert (symmetry.signed is None) == (what in ("kernels", "norm", "depthwise.weight"))
 
 
