@@ -104,7 +104,7 @@ def _outputs(
 
 def _shown(inputs: "Inputs") -> Iterator["torch.Tensor"]:
     """Batches of the inputs, with a progress bar once it has lasted two seconds."""
-    with progress_bar("comparing", len(inputs), "images") as bar:
+    with progress_bar("comparing", len(inputs), "images", delay=2) as bar:
         for batch in inputs.batches(BATCH):
             yield batch
             bar.update(len(batch))

@@ -1,6 +1,6 @@
 """How far a network is from another, in numbers and without labels.
 
-    two state dicts -> tensor_differences;  a network with each of them, inputs -> output_differences
+two state dicts -> tensor_differences;  a network with each of them, inputs -> output_differences
 """
 
 from collections.abc import Iterable, Mapping

@@ -61,7 +61,9 @@ class _Trial:
 
     def __init__(self, network: nn.Module, tensors: State, inputs: Sequence[Inputs]) -> None:
         self.network, self.tensors = network, tensors
-        self.own = {name: t.detach().double() if t.is_floating_point() else t for name, t in named_tensors(network).items()}
+        self.own = {
+            name: t.detach().double() if t.is_floating_point() else t for name, t in named_tensors(network).items()
+        }
         self.inputs, other = (tuple(x.double() if x.is_floating_point() else x for x in some) for some in inputs)
         try:
             self.before, again, shaken = self._outputs(tensors), self._outputs(tensors), self._outputs(_shaken(tensors))

@@ -71,9 +71,7 @@ def _fixed(found: Wiring) -> np.ndarray:
     return np.concatenate(fixed)
 
 
-def _symmetry(
-    found: Wiring, layer: str, fixed: np.ndarray, places: list[tuple[Place, np.ndarray]]
-) -> Symmetry:
+def _symmetry(found: Wiring, layer: str, fixed: np.ndarray, places: list[tuple[Place, np.ndarray]]) -> Symmetry:
     components = found.component[found.depthwise[layer]]
     count = len(components)
     free = ~np.isin(components, fixed)

@@ -43,8 +43,12 @@ def _needed(network: nn.Module) -> int:
     return max(needed, 1) if any(p.kind == p.VAR_POSITIONAL for p in parameters) or positional else needed
 
 
-def _candidates(network: nn.Module, shape: tuple[int, ...] | None, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    first = next((m for m in network.modules() if isinstance(m, nn.Embedding | nn.Linear) or hasattr(m, "kernel_size")), None)
+def _candidates(
+    network: nn.Module, shape: tuple[int, ...] | None, generator: torch.Generator
+) -> Iterator[torch.Tensor]:
+    first = next(
+        (m for m in network.modules() if isinstance(m, nn.Embedding | nn.Linear) or hasattr(m, "kernel_size")), None
+    )
     if isinstance(first, nn.Embedding):
         yield torch.randint(0, first.num_embeddings, (1, *(shape or (TOKENS,))), generator=generator)
         return

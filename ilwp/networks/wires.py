@@ -8,8 +8,9 @@ Wire 0 stands for what may not move: the inputs, the outputs, and all that goes 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -22,16 +23,106 @@ from ilwp.networks.trace import Call, Trace, tensors_in
 
 # functions of each number by itself, or of numbers at the same place
 POINTWISE = set(
-    "relu relu6 hardtanh clamp clip hardswish silu gelu sigmoid hardsigmoid tanh elu selu celu leaky_relu softplus"
-    " softsign mish logsigmoid threshold abs neg exp log sqrt rsqrt square pow erf sin cos reciprocal positive"
-    " add sub rsub radd iadd isub mul rmul imul div truediv rtruediv itruediv true_divide divide multiply subtract"
-    " maximum minimum where dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout"
-    " clone contiguous detach to type_as float double".split()
+    [
+        "relu",
+        "relu6",
+        "hardtanh",
+        "clamp",
+        "clip",
+        "hardswish",
+        "silu",
+        "gelu",
+        "sigmoid",
+        "hardsigmoid",
+        "tanh",
+        "elu",
+        "selu",
+        "celu",
+        "leaky_relu",
+        "softplus",
+        "softsign",
+        "mish",
+        "logsigmoid",
+        "threshold",
+        "abs",
+        "neg",
+        "exp",
+        "log",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "pow",
+        "erf",
+        "sin",
+        "cos",
+        "reciprocal",
+        "positive",
+        "add",
+        "sub",
+        "rsub",
+        "radd",
+        "iadd",
+        "isub",
+        "mul",
+        "rmul",
+        "imul",
+        "div",
+        "truediv",
+        "rtruediv",
+        "itruediv",
+        "true_divide",
+        "divide",
+        "multiply",
+        "subtract",
+        "maximum",
+        "minimum",
+        "where",
+        "dropout",
+        "dropout1d",
+        "dropout2d",
+        "dropout3d",
+        "feature_dropout",
+        "alpha_dropout",
+        "clone",
+        "contiguous",
+        "detach",
+        "to",
+        "type_as",
+        "float",
+        "double",
+    ]
 )
 # functions that move numbers and change none
 MOVES = set(
-    "view reshape permute transpose movedim swapaxes flatten unflatten unsqueeze squeeze expand cat concat concatenate"
-    " stack split chunk tensor_split unbind narrow select getitem channel_shuffle repeat roll flip t".split()
+    [
+        "view",
+        "reshape",
+        "permute",
+        "transpose",
+        "movedim",
+        "swapaxes",
+        "flatten",
+        "unflatten",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "cat",
+        "concat",
+        "concatenate",
+        "stack",
+        "split",
+        "chunk",
+        "tensor_split",
+        "unbind",
+        "narrow",
+        "select",
+        "getitem",
+        "channel_shuffle",
+        "repeat",
+        "roll",
+        "flip",
+        "t",
+    ]
 )
 # functions of each channel, on axis 1, by itself
 SPATIAL = (
@@ -155,7 +246,9 @@ class _Follower:
             wires = self._normed(call, x)
         elif call.name in ("layer_norm", "rms_norm") and len(call.argument(1, "normalized_shape")) == 1:
             axis = x.ndim - 1
-            wires = self._along(x, axis, [call.argument(2, "weight"), call.argument(3, "bias")][: 2 - ("rms" in call.name)])
+            wires = self._along(
+                x, axis, [call.argument(2, "weight"), call.argument(3, "bias")][: 2 - ("rms" in call.name)]
+            )
         return None if wires is None else [_spread(wires, shape, axis)]
 
     def _weighted(self, call: Call, x: torch.Tensor, axis: int, groups: int) -> torch.Tensor | None:
@@ -208,16 +301,19 @@ class _Follower:
 
     def _moved(self, call: Call) -> list[torch.Tensor] | None:
         """Labels moved as the call moves numbers."""
-        for whole in (lambda t: t, torch.Tensor.contiguous):  # a view may need numbers that lie side by side
-            args, kwargs = tree_map(
-                lambda part: whole(self._of(part)) if isinstance(part, torch.Tensor) else part,
-                (call.args, dict(call.kwargs)),
-            )
+        for contiguous in (False, True):  # a view may need numbers that lie side by side
+            args, kwargs = tree_map(partial(self._moving, contiguous=contiguous), (call.args, dict(call.kwargs)))
             try:
                 return [_simplified(part) for part in tensors_in(call.function(*args, **kwargs))]
             except Exception:  # such as an index whose numbers are not known
                 continue
         return None
+
+    def _moving(self, part: Any, contiguous: bool) -> Any:
+        """The labels in place of a tensor among a call's arguments."""
+        if not isinstance(part, torch.Tensor):
+            return part
+        return self._of(part).contiguous() if contiguous else self._of(part)
 
     def _tied(self, operands: Sequence[torch.Tensor], shape: torch.Size) -> list[torch.Tensor] | None:
         """Labels of a function of numbers at the same place, of which one operand has the result's shape."""

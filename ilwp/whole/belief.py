@@ -1,6 +1,6 @@
 """What of a network's graph is believed when its state dict is rewritten: that alone which is proven.
 
-    network, state dict -> believed -> Belief
+network, state dict -> believed -> Belief
 """
 
 from collections.abc import Callable, Mapping

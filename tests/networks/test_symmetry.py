@@ -5,7 +5,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from ilwp.common.errors import IlwpError
 from ilwp.networks.build import NETWORKS, build
