@@ -32,13 +32,13 @@ BATCH, WORST = 16, 10
 @click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the four networks.")
 @click.option(
     "--inputs", "source", metavar="SOURCE",
-    help="Images to compare the outputs for, without labels: a folder of pictures, an .npz or .safetensors file with one"
+    help="Images to compare the outputs for, without labels: a folder of pictures, an .npz or .safetensors file of one"
     " array (n, 3, h, w) or (n, h, w, 3), or cifar10, cifar100, digits; needs --graph.",
 )  # fmt: skip
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="At most so many images.")
 @click.option(
     "--input-size", type=click.IntRange(1),
-    help="Resize the shorter side of each image to this and cut the centre out.  [default: 224 for pictures, else as is]",
+    help="Resize the shorter side of each image to this and cut out the centre.  [default: 224 for pictures]",
 )  # fmt: skip
 @click.option(
     "--normalise", type=click.Choice(NORMALISATIONS),
