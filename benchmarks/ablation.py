@@ -62,7 +62,7 @@ def main() -> None:
     for network in NETWORKS:
         tensors, module = load(network)
         kernels = {name: tensors[name] for name in depthwise_kernels(tensors)}
-        found = [replace(s, before=(), after=(), consumer=None, signed=s.signed and ()) for s in symmetries(module)]
+        found = [replace(s, followers=(), signed=s.signed and ()) for s in symmetries(module)]
         unsigned = [replace(s, signed=None) for s in found]
         taps = next(iter(kernels.values()))[0].size
         whole = sorted(huffman(kernels, bits) for bits in range(4, 9))

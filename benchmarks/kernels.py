@@ -14,7 +14,7 @@ from peers import GENERAL, nncodec_decode, nncodec_encode
 from results import IMAGENET, TRAINED, load, save, timed
 
 from ilwp.networks.symmetries import symmetries
-from ilwp.networks.symmetry import Symmetry
+from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.whole import container
@@ -35,10 +35,11 @@ def traced(kernels: dict[str, np.ndarray], found: list[Symmetry]) -> tuple[dict[
     tensors, free = dict(kernels), []
     for symmetry in found:
         channels = len(kernels[symmetry.layer])
+        places = np.arange(channels)
         order, sign = f"{symmetry.layer}.order", f"{symmetry.layer}.sign"
         tensors |= {order: np.arange(channels, dtype=np.float32), sign: np.ones(channels, np.float32)}
         signed = None if symmetry.signed is None else (sign,)
-        free.append(replace(symmetry, before=(), after=(order, sign), consumer=None, signed=signed))
+        free.append(replace(symmetry, followers=(Follower(order, places), Follower(sign, places)), signed=signed))
     return tensors, free
 
 

@@ -11,6 +11,7 @@ import click
 from ilwp.cli import reports, training
 from ilwp.cli.codebooks import finetune
 from ilwp.cli.common import FilePath, kernels_in, key_option, other_than, show
+from ilwp.cli.compare import compare
 from ilwp.cli.compress import compress
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.extras import extra_for
@@ -55,7 +56,7 @@ def cli() -> None:
     """Inter-layer weight prediction: compress the depthwise kernels of a network from layer to layer."""
 
 
-for command in (*training.COMMANDS, compress, finetune):
+for command in (*training.COMMANDS, compress, compare, finetune):
     cli.add_command(command)
 
 

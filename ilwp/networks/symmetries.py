@@ -1,105 +1,94 @@
-"""The symmetries of a network, found from its graph.
+"""The symmetries of a network, found from what it computes.
 
-    torch module -> symmetries -> list[Symmetry]
+    torch module, inputs -> structure -> list[Symmetry], list[Norm]
 
-Where the graph does not allow a new order (a channel that is used elsewhere too, a group or a shuffle that must be
-kept), fewer orders are free, or none.
+Where a network does not allow a new order (a channel that something else uses too, a group or a shuffle that must be
+kept, a parameter with two names or two readers), fewer orders are free, or none.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections import Counter
 
 import numpy as np
-from torch import fx, nn
+from torch import nn
 
-from ilwp.common.errors import IlwpError
-from ilwp.networks.symmetry import Symmetry
+from ilwp.common.tensor_files import in_network_order
+from ilwp.networks.symmetry import Follower, Symmetry
+from ilwp.networks.trace import Inputs, named_tensors, traced
+from ilwp.networks.trials import random_inputs
+from ilwp.networks.wires import Norm, Place, Wiring, wiring
 from ilwp.paper.kernels import depthwise_names
-
-NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
-CHANNELWISE = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout, nn.Dropout2d, nn.ChannelShuffle)
 
 
 def symmetries(network: nn.Module) -> list[Symmetry]:
     """One `Symmetry` for each depthwise layer in network order; raises IlwpError if the graph cannot be traced."""
-    try:
-        graph = fx.symbolic_trace(network).graph
-    except Exception as error:  # whatever the network's code raises when it sees no tensor
-        raise IlwpError(f"the network's graph cannot be traced ({' '.join(str(error).split())[:100]})") from error
-    modules = dict(network.named_modules())
-    calls = [(str(node.target), node) for node in graph.nodes if node.op == "call_module"]
-    weighty = [name for name, _ in calls if modules[name].state_dict()]
-    if len(set(weighty)) < len(weighty):
-        raise IlwpError("the network uses a layer twice: what moves in one place would have to move in the other")
-    called = dict(calls)
-    layers = [name.removesuffix(".weight") for name in depthwise_names(network)]
-    # a layer that is not called, or whose inside was traced instead, keeps its order
-    return [_symmetry(called[name], modules) if name in called else _kept(name, modules) for name in layers]
+    return structure(network, random_inputs(network))[0]
 
 
-def _kept(name: str, modules: Mapping[str, nn.Module]) -> Symmetry:
-    return Symmetry(f"{name}.weight", np.arange(cast(nn.Conv2d, modules[name]).out_channels))
+def structure(network: nn.Module, inputs: Inputs) -> tuple[list[Symmetry], list[Norm]]:
+    """The symmetries of every depthwise layer, and the batch norms that may be folded; not proven yet.
+
+    Raises IlwpError as `traced` does.
+    """
+    found = wiring(traced(network, inputs), touchable(network))
+    fixed, layers = _fixed(found), depthwise_names(network)
+    natural = list(in_network_order(dict.fromkeys(layers, np.zeros(0))))
+    places = [(place, found.component[place.wires]) for place in found.places]
+    symmetries = []
+    for name in layers:
+        if name in found.depthwise:
+            # a layer leaves to another what that moves too; first is what comes first by modules and by names
+            later = set(layers[layers.index(name) + 1 :]) & set(natural[natural.index(name) + 1 :])
+            others = [found.component[w] for n, w in found.depthwise.items() if n != name and n not in later]
+            symmetries.append(_symmetry(found, name, np.concatenate([fixed, *others]), places))
+        else:
+            symmetries.append(kept(name, network))
+    return symmetries, found.norms
 
 
-def _symmetry(node: fx.Node, modules: Mapping[str, nn.Module]) -> Symmetry:
-    layer = _convolution(node, modules)
-    channels = layer.out_channels
-    name, fixed = f"{node.target}.weight", np.arange(channels)
-    behind, consumer = _walk(node, modules, forward=True)
-    bias = (name.removesuffix("weight") + "bias",) if layer.bias is not None else ()
-    taken_in = _norm_tensors(behind[:1], modules, only=("weight", "running_mean"))
-    signed = taken_in + bias if taken_in else None
-    free = Symmetry(name, fixed, signed=signed)
-    ahead, producer = _walk(node, modules, forward=False)
-    if producer is None or consumer is None or layer.out_channels != layer.in_channels:
-        return free
-    source, sink = _convolution(producer, modules), _convolution(consumer, modules)
-    if any(isinstance(modules[str(n.target)], nn.ChannelShuffle) for n in behind) or sink.in_channels != channels:
-        return free
-    at: np.ndarray = fixed
-    before: list[tuple[str, np.ndarray]] = []
-    for step in ahead:  # from the layer back to its producer
-        module = modules[str(step.target)]
-        if isinstance(module, nn.ChannelShuffle):
-            at = np.arange(channels).reshape(module.groups, -1).T.ravel()[at]
-        before += [(tensor, at) for tensor in _norm_tensors([step], modules)]
-    before.append((f"{producer.target}.weight", at))
-    if source.bias is not None:
-        before.append((f"{producer.target}.bias", at))
-    cells = at // (channels // source.groups) * sink.groups + fixed // (channels // sink.groups)
-    after = _norm_tensors(behind, modules) + bias
-    return Symmetry(name, cells, tuple(before), after, f"{consumer.target}.weight", sink.groups, signed)
+def kept(name: str, network: nn.Module) -> Symmetry:
+    """The symmetry of a depthwise weight that allows nothing."""
+    return Symmetry(name, np.arange(len(network.get_parameter(name))))
 
 
-def _walk(node: fx.Node, modules: Mapping[str, nn.Module], forward: bool) -> tuple[list[fx.Node], fx.Node | None]:
-    """Channelwise steps from a layer to the next convolution, and that; None if anything else comes first."""
-    steps: list[fx.Node] = []
-    while True:
-        # a tensor that something else reads too must stay as it is
-        near = list(node.users) if forward else list(node.all_input_nodes)
-        if len(near) != 1 or len((node if forward else near[0]).users) != 1 or near[0].op != "call_module":
-            return steps, None
-        node = near[0]
-        module = modules[str(node.target)]
-        if isinstance(module, nn.Conv2d):
-            return steps, node
-        if not isinstance(module, CHANNELWISE) or (isinstance(module, nn.BatchNorm2d) and not _absorbs(module)):
-            return steps, None
-        steps.append(node)
+def touchable(network: nn.Module) -> set[str]:
+    """Names of the tensors in a network's state dict that have one name and share their memory with no other."""
+    own = named_tensors(network)
+    memory = Counter(t.untyped_storage().data_ptr() for t in own.values() if t.numel())
+    state = network.state_dict(keep_vars=True)
+    return {
+        name
+        for name, t in own.items()
+        if state.get(name) is t and t.numel() and memory[t.untyped_storage().data_ptr()] == 1
+    }
 
 
-def _absorbs(module: nn.Module) -> bool:
-    """Whether a module is a batch norm with numbers of its own for every channel."""
-    return isinstance(module, nn.BatchNorm2d) and module.affine and module.track_running_stats
+def _fixed(found: Wiring) -> np.ndarray:
+    """Components that may not move: wire 0's, and those that lie in one tensor twice."""
+    fixed = [np.zeros(1, np.int64)]
+    for place in found.places:
+        components, counts = np.unique(found.component[place.wires], return_counts=True)
+        fixed.append(components[counts > 1])
+    return np.concatenate(fixed)
 
 
-def _convolution(node: fx.Node, modules: Mapping[str, nn.Module]) -> nn.Conv2d:
-    return cast(nn.Conv2d, modules[str(node.target)])
-
-
-def _norm_tensors(
-    steps: Sequence[fx.Node], modules: Mapping[str, nn.Module], only: Sequence[str] = NORM_TENSORS
-) -> tuple[str, ...]:
-    """State dict keys of the batch norms among `steps`."""
-    norms = [str(step.target) for step in steps if _absorbs(modules[str(step.target)])]
-    return tuple(f"{norm}.{part}" for norm in norms for part in only)
+def _symmetry(found: Wiring, layer: str, fixed: np.ndarray, places: list[tuple[Place, np.ndarray]]) -> Symmetry:
+    components = found.component[found.depthwise[layer]]
+    count = len(components)
+    free = ~np.isin(components, fixed)
+    channel = np.full(found.component.max() + 1, -1)  # component -> channel of the layer
+    channel[components[free]] = np.flatnonzero(free)
+    followers, keys = [], [np.where(free, -1, np.arange(count))]
+    for place, theirs in places:
+        here = np.flatnonzero(channel[theirs] >= 0)
+        if not len(here):
+            continue
+        at = np.full(count, -1)
+        at[channel[theirs[here]]] = here
+        part = len(theirs) // place.groups
+        keys.append(np.where(at < 0, -1, at // part))
+        # the layer's own kernels move in any case, and a group of one column has nothing to move
+        if place.name != layer and not (place.axis == 1 and part == 1):
+            followers.append(Follower(place.name, at, place.groups if place.axis else None))
+    cells = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)[1].ravel()
+    moves = len(np.unique(cells)) < count
+    return Symmetry(layer, cells, tuple(followers) if moves else (), found.signed.get(layer))

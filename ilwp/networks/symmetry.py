@@ -2,9 +2,9 @@
 
     state dict, order, signs -> rearranged -> state dict
 
-The hidden channels of a depthwise block may be put into another order if everything that touches them
-follows: the rows of the convolution before, the batch norms on the way, the columns of the convolution
-behind. A kernel's sign may be flipped if a batch norm directly behind it takes the flip in.
+The channels around a depthwise layer may be put into another order if everything that touches them follows: the
+rows of the convolution before, the batch norms on the way, the columns of the convolution behind. A kernel's sign
+may be flipped if a batch norm directly behind it takes the flip in.
 """
 
 from collections.abc import Mapping
@@ -14,22 +14,29 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Symmetry:
-    """What may change in one depthwise layer of c channels.
+class Follower:
+    """A tensor that follows a layer's channels: `at` (c,) is each channel's place in it, -1 for one it has not.
 
-    Channels with the same number in `cells` (c,) may change places; distinct numbers everywhere say that
-    none may. `before` are tensors whose axis 0 follows, with the row `at` (c,) that feeds each channel;
-    `after` are those behind the layer whose axis 0 follows; `consumer` is a weight whose axis 1 follows
-    within each of `groups`. `signed` are tensors behind it that a flipped kernel flips too, None if no
-    batch norm can take the flip in.
+    Places are rows (axis 0), or, if it has `groups`, columns (axis 1) counted through all groups.
+    """
+
+    name: str
+    at: np.ndarray
+    groups: int | None = None
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """What may change in one depthwise layer of c kernels.
+
+    Channels with the same number in `cells` (c,) may change places; distinct numbers everywhere say that none may.
+    `followers` move with them. `signed` are tensors behind the layer that a flipped kernel flips too, None if no batch
+    norm can take the flip in.
     """
 
     layer: str
     cells: np.ndarray
-    before: tuple[tuple[str, np.ndarray], ...] = ()
-    after: tuple[str, ...] = ()
-    consumer: str | None = None
-    groups: int = 1
+    followers: tuple[Follower, ...] = ()
     signed: tuple[str, ...] | None = None
 
     @property
@@ -51,17 +58,31 @@ def rearranged(
     if not np.isin(signs, (-1, 1)).all() or (symmetry.signed is None and (signs < 0).any()):
         raise ValueError("signs are 1 or -1, and -1 needs a batch norm behind the layer")
     changed = dict(tensors)
-    changed[symmetry.layer] = changed[symmetry.layer][order] * signs.astype(np.float32)[:, None, None, None]
-    for name, at in symmetry.before:
-        moved = changed[name].copy()
-        moved[at] = changed[name][at[order]]
-        changed[name] = moved
-    for name in symmetry.after:
-        changed[name] = changed[name][order]
+    changed[symmetry.layer] = _flipped(changed[symmetry.layer][order], signs)
+    for follower in symmetry.followers:
+        moving = follower.at >= 0
+        changed[follower.name] = _moved(
+            changed[follower.name], follower.at[moving], follower.at[order[moving]], follower.groups
+        )
     for name in symmetry.signed or ():
-        changed[name] = changed[name] * signs.astype(np.float32) + np.float32(0)  # a zero has no sign to store
-    if symmetry.consumer is not None and symmetry.ordered:
-        weights = np.split(changed[symmetry.consumer], symmetry.groups)
-        columns = np.split(order % (len(order) // symmetry.groups), symmetry.groups)
-        changed[symmetry.consumer] = np.concatenate([w[:, o] for w, o in zip(weights, columns, strict=True)])
+        changed[name] = _flipped(changed[name], signs)
     return changed
+
+
+def _moved(tensor: np.ndarray, to: np.ndarray, origin: np.ndarray, groups: int | None) -> np.ndarray:
+    """A copy with what stood at `origin` standing at `to`."""
+    moved = tensor.copy()
+    if groups is None:
+        moved[to] = tensor[origin]
+    else:
+        # (groups, rows of one, columns of one, ...); a column never leaves its group
+        split, into = (part.reshape(groups, -1, *tensor.shape[1:]) for part in (tensor, moved))
+        (group, column), (_, source) = np.divmod(to, tensor.shape[1]), np.divmod(origin, tensor.shape[1])
+        into[group, :, column] = split[group, :, source]
+    return moved
+
+
+def _flipped(tensor: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    signs = signs.reshape(-1, *[1] * (tensor.ndim - 1))
+    flipped: np.ndarray = tensor * signs.astype(tensor.dtype) + tensor.dtype.type(0)  # a zero has no sign to store
+    return flipped

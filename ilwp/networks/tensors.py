@@ -1,14 +1,21 @@
 """A network's weights as NumPy arrays, and back into the network."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, printable
 from ilwp.paper.kernels import Kernels, depthwise_kernels, depthwise_names
+
+PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
+COUNTER = "num_batches_tracked"  # of a batch norm; evaluation never reads it, and older files have none
+WEIGHT_NORMS = (  # torch's two ways to name magnitude and direction
+    ("weight_g", "parametrizations.weight.original0"),
+    ("weight_v", "parametrizations.weight.original1"),
+)
 
 
 def arrays(network: nn.Module) -> dict[str, np.ndarray]:
@@ -39,16 +46,58 @@ def load_kernels(network: nn.Module, kernels: Kernels) -> None:
 
 
 def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
-    """Load a whole state dict; raises IlwpError where names or shapes are another network's."""
+    """Load a whole state dict, its names as `matched` understands them.
+
+    Raises IlwpError where names or shapes are another network's.
+    """
+    names = matched(network, tensors)
+    state = network.state_dict()  # with the versions of its modules, which some ask for
+    state.update({own: _tensor(tensors[name]) for own, name in names.items()})
+    network.load_state_dict(state)
+
+
+def matched(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """For each tensor of a network's state dict the name that it has in `tensors`.
+
+    The same prefix before every name, as DataParallel and torch.compile put it there, either form of weight norm, and
+    missing counts of batches, which have no name here, are understood. Raises IlwpError where other names or shapes
+    differ: the tensors are another network's.
+    """
     if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
         raise IlwpError("the network has a lazy layer, whose size is not known yet: use a layer of a given size")
     own = network.state_dict()
-    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
-    differing = [name for name in own.keys() & tensors.keys() if tuple(own[name].shape) != tensors[name].shape]
-    if missing or extra or differing:
-        name, what = (
-            (missing + extra + sorted(differing))[0],
-            "missing" if missing else "unknown" if extra else "of another shape",
-        )
-        raise IlwpError(f"this is another network or width: {name} is {what}")
-    network.load_state_dict({name: torch.from_numpy(np.array(t)) for name, t in tensors.items()})
+    bare, theirs_bare = len(_prefix(own)), len(_prefix(tensors))
+    renamed = {name[theirs_bare:]: name for name in tensors}
+    names = {name: renamed.get(name[bare:], renamed.get(_other_form(name[bare:]))) for name in own}
+    found = {name: theirs for name, theirs in names.items() if theirs is not None}
+    missing = sorted(name for name in own.keys() - found.keys() if name.rpartition(".")[2] != COUNTER)
+    extra = sorted(tensors.keys() - set(found.values()))
+    differing = sorted(name for name in found if tuple(own[name].shape) != tensors[found[name]].shape)
+    for wrong, what in ((missing, "missing"), (extra, "unknown"), (differing, "of another shape")):
+        if wrong:
+            raise IlwpError(f"this is another network or width: {printable(wrong[0])} is {what}")
+    return found
+
+
+def _prefix(names: Collection[str]) -> str:
+    """The prefixes that stand before every name."""
+    prefix = ""
+    while further := [p for p in PREFIXES if names and all(name.startswith(prefix + p) for name in names)]:
+        prefix += further[0]
+    return prefix
+
+
+def _other_form(name: str) -> str:
+    """The name of the same tensor in torch's other form of weight norm."""
+    for old, new in WEIGHT_NORMS:
+        for one, other in ((old, new), (new, old)):
+            if name == one or name.endswith(f".{one}"):
+                return name.removesuffix(one) + other
+    return name
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    try:
+        return torch.from_numpy(np.array(array))
+    except TypeError:  # a type that NumPy has from elsewhere, such as bfloat16
+        return torch.from_numpy(array.astype(np.float32))

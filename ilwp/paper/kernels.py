@@ -16,12 +16,15 @@ Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
 
 
 def depthwise_names(module: Any) -> list[str]:
-    """State dict keys of the depthwise weights of a torch module, in the order of registration."""
+    """State dict keys of the depthwise weights of a torch module, in the order of registration.
+
+    Their kernels have one axis or more. A weight that the module makes out of others, as in weight norm, is none.
+    """
     return [
         f"{name}.weight" if name else "weight"
         for name, layer in module.named_modules()
         if getattr(layer, "in_channels", 1) == getattr(layer, "groups", 1) > 1
-        and layer.weight.ndim == 4
+        and "weight" in layer._parameters
         and layer.weight[0, 0].numel() > 1
     ]
 

@@ -5,7 +5,6 @@ afterwards the collocated kernel of the previous layer predicts well, and no ind
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -18,11 +17,15 @@ def align(tensors: Mapping[str, np.ndarray], symmetries: Sequence[Symmetry]) -> 
     """A state dict of the same function whose depthwise kernels lie beside their like in the layer before.
 
     Layer by layer the sum of L1 distances between collocated kernels is made as small as the layer's symmetry
-    allows, an assignment problem. The first layer stays as it is.
+    allows, an assignment problem. The layer before is the nearest with kernels of the same size; the first of each size
+    stays as it is.
     """
-    aligned = dict(tensors)
-    for previous, symmetry in pairwise(symmetries):
-        aligned = rearranged(aligned, symmetry, *_best(aligned[symmetry.layer], aligned[previous.layer], symmetry))
+    aligned, before = dict(tensors), dict[tuple[int, ...], str]()
+    for symmetry in symmetries:
+        layer = aligned[symmetry.layer]
+        if layer.shape[1:] in before:
+            aligned = rearranged(aligned, symmetry, *_best(layer, aligned[before[layer.shape[1:]]], symmetry))
+        before[layer.shape[1:]] = symmetry.layer
     return aligned
 
 

@@ -12,7 +12,7 @@ from ilwp.common.errors import IlwpError
 
 
 def folded(tensors: Mapping[str, np.ndarray], norms: Mapping[str, float]) -> dict[str, np.ndarray]:
-    """A state dict of the same function in evaluation, up to rounding to float32.
+    """A state dict of the same function in evaluation, up to rounding to the tensors' own types.
 
     `norms` holds the names of batch norms with weights, biases and running statistics, and their eps. Raises IlwpError
     where a variance is negative, or any of them not finite.
@@ -25,8 +25,8 @@ def folded(tensors: Mapping[str, np.ndarray], norms: Mapping[str, float]) -> dic
         if not all(np.isfinite(values).all() for values in (weight, bias, mean, variance)) or (variance < 0).any():
             raise IlwpError(f"batch norm {name} holds a negative variance, NaN or infinity: the network did not train")
         gain = weight / np.sqrt(variance + eps)
-        changed[f"{name}.weight"] = (gain * np.sqrt(1 + eps)).astype(np.float32)
-        changed[f"{name}.bias"] = (bias - mean * gain).astype(np.float32)
+        changed[f"{name}.weight"] = (gain * np.sqrt(1 + eps)).astype(tensors[f"{name}.weight"].dtype)
+        changed[f"{name}.bias"] = (bias - mean * gain).astype(tensors[f"{name}.bias"].dtype)
         changed[f"{name}.running_mean"] = np.zeros_like(tensors[f"{name}.running_mean"])
         changed[f"{name}.running_var"] = np.ones_like(tensors[f"{name}.running_var"])
     return changed

@@ -5,7 +5,7 @@ import pytest
 
 from ilwp.figures import benchmarks, output, wild, wild_plots
 
-ROWS = benchmarks.results("wild")
+ROWS = benchmarks.benchmark_rows("wild")
 SEQUENCES, LAYERS, STAGES = wild.sequences(ROWS), wild.layers(ROWS), wild.stages(ROWS)
 
 

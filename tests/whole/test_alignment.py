@@ -6,7 +6,7 @@ import torch
 
 from ilwp.networks.build import NETWORKS, build
 from ilwp.networks.symmetries import symmetries
-from ilwp.networks.symmetry import Symmetry
+from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.networks.tensors import arrays, kernels_of, load_tensors
 from ilwp.paper.codec import residuals
 from ilwp.paper.kernels import depthwise_kernels
@@ -17,7 +17,7 @@ from ilwp.whole.alignment import align
 def two_layers(signs: bool, cells: list[int], seed: int = 0) -> tuple[dict[str, np.ndarray], list[Symmetry]]:
     rng = np.random.default_rng(seed)
     tensors = {"a": rng.normal(size=(3, 1, 3, 3)), "b": rng.normal(size=(5, 1, 3, 3)), "m": np.zeros(5)}
-    free = Symmetry("b", np.array(cells), after=("m",), signed=("m",) if signs else None)
+    free = Symmetry("b", np.array(cells), followers=(Follower("m", np.arange(5)),), signed=("m",) if signs else None)
     return {name: t.astype(np.float32) for name, t in tensors.items()}, [Symmetry("a", np.arange(3)), free]
 
 

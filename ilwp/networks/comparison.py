@@ -1,0 +1,97 @@
+"""How far a network is from another, in numbers and without labels.
+
+two state dicts -> tensor_differences;  a network with each of them, inputs -> output_differences
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ilwp.common.errors import IlwpError, printable
+from ilwp.networks.trace import in_short, tensors_in
+
+
+@dataclass(frozen=True)
+class OutputDifference:
+    """`snr_db` over all output tensors; for outputs (n, classes) also the share of inputs with the same top class and
+    the mean Kullback-Leibler divergence of the second network's softmax from the first one's, in nats.
+    """
+
+    inputs: int
+    snr_db: float
+    agreement: float | None
+    divergence_nats: float | None
+
+
+def tensor_differences(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The SNR of each of `other`'s tensors in dB, the worst first; infinite for one that is exact.
+
+    Raises IlwpError that names the first tensor that only one of them has, or that has another shape.
+    """
+    for name in (*one, *other):
+        for tensors, which in ((one, "first"), (other, "second")):
+            if name not in tensors:
+                raise IlwpError(f"not the same network: the {which} one has no {printable(name)}")
+        if one[name].shape != other[name].shape:
+            shapes = " and ".join("x".join(map(str, t.shape)) or "a number" for t in (one[name], other[name]))
+            raise IlwpError(f"not the same network: {printable(name)} is {shapes}")
+    found = {name: snr_db(one[name], other[name]) for name in one}
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def snr_db(one: np.ndarray, other: np.ndarray) -> float:
+    """Energy of `one` over that of the difference, in dB; infinite for equal arrays, NaN taken as equal to NaN."""
+    a, b = (_numbers(t) for t in (one, other))
+    if np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
+        return float("inf")
+    with np.errstate(all="ignore"):
+        return _db(float(np.square(np.abs(a)).sum()), float(np.square(np.abs(a - b)).sum()))
+
+
+def output_differences(network: nn.Module, other: nn.Module, batches: Iterable[torch.Tensor]) -> OutputDifference:
+    """What two networks, in evaluation, give for the same inputs, a batch at a time.
+
+    Raises IlwpError where one does not take them, or they give different numbers of outputs.
+    """
+    count, energy, noise, same, divergence, classifies = 0, 0.0, 0.0, 0, 0.0, True
+    for batch in batches:
+        before, after = _outputs(network, batch), _outputs(other, batch)
+        if [t.shape for t in before] != [t.shape for t in after]:
+            raise IlwpError("the outputs of the two networks have different shapes, so they cannot be compared")
+        count += len(batch)
+        for a, b in zip(before, after, strict=True):
+            energy += float(a.square().sum())
+            noise += float((a - b).square().sum())
+        classifies &= len(before) == 1 and before[0].ndim == 2 and before[0].shape[1] > 1
+        if classifies:
+            a, b = (t[0].log_softmax(dim=1) for t in (before, after))
+            same += int((a.argmax(dim=1) == b.argmax(dim=1)).sum())
+            divergence += float((a.exp() * (a - b)).nan_to_num().sum())
+    if not count:
+        raise IlwpError("there is no input to compare the outputs for")
+    exact = float("inf") if noise == 0 else _db(energy, noise)
+    return OutputDifference(count, exact, *((same / count, divergence / count) if classifies else (None, None)))
+
+
+def _outputs(network: nn.Module, batch: torch.Tensor) -> list[torch.Tensor]:
+    try:
+        with torch.inference_mode():
+            return [t.double() for t in tensors_in(network(batch)) if not t.is_complex()]
+    except Exception as error:  # whatever the network's code raises
+        shape = " x ".join(map(str, batch.shape[1:]))
+        raise IlwpError(f"the network does not take inputs of {shape} ({in_short(error)})") from error
+
+
+def _numbers(tensor: np.ndarray) -> np.ndarray:
+    """In a type that holds every number of the old one: float64, or complex."""
+    return tensor.astype(np.complex128 if tensor.dtype.kind == "c" else np.float64)
+
+
+def _db(energy: float, noise: float) -> float:
+    """A ratio in dB, minus infinity where nothing is right."""
+    if not noise >= 0 or noise == float("inf") or energy == 0:
+        return float("-inf")
+    return float(10 * np.log10(energy / noise)) if noise else float("inf")

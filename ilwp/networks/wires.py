@@ -1,0 +1,376 @@
+"""Which channels of a network go together, found by following them through what it computes.
+
+    trace -> wiring -> Wiring
+
+A wire is a channel that one layer makes. Functions that treat all channels alike hand it on, wherever they move it;
+what adds or multiplies two channels ties their wires together; a parameter with a number for each channel follows.
+Wire 0 stands for what may not move: the inputs, the outputs, and all that goes through a function not listed here.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch.utils._pytree import tree_map
+
+from ilwp.networks.trace import Call, Trace, tensors_in
+
+# functions of each number by itself, or of numbers at the same place
+POINTWISE = {
+    "relu",
+    "relu6",
+    "hardtanh",
+    "clamp",
+    "clip",
+    "hardswish",
+    "silu",
+    "gelu",
+    "sigmoid",
+    "hardsigmoid",
+    "tanh",
+    "elu",
+    "selu",
+    "celu",
+    "leaky_relu",
+    "softplus",
+    "softsign",
+    "mish",
+    "logsigmoid",
+    "threshold",
+    "abs",
+    "neg",
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "square",
+    "pow",
+    "erf",
+    "sin",
+    "cos",
+    "reciprocal",
+    "positive",
+    "add",
+    "sub",
+    "rsub",
+    "radd",
+    "iadd",
+    "isub",
+    "mul",
+    "rmul",
+    "imul",
+    "div",
+    "truediv",
+    "rtruediv",
+    "itruediv",
+    "true_divide",
+    "divide",
+    "multiply",
+    "subtract",
+    "maximum",
+    "minimum",
+    "where",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_dropout",
+    "alpha_dropout",
+    "clone",
+    "contiguous",
+    "detach",
+    "to",
+    "type_as",
+    "float",
+    "double",
+}
+# functions that move numbers and change none
+MOVES = {
+    "view",
+    "reshape",
+    "permute",
+    "transpose",
+    "movedim",
+    "swapaxes",
+    "flatten",
+    "unflatten",
+    "unsqueeze",
+    "squeeze",
+    "expand",
+    "cat",
+    "concat",
+    "concatenate",
+    "stack",
+    "split",
+    "chunk",
+    "tensor_split",
+    "unbind",
+    "narrow",
+    "select",
+    "getitem",
+    "channel_shuffle",
+    "repeat",
+    "roll",
+    "flip",
+    "t",
+}
+# functions of each channel, on axis 1, by itself
+SPATIAL = (
+    "adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool", "lp_pool", "interpolate", "upsample", "pad",
+)  # fmt: skip
+REDUCTIONS = {"mean", "sum", "amax", "amin"}
+CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where wires lie in a tensor: along its rows (axis 0) or its columns (axis 1), in `groups` equal parts.
+
+    `wires` are a number for each row, or for each column of each group.
+    """
+
+    name: str
+    axis: int
+    groups: int
+    wires: np.ndarray
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A batch norm that uses its running statistics: its four tensors and its eps."""
+
+    weight: str
+    bias: str
+    mean: str
+    variance: str
+    eps: float
+
+
+@dataclass
+class Wiring:
+    """All places of wires, the depthwise weights among them, and what batch norms there are.
+
+    `depthwise` holds the wire of each kernel; `signed` the tensors that a flipped kernel flips too, for layers behind
+    which a batch norm takes the flip in. `component` has a number for each wire, the same for wires that are tied.
+    """
+
+    places: list[Place] = field(default_factory=list)
+    depthwise: dict[str, np.ndarray] = field(default_factory=dict)
+    signed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    norms: list[Norm] = field(default_factory=list)
+    component: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+
+
+def wiring(trace: Trace, touchable: set[str]) -> Wiring:
+    """The wiring of a traced network, of whose tensors only the `touchable` may follow a channel."""
+    follower = _Follower(trace, touchable)
+    for call in trace.calls:
+        follower.follow(call)
+    for tensor in tensors_in(trace.result):
+        follower.pin(tensor)
+    return follower.finished()
+
+
+class _Follower:
+    """What is known of wires so far; `labels` has the wire of every number of every tensor that was met."""
+
+    def __init__(self, trace: Trace, touchable: set[str]) -> None:
+        self.reads = Counter(id(t) for call in trace.calls for t in call.reads)
+        self.reads.update(id(t) for t in tensors_in(trace.result))
+        self.names = {
+            id(t): name for name, t in trace.named.items() if name in touchable and self.reads[id(t)] == 1
+        }  # with a second reader, what follows in one place would have to follow in the other
+        self.labels: dict[int, torch.Tensor] = {}
+        self.ties: list[np.ndarray] = []
+        self.wires = 1
+        self.found = Wiring()
+        self.filtered: dict[int, tuple[str, str | None]] = {}  # results of depthwise layers -> weight and bias
+
+    def follow(self, call: Call) -> None:
+        """Give labels to what a call results in."""
+        labels = self._labels(call)
+        results = list(tensors_in(call.result))
+        if labels is None or [tuple(part.shape) for part in labels] != [tuple(t.shape) for t in results]:
+            for tensor in call.reads:
+                self.pin(tensor)
+            labels = [torch.zeros((), dtype=torch.int64).expand(t.shape) for t in results]
+        self.labels |= {id(t): part for t, part in zip(results, labels, strict=True)}
+
+    def pin(self, tensor: torch.Tensor) -> None:
+        """Let nothing move that a tensor holds."""
+        labels = np.unique(_compact(self._of(tensor)).numpy())
+        self.ties.append(np.stack([labels, np.zeros_like(labels)]))
+
+    def finished(self) -> Wiring:
+        """The wiring with its ties made up."""
+        one, other = np.concatenate([np.zeros((2, 0), np.int64), *self.ties], axis=1)
+        graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(self.wires, self.wires))
+        self.found.component = connected_components(graph, directed=False)[1].astype(np.int64)
+        return self.found
+
+    def _labels(self, call: Call) -> list[torch.Tensor] | None:
+        """What the results' labels are, None where that is not known."""
+        results = list(tensors_in(call.result))
+        if call.name in MOVES:
+            return self._moved(call)
+        if len(results) != 1 or not call.reads:
+            return None
+        shape, x = results[0].shape, call.argument(0, "input")
+        if call.name in POINTWISE:
+            return self._tied(call.reads, shape)
+        if not isinstance(x, torch.Tensor):
+            return None
+        if call.name in REDUCTIONS:
+            labels, where = self._of(x), (call.argument(1, "dim", ()), call.argument(2, "keepdim", False))
+            highest = labels.amax(*where)
+            return [highest] if torch.equal(highest, labels.amin(*where)) else None
+        wires, axis = None, 1
+        if call.name.startswith(SPATIAL) and x.ndim > 2 and x.shape[:2] == shape[:2]:
+            wires = self._vector(x, 1)
+        elif call.name in CONVOLUTIONS and x.ndim == cast(torch.Tensor, call.argument(1, "weight")).ndim:
+            wires = self._weighted(call, x, 1, call.argument(6, "groups", 1))
+        elif call.name == "linear":
+            axis = x.ndim - 1
+            wires = self._weighted(call, x, axis, 1)
+        elif call.function is torch.nn.functional.batch_norm and x.ndim > 1:
+            wires = self._normed(call, x)
+        elif call.name in ("layer_norm", "rms_norm") and len(call.argument(1, "normalized_shape")) == 1:
+            axis = x.ndim - 1
+            wires = self._along(
+                x, axis, [call.argument(2, "weight"), call.argument(3, "bias")][: 2 - ("rms" in call.name)]
+            )
+        return None if wires is None else [_spread(wires, shape, axis)]
+
+    def _weighted(self, call: Call, x: torch.Tensor, axis: int, groups: int) -> torch.Tensor | None:
+        """Wires out of a convolution or linear layer with wires of `x` along `axis` coming in."""
+        weight, bias = cast(torch.Tensor, call.argument(1, "weight")), call.argument(2, "bias")
+        name, wires = self.names.get(id(weight)), self._vector(x, axis)
+        if name is None or wires is None:
+            return None
+        own = self._name(bias)
+        depthwise = groups == len(wires) > 1
+        if depthwise and len(weight) == groups:
+            rows = wires
+            if bias is not None and own is None:
+                return None
+        else:
+            self._place(name, 1, groups, wires)
+            fixed = bias is not None and own is None
+            rows = torch.zeros(len(weight), dtype=torch.int64) if fixed else self._fresh(len(weight))
+        self._place(name, 0, 1 if rows is wires else groups, rows)
+        if own is not None:
+            self._place(own, 0, 1, rows)
+        if depthwise:
+            self.found.depthwise[name] = rows.numpy()
+            self.filtered[id(call.result)] = (name, own)
+        return rows
+
+    def _normed(self, call: Call, x: torch.Tensor) -> torch.Tensor | None:
+        """Wires out of a batch norm, which is noted."""
+        mean, variance, weight, bias = (
+            call.argument(place, name)
+            for place, name in enumerate(("running_mean", "running_var", "weight", "bias"), start=1)
+        )
+        names = [self._name(part) for part in (weight, bias, mean, variance)]
+        if not call.argument(5, "training", False) and None not in names:
+            gain, offset, moving, spread = cast(list[str], names)
+            norm = Norm(gain, offset, moving, spread, eps=call.argument(7, "eps", 1e-5))
+            self.found.norms.append(norm)
+            layer, own = self.filtered.get(id(x), (None, None))
+            if layer is not None and self.reads[id(x)] == 1:
+                self.found.signed[layer] = (norm.weight, norm.mean, *([own] if own else []))
+        return self._along(x, 1, [weight, bias, mean, variance])
+
+    def _along(self, x: torch.Tensor, axis: int, followers: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+        """The wires of `x` along an axis, which `followers` (c,) follow; None where they cannot."""
+        wires, names = self._vector(x, axis), [self._name(part) for part in followers if part is not None]
+        if wires is None or None in names:
+            return None
+        for name in names:
+            self._place(cast(str, name), 0, 1, wires)
+        return wires
+
+    def _moved(self, call: Call) -> list[torch.Tensor] | None:
+        """Labels moved as the call moves numbers."""
+        for contiguous in (False, True):  # a view may need numbers that lie side by side
+            args, kwargs = tree_map(partial(self._moving, contiguous=contiguous), (call.args, dict(call.kwargs)))
+            try:
+                return [_simplified(part) for part in tensors_in(call.function(*args, **kwargs))]
+            except Exception:  # such as an index whose numbers are not known
+                continue
+        return None
+
+    def _moving(self, part: Any, contiguous: bool) -> Any:
+        """The labels in place of a tensor among a call's arguments."""
+        if not isinstance(part, torch.Tensor):
+            return part
+        return self._of(part).contiguous() if contiguous else self._of(part)
+
+    def _tied(self, operands: Sequence[torch.Tensor], shape: torch.Size) -> list[torch.Tensor] | None:
+        """Labels of a function of numbers at the same place, of which one operand has the result's shape."""
+        whole = [t for t in operands if t.shape == shape]
+        if not whole:
+            return None
+        main = self._of(next((t for t in whole if id(t) in self.labels), whole[0]))
+        vary = {axis for axis in range(len(shape)) if main.stride(axis) and shape[axis] > 1}
+        for operand in operands:
+            sizes = (1,) * (len(shape) - operand.ndim) + tuple(operand.shape)
+            if any(sizes[axis] == 1 for axis in vary):
+                self.pin(operand)  # it does the same to every channel, and is no channel of its own
+            else:
+                pair = np.broadcast_arrays(_compact(main).numpy(), _compact(self._of(operand).reshape(sizes)).numpy())
+                self.ties.append(np.unique(np.stack([part.ravel() for part in pair]), axis=1))
+        return [main]
+
+    def _vector(self, tensor: torch.Tensor, axis: int) -> torch.Tensor | None:
+        """The wires along an axis (c,), None where they are not the same everywhere else."""
+        labels = _compact(self._of(tensor), keep=axis).movedim(axis, -1)
+        first = labels.reshape(-1, labels.shape[-1])[0]
+        return first.contiguous() if bool((labels == first).all()) else None
+
+    def _of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor's labels; a parameter that is met as an operand has a wire a row."""
+        if id(tensor) not in self.labels:
+            name = self.names.get(id(tensor))
+            if name is None or tensor.ndim == 0 or len(tensor) < 2:
+                return torch.zeros((), dtype=torch.int64).expand(tensor.shape)
+            rows = self._fresh(len(tensor))
+            self._place(name, 0, 1, rows)
+            self.labels[id(tensor)] = _spread(rows, tensor.shape, 0)
+        return self.labels[id(tensor)]
+
+    def _fresh(self, count: int) -> torch.Tensor:
+        self.wires += count
+        return torch.arange(self.wires - count, self.wires)
+
+    def _place(self, name: str, axis: int, groups: int, wires: torch.Tensor) -> None:
+        self.found.places.append(Place(name, axis, groups, wires.numpy()))
+
+    def _name(self, tensor: Any) -> str | None:
+        return self.names.get(id(tensor))
+
+
+def _spread(wires: torch.Tensor, shape: Sequence[int], axis: int) -> torch.Tensor:
+    """Labels of a shape that has the wires along an axis."""
+    return wires.reshape([-1 if i == axis else 1 for i in range(len(shape))]).expand(*shape)
+
+
+def _compact(labels: torch.Tensor, keep: int | None = None) -> torch.Tensor:
+    """The same labels without the repetitions that take no memory."""
+    return labels[tuple(slice(None) if step or axis == keep else slice(1) for axis, step in enumerate(labels.stride()))]
+
+
+def _simplified(labels: torch.Tensor) -> torch.Tensor:
+    """The same labels, repeated without taking memory along every axis on which they do not vary."""
+    small = _compact(labels)
+    for axis in range(small.ndim):
+        first = small.narrow(axis, 0, 1) if small.shape[axis] else small
+        if small.shape[axis] > 1 and torch.equal(first.expand_as(small), small):
+            small = first
+    return small.expand(labels.shape)

@@ -1,0 +1,136 @@
+"""Images to try a network with: a folder of pictures, an array in a file, or a data set by name.
+
+    source -> load_inputs -> Inputs -> batches(...) -> float32 (n, c, h, w)
+
+With a side, the shorter side of each image is resized to it (bilinear, smoothed) and the centre is cut out. Numbers in
+uint8 are divided by 255 and normalised; those in floating point are taken as they are.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from ilwp.common.errors import IlwpError, about
+from ilwp.common.files import read_bytes
+from ilwp.common.tensor_files import read_tensors
+from ilwp.training import datasets
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation, as most trained networks want them
+NORMALISATIONS = ("imagenet", "none", *datasets.CLASSES)
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
+PICTURES_SIDE = 224
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images as an array (n, c, h, w) uint8 or floating point, or as the files they are in."""
+
+    images: torch.Tensor | list[Path]
+    side: int | None
+    normalisation: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(self, count: int) -> Iterator[torch.Tensor]:
+        """All images, `count` at a time, as a network takes them; raises IlwpError for a file that is no picture."""
+        for start in range(0, len(self), count):
+            part = self.images[start : start + count]
+            if isinstance(part, torch.Tensor):
+                known = part.dtype == torch.uint8
+                yield _normalised(_resized(part, self.side), self.normalisation if known else "none")
+            else:
+                pictures = [_resized(_picture(path)[None], self.side) for path in part]
+                yield _normalised(torch.cat(pictures), self.normalisation)
+
+
+def load_inputs(source: str, limit: int, side: int | None = None, normalisation: str | None = None) -> Inputs:
+    """At most `limit` images of a folder, an `.npz` or `.safetensors` file, or a data set's test images.
+
+    Pictures in a folder are taken in the order of their names, 224 pixels wide unless `side` says otherwise; images of
+    a data set are a fixed choice. Without `normalisation` it is the data set's own, else ImageNet's. Raises IlwpError
+    where there are no images.
+    """
+    path = Path(source)
+    if source in datasets.CLASSES:
+        test = datasets.load(source).test
+        some = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:limit]
+        return Inputs(test[some], side, normalisation or source)
+    if path.is_dir():
+        pictures = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not pictures:
+            raise IlwpError(f"{path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        return Inputs(pictures[:limit], side or PICTURES_SIDE, normalisation or "imagenet")
+    if path.suffix not in (".npz", ".safetensors"):
+        named = ", ".join(datasets.CLASSES)
+        raise IlwpError(f"{path} is no folder of pictures, .npz or .safetensors file, and none of {named}")
+    with about(path):
+        return Inputs(_array(path)[:limit], side, normalisation or "imagenet")
+
+
+def _array(path: Path) -> torch.Tensor:
+    """The one array of images in a file, (n, c, h, w)."""
+    if path.suffix == ".safetensors":
+        arrays = read_tensors(path)
+    else:
+        try:
+            with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except IlwpError:
+            raise
+        except Exception as error:  # a damaged archive makes its readers stumble in any way
+            raise IlwpError(f"not a whole NPZ file ({' '.join(str(error).split())[:120]})") from error
+    images = {name: a for name, a in arrays.items() if a.ndim == 4 and (a.dtype == np.uint8 or a.dtype.kind == "f")}
+    if len(images) != 1:
+        raise IlwpError(
+            f"it holds {len(images)} arrays of images (n, 3, h, w) or (n, h, w, 3) in uint8 or floating point: give one"
+        )
+    (array,) = images.values()
+    if not array.size:
+        raise IlwpError("its array of images is empty")
+    if array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
+        array = array.transpose(0, 3, 1, 2)
+    return torch.from_numpy(np.ascontiguousarray(array if array.dtype == np.uint8 else array.astype(np.float32)))
+
+
+def _picture(path: Path) -> torch.Tensor:
+    """A picture (3, h, w) uint8."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+    except Exception as error:  # a damaged picture makes its readers stumble in any way
+        raise IlwpError(f"{path} is no picture that can be read: take it out of the folder") from error
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+
+
+def _resized(images: torch.Tensor, side: int | None) -> torch.Tensor:
+    """Float32 images (n, c, side, side), or of their own size without a side; uint8 is divided by 255."""
+    whole = images.float() / 255 if images.dtype == torch.uint8 else images
+    height, width = whole.shape[2:]
+    if side is not None and (height, width) != (side, side):
+        scale = side / min(height, width)
+        size = [max(side, round(length * scale)) for length in (height, width)]
+        whole = interpolate(whole, size, mode="bilinear", antialias=True)
+        top, left = ((length - side) // 2 for length in size)
+        whole = whole[:, :, top : top + side, left : left + side]
+    return whole
+
+
+_data_set = cache(datasets.load)
+
+
+def _normalised(images: torch.Tensor, normalisation: str) -> torch.Tensor:
+    if normalisation == "none" or images.shape[1] != 3:
+        return images.contiguous()
+    if normalisation in datasets.CLASSES:
+        return _data_set(normalisation).normalise(images * 255)
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in IMAGENET)
+    return (images - mean) / deviation

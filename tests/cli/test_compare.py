@@ -1,0 +1,90 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from samples import state_dict
+
+from ilwp.networks.build import build
+from ilwp.networks.tensors import arrays
+
+Ilwp = Callable[..., Any]
+
+
+@pytest.fixture
+def networks(tmp_path: Path) -> tuple[Path, Path]:
+    """A MobileNet and the same with a little noise in one weight."""
+    tensors = arrays(build("mobilenet", 10, 0.1))
+    name = next(iter(tensors))
+    noisy = tensors | {name: tensors[name] * np.float32(1.01)}
+    for file, content in (("a", tensors), ("b", noisy)):
+        safetensors.numpy.save_file(content, tmp_path / f"{file}.safetensors")
+    return tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+
+
+def test_tensors_are_compared_the_worst_first(networks, ilwp: Ilwp):
+    summary = json.loads(ilwp("compare", *networks, "--json").out)
+    name, snr = next(iter(summary["tensors"].items()))
+    assert snr == pytest.approx(40, abs=0.01)
+    assert summary["exact"] == len(summary["tensors"]) - 1
+    assert f"40.0 dB  {name}" in ilwp("compare", *networks).out
+
+
+@pytest.mark.parametrize("kind", ["folder", "npz", "safetensors", "digits"])
+def test_outputs_are_compared_for_any_kind_of_images(tmp_path: Path, networks, ilwp: Ilwp, kind: str):
+    from PIL import Image
+
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    source = tmp_path / {"folder": "pictures"}.get(kind, f"images.{kind}")
+    if kind == "folder":
+        source.mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(source / f"{i}.png")
+    elif kind == "npz":
+        np.savez(source, images=images)
+    elif kind == "safetensors":
+        safetensors.numpy.save_file({"x": np.ascontiguousarray(images.transpose(0, 3, 1, 2))}, source)
+    else:
+        source = Path("digits")
+    arguments = (
+        "--graph",
+        "mobilenet",
+        "--width",
+        "0.1",
+        "--inputs",
+        source,
+        "--input-size",
+        32,
+        "--count",
+        5,
+        "--json",
+    )
+    outputs = json.loads(ilwp("compare", *networks, *arguments).out)["outputs"]
+    assert outputs["inputs"] == 5
+    assert 0 <= outputs["agreement"] <= 1
+    assert outputs["divergence_nats"] >= 0
+    same = json.loads(ilwp("compare", networks[0], networks[0], *arguments).out)["outputs"]
+    assert same == {"inputs": 5, "snr_db": "inf", "agreement": 1.0, "divergence_nats": 0.0}
+
+
+def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, networks, network_file: Path, ilwp: Ilwp):
+    graph = ("--graph", "mobilenet", "--width", "0.1", "--inputs")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
+    np.savez(tmp_path / "wrong.npz", x=np.zeros((2, 5, 32, 32), np.uint8))
+    assert ilwp("compare", networks[0], network_file).refused("not the same network")
+    assert ilwp("compare", *networks, "--graph", "mobilenet").refused("go together")
+    assert ilwp("compare", *networks, *graph, tmp_path / "empty").refused("holds no pictures")
+    assert ilwp("compare", *networks, *graph, tmp_path / "wrong.npz").refused("does not take inputs of 5 x 32 x 32")
+    assert ilwp("compare", *networks, *graph, tmp_path / "absent").refused("is no folder of pictures")
+    outcome = ilwp("compare", *networks, *graph, tmp_path / "broken")
+    assert outcome.code == 1
+    assert "is no picture that can be read" in outcome.err
+    reshaped = state_dict()
+    reshaped["stem.running_mean"] = np.zeros(3, np.float32)
+    safetensors.numpy.save_file(reshaped, tmp_path / "reshaped.safetensors")
+    assert ilwp("compare", network_file, tmp_path / "reshaped.safetensors").refused("stem.running_mean is 8 and 3")
