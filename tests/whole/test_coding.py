@@ -3,7 +3,7 @@ import pytest
 from samples import SHAPES, kernels, state_dict, unusual_kernels
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.symmetry import Symmetry
+from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.whole import container
 from ilwp.whole.coding import Exact, KernelLevels, Levels, Plan, decode, encode
 
@@ -94,7 +94,7 @@ def test_the_transform_is_used_only_where_it_pays():
 
 def test_a_set_is_sorted_and_what_hangs_on_it_follows():
     tensors = layers(((5, 4), 3, 3)) | {"features.1.after": np.arange(4, dtype=np.float32)}
-    last = Symmetry("features.1.conv.weight", np.zeros(4, np.int64), after=("features.1.after",))
+    last = Symmetry("features.1.conv.weight", np.zeros(4, np.int64), (Follower("features.1.after", np.arange(4)),))
     pieces = encode(tensors, Plan(method="multiset", bits=8), [last])
     assert pieces["features.0.conv.weight"].cells is None
     decoded = decode(pieces)
