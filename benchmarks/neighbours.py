@@ -23,7 +23,7 @@ from ilwp.networks.tensors import load_tensors
 from ilwp.paper.huffman import code_lengths, encode_table
 from ilwp.paper.huffman import encode as huffman_encode
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.paper.quantization import dequantize, fit, quantize
+from ilwp.paper.quantization import dequantize, of_range, quantize
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import container
@@ -48,7 +48,7 @@ def huffman(tensors: Tensors, bits: int) -> tuple[int, Tensors]:
     total, back = 0, dict(tensors)
     for dense, depth in ((True, bits), (False, VECTOR_BITS)):
         names = [n for n, t in tensors.items() if t.dtype == np.float32 and (t.ndim > 1) == dense and np.ptp(t) > 0]
-        steps = {n: fit(float(tensors[n].min()), float(tensors[n].max()), depth, True) for n in names}
+        steps = {n: of_range(float(tensors[n].min()), float(tensors[n].max()), depth, True) for n in names}
         levels = {n: quantize(tensors[n], steps[n]) for n in names}
         symbols = np.concatenate([v.ravel() for v in levels.values()]).astype(np.int64) + (1 << (depth - 1))
         lengths = code_lengths(np.bincount(symbols))
