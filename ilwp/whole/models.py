@@ -22,11 +22,11 @@ from bitarray import bitarray
 from ilwp.common.bytes import Reader, pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import decode_lengths, encode_table, entropy
+from ilwp.paper.quantization import BLOCK, MOST_REACH
 
 ROOT = math.sqrt(math.sqrt(math.sqrt(0.5)))  # an eighth of a bit
 EIGHTHS = list(itertools.accumulate([1.0] + 7 * [ROOT], operator.mul))
 LONGEST = 8 * 22  # eighths of a bit; rarer levels are rounded up to this share
-MOST_REACH = 1 << 16
 FINEST = 256  # ratios and shares of zeros are odd multiples of 1 / 512
 
 
@@ -81,7 +81,7 @@ class Code:
     models: tuple[Model, ...]
 
     def pack(self) -> bytes:
-        """As `network_file` describes it."""
+        """As `segments` describes it."""
         shared = len(KINDS) * (len(self.models) == 1)
         return pack_varint(self.reach) + bytes([self.kind + shared]) + b"".join(m.pack() for m in self.models)
 
@@ -96,8 +96,8 @@ def fit(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
 
     `mirrored`: every level is as likely to come with the other sign.
     """
-    reach = int(np.abs(columns).max(initial=0))
-    histograms = [np.bincount(column + reach, minlength=2 * reach + 1) for column in columns.T.astype(np.int64)]
+    reach = max(int(columns.max(initial=0)), -int(columns.min(initial=0)))
+    histograms = [_histogram(column, reach) for column in columns.T]
     if mirrored:
         histograms = [(h + h[::-1] + 1) // 2 for h in histograms]
     options = [_cheapest(histograms, reach)]
@@ -131,6 +131,14 @@ def _read_model(reader: Reader, kind: int, reach: int) -> Model:
     eighths, used = decode_lengths(bits, 2 * reach + 1, LONGEST)
     reader.take(-(-used // 8))
     return Table(tuple(eighths.tolist()))
+
+
+def _histogram(column: np.ndarray, reach: int) -> np.ndarray:
+    """How often each level from -reach to reach occurs (2 reach + 1,)."""
+    counts = np.zeros(2 * reach + 1, np.int64)
+    for start in range(0, len(column), BLOCK):
+        counts += np.bincount(column[start : start + BLOCK] + reach, minlength=2 * reach + 1)
+    return counts
 
 
 def _cheapest(histograms: Sequence[np.ndarray], reach: int) -> tuple[Code, float]:
