@@ -1,0 +1,79 @@
+"""How much a network's outputs change with each of its tensors, measured without data.
+
+    network -> synthetic_inputs -> sensitivities -> a number a parameter
+
+Quantizing a tensor with step s adds to each weight an error of variance s^2 / 12. To first order the squared error of
+the outputs is the sum of these variances times the weights' mean squared derivatives (the diagonal of a Gauss-Newton
+matrix). At a given number of bits the outputs' error is smallest where every tensor's step is proportional to
+sensitivity ** -0.5.
+
+Derivatives differ far more between tensors than between kinds of inputs, so synthetic inputs do: random fields whose
+amplitude falls as 1 / frequency, as that of photographs does.
+"""
+
+import torch
+from torch import nn
+
+from ilwp.common.errors import IlwpError
+
+SAMPLES = 8
+
+
+def synthetic_inputs(shape: tuple[int, ...], count: int = SAMPLES, seed: int = 0) -> torch.Tensor:
+    """Random inputs (count, *shape) float32 of mean 0 and deviation 1; images (c, h, w) have a 1 / f spectrum."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(count, *shape, generator=generator)
+    if len(shape) != 3 or min(shape[1:]) < 2:
+        return noise
+    height, width = shape[1:]
+    rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    frequency = (rows**2 + columns**2).sqrt().clamp(min=1 / max(height, width))
+    fields = torch.fft.irfft2(torch.fft.rfft2(noise) / frequency, s=(height, width))
+    fields = fields - fields.mean(dim=(2, 3), keepdim=True)
+    scaled: torch.Tensor = fields / fields.std(dim=(1, 2, 3), keepdim=True)
+    return scaled
+
+
+def sensitivities(network: nn.Module, inputs: torch.Tensor, seed: int = 0) -> dict[str, float]:
+    """The mean squared derivative of a random projection of the outputs to each parameter, by name.
+
+    `inputs` (n, ...) are taken one by one, since squares of derivatives do not add up over a batch. The network is in
+    evaluation mode. A parameter that the outputs do not depend on has 0. Raises IlwpError where the network does not
+    take the inputs, or its outputs cannot be differentiated.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    parameters = {name: p for name, p in network.named_parameters() if p.is_floating_point()}
+    wanted = [p.requires_grad for p in parameters.values()]
+    total = dict.fromkeys(parameters, 0.0)
+    try:
+        for p in parameters.values():
+            p.requires_grad_(True)
+        for one in torch.split(inputs, 1):
+            projected = torch.stack([
+                (output.float() * torch.randn(output.shape, generator=generator)).sum()
+                for output in floating(network(one))
+            ]).sum()  # fmt: skip
+            derivatives = torch.autograd.grad(projected, list(parameters.values()), allow_unused=True)
+            for name, derivative in zip(parameters, derivatives, strict=True):
+                total[name] += 0.0 if derivative is None else float(derivative.square().mean()) / len(inputs)
+    except Exception as error:  # whatever the network's code raises
+        raise IlwpError(f"the network's outputs cannot be differentiated ({_one_line(error)})") from error
+    finally:
+        for p, before in zip(parameters.values(), wanted, strict=True):
+            p.requires_grad_(before)
+    return total
+
+
+def floating(outputs: object) -> list[torch.Tensor]:
+    """All floating-point tensors in what a network returns: a tensor, or tuples, lists and dicts of them."""
+    if isinstance(outputs, torch.Tensor):
+        return [outputs] if outputs.is_floating_point() else []
+    if isinstance(outputs, dict):
+        return [tensor for value in outputs.values() for tensor in floating(value)]
+    if isinstance(outputs, list | tuple):
+        return [tensor for value in outputs for tensor in floating(value)]
+    return []
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
