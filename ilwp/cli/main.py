@@ -10,10 +10,11 @@ import click
 
 from ilwp.cli import reports
 from ilwp.cli.codebooks import finetune
-from ilwp.cli.common import DATASETS, FilePath, kernels_in, other_than, show
+from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, other_than, show
 from ilwp.cli.compress import compress
 from ilwp.common.errors import IlwpError, about, printable
-from ilwp.common.files import read_bytes
+from ilwp.common.extras import extra_for
+from ilwp.common.files import read_bytes, reason
 from ilwp.common.tensor_files import write_state_dict
 from ilwp.door import decoded, read_state_dict
 from ilwp.paper.kernels import finite
@@ -42,7 +43,11 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.filename or 'the output'}: {error.strerror}", 1)
+        _fail(f"{error.filename or 'the output'}: {reason(error)}", 1)
+    except ModuleNotFoundError as error:
+        if (missing := extra_for(error)) is None:
+            raise
+        _fail(str(missing), 1)
     except MemoryError:
         _fail("this machine has too little memory for that file", 1)
 
@@ -133,12 +138,13 @@ def decompress(file: Path, output: Path | None) -> None:
 @cli.command()
 @click.argument("file", type=FilePath)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-def inspect(file: Path, as_json: bool) -> None:
+@key_option
+def inspect(file: Path, as_json: bool, key: str | None) -> None:
     """Say what is in a file.
 
     For an .ilwp file: how it was coded and where its bits go. For a state dict: its depthwise kernels.
     """
-    content = read_bytes(file) if file.suffix == ".ilwp" else read_state_dict(file)
+    content = read_bytes(file) if file.suffix == ".ilwp" and key is None else read_state_dict(file, key)
     with about(file):
         summary, text = reports.inspected(content) if isinstance(content, bytes) else reports.listed(content)
     show(json.dumps({"file": str(file), **summary}) if as_json else text)
@@ -149,7 +155,8 @@ def inspect(file: Path, as_json: bool) -> None:
 @click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
 @click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
 @click.option("--width", type=float, default=1.0, show_default=True, help="The network's width multiplier.")
-def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
+@key_option
+def evaluate(file: Path, dataset: str, network: str, width: float, key: str | None) -> None:
     """Print a network's top-1 accuracy in percent.
 
     FILE is a state dict of one of the four networks, or an .ilwp file of one.
@@ -158,7 +165,7 @@ def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
     from ilwp.networks.tensors import load_tensors
     from ilwp.training import datasets, train
 
-    tensors = read_state_dict(file)
+    tensors = read_state_dict(file, key)
     module = build(network, datasets.CLASSES[dataset], width).to(train.device())
     with about(file):
         load_tensors(module, finite(tensors))
@@ -168,13 +175,14 @@ def evaluate(file: Path, dataset: str, network: str, width: float) -> None:
 @cli.command()
 @click.argument("file", type=FilePath)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-def svwh(file: Path, as_json: bool) -> None:
+@key_option
+def svwh(file: Path, as_json: bool, key: str | None) -> None:
     """Test the smoothly varying weight hypothesis on a network.
 
     It is Eq. 1 of the paper. For each layer: the share of its kernels whose nearest kernel in L1, of all layers before,
     lies in the previous one; the share that chance alone gives; and their ratio, the lift.
     """
-    kernels = kernels_in(file, read_state_dict(file))
+    kernels = kernels_in(file, read_state_dict(file, key))
     if len(kernels) < 3:
         raise IlwpError(f"{file} has {len(kernels)} depthwise layers: the hypothesis needs at least three")
     summary = reports.svwh(kernels)

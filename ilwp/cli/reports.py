@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from ilwp.cli.tables import table
 from ilwp.codebooks import codebook_file
 from ilwp.codebooks.codebooks import CodedNetwork
 from ilwp.common.bytes import format_of
@@ -42,9 +42,9 @@ def rate_table(rate: Rate, weights: int) -> str:
     """A file's parts in bytes, and what the depthwise kernels' `weights` weights take."""
     parts = {name: bits for name, bits in asdict(rate).items() if bits} | {"total": rate.total}
     depthwise = rate.total - rate.other
-    table = pd.DataFrame({"part": list(parts), "bytes": [bits / 8 for bits in parts.values()]})
+    rows = [{"part": part, "bytes": bits / 8} for part, bits in parts.items()]
     return (
-        f"{table.to_string(index=False, float_format='{:,.2f}'.format)}\n"
+        f"{table(rows, {'bytes': '{:,.2f}'.format})}\n"
         f"depthwise kernels: {depthwise / 8:,.0f} bytes, {depthwise / weights:.2f} bits a weight, "
         f"{32 * weights / depthwise:.1f} times smaller than float32"
     )
@@ -58,9 +58,8 @@ def tensor_table(pieces: Mapping[str, Piece], bits: Mapping[str, float], file_by
 def _table(rows: list[dict[str, Any]], file_bytes: int) -> str:
     weights = sum(row["weights"] for row in rows)
     total = {"tensor": "whole file", "stored": "", "weights": weights, "bytes": file_bytes}
-    table = pd.DataFrame([*rows, total])
-    table["bits a weight"] = 8 * table["bytes"] / table["weights"].clip(lower=1)
-    lines = table.to_string(index=False, formatters={"bytes": "{:,.0f}".format, "bits a weight": "{:.2f}".format})
+    shown = [row | {"bits a weight": 8 * row["bytes"] / max(row["weights"], 1)} for row in [*rows, total]]
+    lines = table(shown, {"bytes": "{:,.0f}".format, "bits a weight": "{:.2f}".format})
     return f"{lines}\n{4 * weights / file_bytes:.1f} times smaller than float32"
 
 
@@ -132,7 +131,7 @@ def inspected(content: bytes) -> tuple[dict[str, Any], str]:
     text = [
         f"{described(kernels)} and {len(other)} other tensors",
         ", ".join(f"{key} {value}" for key, value in asdict(coded.settings).items()),
-        pd.DataFrame(layers).to_string(index=False, na_rep="-"),
+        table(layers, {"step": "{:.6g}".format}),
         rate_table(rate, sum(k.size for k in kernels.values())),
     ]
     return summary, "\n".join(text)
@@ -143,8 +142,8 @@ def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
     kernels = depthwise_kernels(tensors)
     other = len(tensors) - len(kernels)
     layers = [{"layer": name, "kernels": len(layer)} for name, layer in kernels.items()]
-    table = pd.DataFrame(layers).to_string(index=False)
-    return {"other_tensors": other, "layers": layers}, f"{described(kernels)} and {other} other tensors\n{table}"
+    text = f"{described(kernels)} and {other} other tensors\n{table(layers)}"
+    return {"other_tensors": other, "layers": layers}, text
 
 
 def svwh(kernels: Kernels) -> dict[str, Any]:
@@ -165,11 +164,11 @@ def svwh(kernels: Kernels) -> dict[str, Any]:
 
 def svwh_text(summary: dict[str, Any]) -> str:
     """The same as a table with a line of totals under it."""
-    table = pd.DataFrame(summary["layers"])
-    table["lift"] = table["previous_share"] / table["chance"]
+    rows = [layer | {"lift": layer["previous_share"] / layer["chance"]} for layer in summary["layers"]]
+    formats = dict.fromkeys(("previous_share", "chance", "lift"), "{:.3f}".format)
     low, high = summary["lift_interval"]
     return (
-        f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n"
+        f"{table(rows, formats)}\n"
         f"all layers: share {summary['previous_share']:.3f}, "
         f"lift {summary['lift']:.2f} (95 % interval {low:.2f} to {high:.2f}), "
         f"{summary['lift_of_unit_kernels']:.2f} with every kernel scaled to unit length"

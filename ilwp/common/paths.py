@@ -1,18 +1,25 @@
-"""Where things are; no other module spells a path out."""
+"""Where things are; no other module spells a path out.
+
+A checkout keeps what it makes beside what it holds. An installed package holds the profiles alone, and what it makes
+goes to the folder in which it is called.
+"""
 
 import os
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / "config"
-EVIDENCE = ROOT / "data"
+PACKAGE = Path(__file__).resolve().parents[1]
+ROOT = PACKAGE.parent  # of a checkout
+INSTALLED = (PACKAGE / "config").is_dir()  # where a checkout has none
+WORK = Path.cwd() if INSTALLED else ROOT
+CONFIG = (PACKAGE if INSTALLED else ROOT) / "config"
+EVIDENCE = WORK / "data"
 RUNS = EVIDENCE / "runs"
-CHECKPOINTS = ROOT / "checkpoints"
-LOGS = ROOT / "logs"
-NOTEBOOKS = ROOT / "notebooks"
-NOTEBOOK_OUTPUTS = ROOT / "runs"
+CHECKPOINTS = WORK / "checkpoints"
+LOGS = WORK / "logs"
+NOTEBOOKS = WORK / "notebooks"
+NOTEBOOK_OUTPUTS = WORK / "runs"
 
 
 def images_folder() -> Path:

@@ -1,48 +1,87 @@
-"""State dicts in files: `.safetensors`, `.pt` or `.pth` of tensors only.
+"""Networks in files: state dicts in `.safetensors` or torch files, in shards, or in a folder.
 
-Tensors come in network order: as registered from a `.pt`, by name with numbers counted (features.2
-before features.10) from a `.safetensors`, which keeps no order of its own.
+Tensors come in network order: as registered from a torch file, by name with numbers counted (features.2 before
+features.10) from a safetensors file, which keeps no order of its own. Types that NumPy lacks are those of `ml_dtypes`.
 """
 
-import io
 import re
 import warnings
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import atomic_write, read_bytes
+from ilwp.common import safetensors_files, torch_files
+from ilwp.common.errors import IlwpError, about, printable
+from ilwp.common.file_kinds import kind_of
+from ilwp.common.files import atomic_write, map_bytes
+from ilwp.common.shards import network_in, shards_of
 
 Tensors = dict[str, np.ndarray]
 
+PREFIXES = ("module.", "_orig_mod.")  # of data parallel training and of torch.compile
 
-def read_tensors(path: Path) -> Tensors:
-    """The tensors in a file, in network order; raises IlwpError where it does not hold a state dict."""
-    content = read_bytes(path)
+NO_KEYS = "--key chooses between networks in a torch file, and this is none"
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """What a file holds: tensors in network order, and the texts of a safetensors file, such as `format`."""
+
+    tensors: Tensors
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_tensors(path: Path, key: str | None = None) -> Tensors:
+    """The tensors alone of `read_tensor_file`."""
+    return read_tensor_file(path, key).tensors
+
+
+def read_tensor_file(path: Path, key: str | None = None) -> TensorFile:
+    """The network in a file, an index of shards, or a folder.
+
+    `key` chooses one of the state dicts in a torch file; without it, a warning says which others there are. Tensors of
+    one memory are one array. Raises IlwpError where there is no network, or anything that only code could read.
+    """
+    if path.is_dir():
+        path = network_in(path)
+    content = map_bytes(path)
     with about(path):
-        if path.suffix not in READERS:
-            raise IlwpError(f"what is in it? Its name ends in none of {', '.join(READERS)}")
-        return READERS[path.suffix](content)
+        kind = kind_of(content, path.name)
+        if kind == "torch":
+            tensors, found = torch_files.read(content, key)
+            if found.others:
+                others = ", ".join(printable(name) for name in found.others)
+                warnings.warn(f"{path}: took {printable(found.key)}; --key chooses {others} instead", stacklevel=2)
+            return TensorFile(tensors)
+        if key is not None:
+            raise IlwpError(NO_KEYS)
+        if kind == "safetensors":
+            tensors, metadata = safetensors_files.read(content)
+            return TensorFile(in_network_order(tensors), metadata)
+        shards = shards_of(path, content)
+    return _joined(path, shards)
 
 
-def write_state_dict(path: Path, tensors: Tensors) -> None:
-    """Write a `.safetensors` file, whole or not at all; the same tensors give the same bytes."""
-    atomic_write(path, to_safetensors(tensors))
+def write_state_dict(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a `.safetensors` file, whole or not at all; the same tensors and metadata give the same bytes."""
+    parts = safetensors_files.parts(tensors, metadata)
+    atomic_write(path, chain([next(parts)], parts))  # its first part raises what there is to raise
 
 
-def to_safetensors(tensors: Tensors) -> bytes:
-    """A safetensors file; raises IlwpError for the one name that the format keeps for itself, and for unknown types."""
-    if "__metadata__" in tensors:
-        raise IlwpError("a tensor cannot be called __metadata__ in a safetensors file: rename it")
-    try:
-        return bytes(safetensors.numpy.save({name: np.asarray(t, order="C") for name, t in tensors.items()}))
-    except safetensors.SafetensorError as error:
-        raise IlwpError(f"not of a safetensors file's types ({error}): convert the network to float32") from error
+def to_safetensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
+    """A safetensors file's bytes; raises IlwpError for a name and for types that the format does not have."""
+    return b"".join(safetensors_files.parts(tensors, metadata))
+
+
+def stripped(tensors: Mapping[str, np.ndarray]) -> Tensors:
+    """The tensors under their names in the network itself, where wrapping it has put a prefix before every one."""
+    found = dict(tensors)
+    while prefix := next((p for p in PREFIXES if found and all(n.startswith(p) and n != p for n in found)), ""):
+        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    return found
 
 
 def in_network_order(tensors: Tensors, known: Sequence[str] = ()) -> Tensors:
@@ -57,52 +96,19 @@ def _natural(name: str) -> list[tuple[bool, int, str, str]]:
     return [(not part.isdecimal(), len(bare) * part.isdecimal(), bare, part) for part, bare in parts]
 
 
-def _read_safetensors(content: bytes) -> Tensors:
-    try:
-        return in_network_order(safetensors.numpy.load(content))
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise IlwpError(f"not a whole safetensors file of NumPy's types ({_one_line(error)})") from error
-
-
-def _read_torch(content: bytes) -> Tensors:
-    import torch
-
-    try:
-        _check_memory(content)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch thinks of a pickle's protocol helps no user
-            tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch's reader stumble in any way
-        reason = "more than tensors in it" if "weights_only" in str(error).lower() else _one_line(error)
-        raise IlwpError(f"not a whole state dict ({reason}): save network.state_dict()") from error
-    if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):
-        raise IlwpError("not a mapping from names to tensors: save network.state_dict()")
-    if sum(t.numel() * t.element_size() for t in tensors.values() if t.layout == torch.strided) > 4 * len(content):
-        raise IlwpError("its tensors are far larger than the file: save copies of them")
-    try:
-        "".join(map(str, tensors)).encode()
-        named = {str(name): t.detach().numpy() for name, t in tensors.items()}
-    except UnicodeEncodeError as error:
-        raise IlwpError("a tensor's name is no Unicode text: rename it") from error
-    except (TypeError, RuntimeError) as error:
-        raise IlwpError(f"not of NumPy's types ({_one_line(error)}): convert it to float32 first") from error
-    if len(named) < len(tensors):
-        raise IlwpError("two of its tensors have the same name as text: rename one")
-    return named
-
-
-def _check_memory(content: bytes) -> None:
-    """Raises ValueError for what would take more memory to read than the file has bytes."""
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > len(content):
-                raise ValueError("it is compressed")
-    if b"builtin" in content and b"\nbytearray\n" in content:  # of any length, and torch would make it
-        raise ValueError("more than tensors in it")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
-
-
-READERS = {".safetensors": _read_safetensors, ".pt": _read_torch, ".pth": _read_torch}
+def _joined(index: Path, shards: Mapping[Path, Iterable[str]]) -> TensorFile:
+    """The tensors of all shards; where two hold one name, that of the shard that the index names."""
+    tensors: Tensors = {}
+    wanted: Tensors = {}
+    metadata: dict[str, str] = {}
+    for path, names in shards.items():
+        shard = read_tensor_file(path)
+        for name in names:
+            if name not in shard.tensors:
+                raise IlwpError(f"{index}: {printable(name)} is not in its shard {path.name}: download both again")
+            wanted[name] = shard.tensors[name]
+        tensors |= shard.tensors
+        metadata |= shard.metadata
+    tensors |= wanted
+    ordered = ".safetensors" not in index.name.lower()  # the names of a torch file's tensors are
+    return TensorFile(tensors if ordered else in_network_order(tensors), metadata)

@@ -77,6 +77,29 @@ def test_a_name_that_leads_to_itself_is_no_file_and_may_be_written_over(compress
     assert loop.is_file()
 
 
+def test_a_link_is_followed_and_stays(compressed_file, ilwp):
+    folder = compressed_file.parent
+    for command, source, suffix in (("decompress", compressed_file, ".safetensors"), ("compress", None, ".ilwp")):
+        target, link = folder / f"target{suffix}", folder / f"linked{suffix}"
+        link.symlink_to(target.name)
+        assert ilwp(command, source or compressed_file.with_suffix(".safetensors"), "-o", link).code == 0
+        assert link.is_symlink()
+        assert target.is_file()
+        assert not target.is_symlink()
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_a_name_may_be_as_long_as_the_folder_allows_and_no_longer(compressed_file, ilwp, command: str):
+    source = compressed_file if command == "decompress" else compressed_file.with_suffix(".safetensors")
+    suffix = ".safetensors" if command == "decompress" else ".ilwp"
+    longest = "n" * (255 - len(suffix))
+    assert ilwp(command, source, "-o", compressed_file.parent / f"{longest}{suffix}").code == 0
+    before = contents(compressed_file.parent)
+    refused = ilwp(command, source, "-o", compressed_file.parent / f"{longest}n{suffix}")
+    assert refused.refused("File name too long (choose a shorter name)")
+    assert contents(compressed_file.parent) == before
+
+
 def test_a_name_that_the_output_cannot_encode_is_spelt_out(compressed_file, ilwp, monkeypatch):
     said = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding="latin-1"))

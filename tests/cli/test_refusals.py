@@ -42,9 +42,10 @@ UNSUITABLE = {
     "empty": (".pt", b"", "is empty"),
     "cut": (".safetensors", GOOD[:-1], "not a whole safetensors file"),
     "no header": (".safetensors", GOOD[100:], "not a whole safetensors file"),
-    "no torch file": (".pt", GOOD, "not a whole state dict"),
-    "wrong suffix": (".onnx", GOOD, "Its name ends in none of"),
-    "no suffix": ("", GOOD, "Its name ends in none of"),
+    "safetensors called pt": (".pt", GOOD, "not a torch file but a safetensors file: rename it to end in .safetensors"),
+    "a web page": (".pth", b"<!DOCTYPE html><html>", "a web page"),
+    "a pointer": (".safetensors", b"version https://git-lfs.github.com/spec/v1\noid", "run `git lfs pull`"),
+    "notes": ("", b"weights", "it begins like no file of tensors"),
     "no ilwp file": (".ilwp", GOOD, "this is no .ilwp file"),
 }
 
@@ -90,8 +91,23 @@ def test_a_damaged_ilwp_file_is_refused_in_one_line(compressed_file: Path, ilwp:
 def test_a_pickled_object_is_refused_unopened(tmp_path: Path, ilwp: Ilwp):
     torch.save(Trap(tmp_path / "sprung"), tmp_path / "trap.pt")
     for command in ("compress", "inspect", "svwh", "evaluate"):
-        assert ilwp(command, tmp_path / "trap.pt").refused("not a whole state dict")
+        assert ilwp(command, tmp_path / "trap.pt").refused("run code from the file")
     assert [p.name for p in tmp_path.iterdir()] == ["trap.pt"]
+
+
+def test_a_wrapper_with_two_networks_is_refused_and_of_an_average_beside_one_it_is_said(tmp_path: Path, ilwp: Ilwp):
+    network = {name: torch.from_numpy(tensor) for name, tensor in state_dict().items()}
+    torch.save({"generator": network, "critic": network}, tmp_path / "two.pth")
+    torch.save({"model": network, "model_ema": network, "epoch": 3}, tmp_path / "one.pth.tar")
+    before = contents(tmp_path)
+    for command in ("compress", "inspect", "svwh"):
+        assert ilwp(command, tmp_path / "two.pth").refused("several networks, 'generator' or 'critic': choose one")
+    outcome = ilwp("svwh", tmp_path / "one.pth.tar")
+    assert outcome.code == 0
+    assert outcome.err.endswith("one.pth.tar: took model; --key chooses model_ema instead\n")
+    assert ilwp("svwh", tmp_path / "two.pth", "--key", "critic").out.endswith(outcome.out)
+    assert ilwp("inspect", tmp_path / "two.pth", "--key", "actor").refused("nothing in it is called 'actor'")
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -146,6 +162,12 @@ def test_a_data_set_that_is_neither_there_nor_to_be_had_is_refused_in_one_line(
         assert ilwp(*command).refused("CIFAR-10 is neither at")
     assert list(image_folder.iterdir()) == []
     assert not (tmp_path / "run.json").exists()
+
+
+def test_a_key_without_a_torch_file_to_choose_in_is_refused(compressed_file: Path, ilwp: Ilwp):
+    for file in (compressed_file, compressed_file.with_suffix(".safetensors")):
+        for command in (["inspect"], ["svwh"], ["compress", "-o", file.with_name("out.ilwp")]):
+            assert ilwp(*command, file, "--key", "model").refused("--key chooses between networks in a torch file")
 
 
 def test_a_width_without_a_network_to_make_wide_is_refused(network_file, ilwp):

@@ -1,12 +1,14 @@
 import errno
 import os
 import stat
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ilwp.common.errors import IlwpError
-from ilwp.common.files import atomic_write, check_writable, sweep
+from ilwp.common.files import atomic_write, check_writable, map_bytes, sweep
 
 
 def test_content_arrives_and_folders_are_made(tmp_path: Path):
@@ -86,3 +88,69 @@ def test_what_killed_writes_left_is_swept_up_and_nothing_else(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".cell1.json", "cell1.json", "cell1.json.part"]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127, "🦆" * 63])
+def test_a_name_as_long_as_a_folder_allows_is_written(tmp_path: Path, name: str):
+    atomic_write(tmp_path / name, b"content")
+    assert (tmp_path / name).read_bytes() == b"content"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_name_longer_than_that_is_refused_before_and_after_the_work(tmp_path: Path):
+    for write in (check_writable, lambda path: atomic_write(path, b"content")):
+        with pytest.raises(IlwpError, match=r"could not be written: File name too long \(choose a shorter name\)"):
+            write(tmp_path / ("a" * 256))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path):
+    (tmp_path / "disk").mkdir()
+    target, link, second = tmp_path / "disk" / "target", tmp_path / "link", tmp_path / "second"
+    link.symlink_to(target)
+    second.symlink_to("link")
+    for path, content in ((link, b"first"), (second, b"second")):
+        atomic_write(path, content)
+        assert target.read_bytes() == content
+        assert not target.is_symlink()
+        assert link.is_symlink()
+        assert second.is_symlink()
+        assert list((tmp_path / "disk").iterdir()) == [target]
+
+
+def test_a_link_to_a_folder_is_refused(tmp_path: Path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(IlwpError, match="it is a folder: name a file in it"):
+        atomic_write(tmp_path / "link", b"content")
+
+
+def test_content_may_come_in_parts_and_an_error_between_them_leaves_what_was_there(tmp_path: Path):
+    def parts() -> Iterator[bytes]:
+        yield b"one"
+        raise IlwpError("no more")
+
+    path = tmp_path / "file"
+    atomic_write(path, iter([b"one, ", memoryview(b"two")]))
+    assert path.read_bytes() == b"one, two"
+    with pytest.raises(IlwpError, match="no more"):
+        atomic_write(path, parts())
+    assert path.read_bytes() == b"one, two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_mapped_file_may_be_changed_in_memory_alone(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    content = map_bytes(path)
+    content[:1] = b"C"
+    assert path.read_bytes() == b"content"
+    atomic_write(path, b"other")
+    assert content[:] == b"Content"
+
+
+def test_a_pipe_is_read_too(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"content",))
+    writer.start()
+    assert map_bytes(tmp_path / "pipe")[:] == b"content"
+    writer.join(1)

@@ -109,34 +109,10 @@ def test_nothing_is_unpickled(tmp_path: Path, save_trap: Callable[..., object], 
     save_trap(wrap(Trap(tmp_path / "sprung")), tmp_path / "trap.pt")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        with pytest.raises(IlwpError, match=r"trap.pt: not a whole state dict"):
+        with pytest.raises(IlwpError, match=r"trap.pt: .* run code from the file"):
             read_state_dict(tmp_path / "trap.pt")
     assert said == []
     assert not (tmp_path / "sprung").exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({"state_dict": {"a": torch.ones(1)}}, "not a mapping from names to tensors"),
-        ([torch.ones(1)], "not a mapping from names to tensors"),
-        (torch.ones(1), "not a mapping from names to tensors"),
-        ({"a": torch.ones(1, dtype=torch.bfloat16)}, "not of NumPy's types"),
-        ({"a": torch.ones(2, 2).to_sparse()}, "not of NumPy's types"),
-        ({"\ud800": torch.ones(1)}, "no Unicode text"),
-        ({1: torch.ones(1), "1": torch.ones(1)}, "the same name as text"),
-    ],
-)
-def test_what_is_no_state_dict_of_arrays_is_refused(tmp_path: Path, content: object, message: str):
-    torch.save(content, tmp_path / "network.pt")
-    with pytest.raises(IlwpError, match=message):
-        read_state_dict(tmp_path / "network.pt")
-
-
-def test_bfloat16_in_safetensors_is_refused(tmp_path: Path):
-    safetensors.torch.save_file({"a": torch.ones(1, dtype=torch.bfloat16)}, tmp_path / "network.safetensors")
-    with pytest.raises(IlwpError, match="NumPy's types"):
-        read_state_dict(tmp_path / "network.safetensors")
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
@@ -175,8 +151,8 @@ def test_missing_files_folders_and_unknown_suffixes_are_refused(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("weights")
     for path, message in (
         (tmp_path / "absent.pt", r"absent.pt could not be read: No such file"),
-        (tmp_path, "could not be read: Is a directory"),
-        (tmp_path / "notes.txt", r"notes.txt: what is in it\? Its name ends in none of .safetensors, .pt"),
+        (tmp_path, "could not be read: it is a folder with no model.safetensors in it"),
+        (tmp_path / "notes.txt", "notes.txt: not a whole file of tensors: it begins like no file of tensors"),
     ):
         with pytest.raises(IlwpError, match=message):
             read_state_dict(path)
@@ -211,7 +187,7 @@ def test_a_torch_file_that_takes_far_more_memory_than_it_is_long_is_refused(tmp_
     torch.save({"a.weight": tensors[kind]}, path)
     if kind == "compressed":
         path.write_bytes(compressed(path.read_bytes()))
-    message = {"expanded": "far larger than the file", "compressed": "compressed", "bytes": "more than tensors in it"}
+    message = {"expanded": "far larger than the file", "compressed": "compressed", "bytes": "it holds a Python object"}
     with pytest.raises(IlwpError, match=message[kind]):
         read_state_dict(path)
 

@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import mmap
 import resource
 import struct
 import sys
@@ -22,10 +23,11 @@ from samples import SMALL, VARIANTS, kernels, state_dict
 from ilwp.cli import reports
 from ilwp.codebooks import additive, codebook_file
 from ilwp.codebooks.codebooks import CodedNetwork, pieces
+from ilwp.common import safetensors_files, torch_files
 from ilwp.common.bytes import WEIGHTS_LIMIT, room
 from ilwp.common.errors import IlwpError
+from ilwp.common.files import mapped
 from ilwp.common.paths import CONFIG, RUNS
-from ilwp.common.tensor_files import _read_safetensors, _read_torch
 from ilwp.door import decoded
 from ilwp.experiments.profiles import parse_profile
 from ilwp.experiments.records import parse_record
@@ -48,8 +50,8 @@ def inspect(content: bytes) -> None:
     reports.inspected(content)
 
 
-def state(read: Callable[[bytes], bitstream.Tensors]) -> Callable[[bytes], object]:
-    return lambda content: depthwise_kernels(read(content))
+def state(read: Callable[[mmap.mmap], tuple[dict[str, np.ndarray], object]]) -> Callable[[bytes], object]:
+    return lambda content: depthwise_kernels(read(mapped(content))[0])
 
 
 def files_of_format_1() -> list[bytes]:
@@ -75,7 +77,7 @@ def files_of_format_3() -> list[bytes]:
     return [*written, (EXPECTED / "codebooks.ilwp").read_bytes()]
 
 
-def torch_files() -> list[bytes]:
+def saved_by_torch() -> list[bytes]:
     made = []
     for zipped in (True, False):
         file = io.BytesIO()
@@ -114,8 +116,8 @@ TARGETS = {
     ".ilwp, format 1": Target(inspect, files_of_format_1, decoded_bytes, checksum=True),
     ".ilwp, format 2": Target(inspect, files_of_format_2, decoded_bytes, checksum=True),
     ".ilwp, format 3": Target(inspect, files_of_format_3, decoded_bytes, checksum=True),
-    "safetensors": Target(state(_read_safetensors), lambda: [safetensors.numpy.save(state_dict())]),
-    "torch": Target(state(_read_torch), torch_files),
+    "safetensors": Target(state(safetensors_files.read), lambda: [safetensors.numpy.save(state_dict())]),
+    "torch": Target(state(torch_files.read), saved_by_torch),
     "record": Target(parse_record, records),
     "profile": Target(
         lambda content: list(islice(parse_profile(content).cells(), CELLS)),
