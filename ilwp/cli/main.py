@@ -10,13 +10,13 @@ import click
 
 from ilwp.cli import reports
 from ilwp.cli.codebooks import finetune
-from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, other_than, show
+from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, show
 from ilwp.cli.compress import compress
+from ilwp.cli.files import decompress, inspect
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.extras import extra_for
-from ilwp.common.files import read_bytes, reason
-from ilwp.common.tensor_files import write_state_dict
-from ilwp.door import decoded, read_state_dict
+from ilwp.common.files import reason
+from ilwp.door import read_state_dict
 from ilwp.paper.kernels import finite
 
 NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
@@ -111,43 +111,8 @@ def status(profile: str) -> None:
 
 cli.add_command(compress)
 cli.add_command(finetune)
-
-
-@cli.command()
-@click.argument("file", type=FilePath)
-@click.option(
-    "-o", "--output", type=FilePath,
-    help="The .safetensors file to write.  [default: FILE with suffix .safetensors]",
-)  # fmt: skip
-def decompress(file: Path, output: Path | None) -> None:
-    """Decode an .ilwp file into a .safetensors file.
-
-    It holds a state dict that loads into the same network.
-    """
-    content = read_bytes(file)
-    with about(file):
-        tensors = decoded(content)
-    path = output or file.with_suffix(".safetensors")
-    if output is None and path.exists():
-        raise IlwpError(f"{path} is there already, perhaps the original: name the file to write with --output")
-    other_than(file, path, ".safetensors")
-    write_state_dict(path, tensors)
-    show(f"wrote {len(tensors)} tensors to {path}")
-
-
-@cli.command()
-@click.argument("file", type=FilePath)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-@key_option
-def inspect(file: Path, as_json: bool, key: str | None) -> None:
-    """Say what is in a file.
-
-    For an .ilwp file: how it was coded and where its bits go. For a state dict: its depthwise kernels.
-    """
-    content = read_bytes(file) if file.suffix == ".ilwp" and key is None else read_state_dict(file, key)
-    with about(file):
-        summary, text = reports.inspected(content) if isinstance(content, bytes) else reports.listed(content)
-    show(json.dumps({"file": str(file), **summary}) if as_json else text)
+cli.add_command(decompress)
+cli.add_command(inspect)
 
 
 @cli.command()

@@ -10,8 +10,8 @@
     the rest          ANS words, uint32
 
 Vectors are cut from tensors, which the index names, as `codebooks.cut` says, so their number follows from the shapes.
-Codewords stand in the order of use, and code r is coded as level 0, 1, -1, 2, -2 ... for r = 0, 1, 2 ..., so that levels
-are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0, takes no room.
+Codewords stand in the order of use, and code r is coded as level 0, 1, -1, 2, -2 ... for r = 0, 1, 2 ..., so that
+levels are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0, takes no room.
 ANS is a stack; reading takes off it, codebook by codebook, the codes of all vectors.
 """
 
@@ -195,4 +195,4 @@ def _vectors(shape: tuple[int, ...], length: int) -> int:
 
 def _memory(books: Codebooks) -> int:
     """About how many numbers decoding takes."""
-    return len(books.codes) * max(books.books[0].shape[1], len(books.books))
+    return int(len(books.codes) * max(books.books[0].shape[1], len(books.books)))

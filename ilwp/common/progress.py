@@ -6,8 +6,10 @@ from typing import NoReturn
 from tqdm import tqdm
 
 
-def progress_bar(description: str, total: int, unit: str, done: int = 0, show: bool = True) -> "tqdm[NoReturn]":
-    """A bar of `total` steps of which `done` lie behind; a context manager."""
+def progress_bar(
+    description: str, total: int, unit: str, done: int = 0, show: bool = True, delay: float = 0
+) -> "tqdm[NoReturn]":
+    """A bar of `total` steps of which `done` lie behind, shown after `delay` seconds; a context manager."""
     terminal = sys.stderr.isatty()
     return tqdm(
         desc=f"{description}: ",
@@ -15,6 +17,7 @@ def progress_bar(description: str, total: int, unit: str, done: int = 0, show: b
         unit=unit,
         initial=done,
         disable=not show,
+        delay=delay,
         mininterval=0.2 if terminal else 60,
         ascii=not terminal,
         bar_format=None if terminal else "{desc}{n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}{postfix}]\n",

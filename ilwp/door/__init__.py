@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ilwp.common.errors import about
 from ilwp.common.files import atomic_write, check_writable, read_bytes
 from ilwp.door.frameworks import Framework, Tensor, arrays_of
-from ilwp.door.reading import OpenFile, Row, decoded, read_state_dict
+from ilwp.door.reading import OpenFile, Row, decoded, read_file, read_state_dict
 from ilwp.door.writing import (
     REORDERING,
     Compressed,
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REORDERING", "Compressed", "OpenFile", "Row", "Structure", "compress", "compress_additive", "compress_coded",
-    "compress_kernels", "compress_network", "decoded", "decompress", "load_file", "open_file", "read_state_dict",
-    "save_file", "structure_of",
+    "compress_kernels", "compress_network", "decoded", "decompress", "load_file", "open_file", "read_file",
+    "read_state_dict", "save_file", "structure_of",
 ]  # fmt: skip
 
 PathLike = str | Path
@@ -54,8 +54,8 @@ def compress(
     norms and all that is no weight stay exact. `network` is the torch module that the tensors belong to; with it, batch
     norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in another
     order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset` with a
-    network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose. `metadata` is
-    kept with the file.
+    network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose. `metadata`
+    is kept with the file.
 
     Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
     """
@@ -72,7 +72,7 @@ def compress(
 
 
 def decompress(content: bytes, framework: Framework = "numpy") -> dict[str, Any]:
-    """The tensors of an `.ilwp` file's bytes, as NumPy arrays or torch tensors; raises IlwpError where it is damaged."""
+    """The tensors of an `.ilwp` file's bytes, as arrays or torch tensors; raises IlwpError where it is damaged."""
     with OpenFile(content, framework) as file:
         return file.tensors()
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 Framework = Literal["numpy", "torch"]
-Tensor = "np.ndarray | torch.Tensor"
+Tensor: TypeAlias = "np.ndarray | torch.Tensor"
 
 
 def arrays_of(tensors: Mapping[str, Any]) -> Tensors:

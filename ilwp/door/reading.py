@@ -1,8 +1,8 @@
-"""Reading an `.ilwp` file of any format: all of it, one tensor, or what is known of each. No other module asks which."""
+"""Reading an `.ilwp` file of any format: all of it, one tensor, or what it says of each; formats differ only here."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,8 +12,8 @@ import numpy as np
 from ilwp.codebooks import codebook_file
 from ilwp.common.bytes import format_of
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import read_bytes
-from ilwp.common.tensor_files import Tensors, in_network_order, read_tensors
+from ilwp.common.files import reason
+from ilwp.common.tensor_files import NO_KEYS, TensorFile, Tensors, in_network_order, read_tensor_file
 from ilwp.door.frameworks import Framework, in_framework
 from ilwp.whole import segments
 from ilwp.whole.container import CODEBOOKS, KERNELS, SHARED, Archive, Segment
@@ -22,7 +22,7 @@ from ilwp.whole.pieces import Exact, KernelLevels, Piece, decode, size
 
 @dataclass(frozen=True)
 class Row:
-    """What a file says of a tensor: how it is `stored`, its number of weights and its bytes, as far as these are its own.
+    """What a file says of a tensor: how it is `stored`, its weights, its bytes in the file and its `raw` bytes in memory.
 
     `snr` is the ratio of signal to noise in dB, infinite if exact; none where the original is not known.
     """
@@ -31,6 +31,7 @@ class Row:
     stored: str
     weights: int
     bytes: float
+    raw: int
     snr: float | None = None
 
 
@@ -47,7 +48,7 @@ class OpenFile:
             try:
                 self._file = source.open("rb")
             except OSError as error:
-                raise IlwpError(f"{source} could not be read: {error.strerror}") from error
+                raise IlwpError(f"{source} could not be read: {reason(error)}") from error
         length = len(content) if self._file is None else os.fstat(self._file.fileno()).st_size
         try:
             if format_of(self._read_from(content)(0, 5)) == 1:
@@ -117,12 +118,12 @@ class OpenFile:
         for name in self._archive.segments():
             segment = self._archive.segment(name)
             if segment.kind == SHARED:
-                found[name] = Row(name, f"shared with {segment.content.decode()}", 0, 1.0)
+                found[name] = Row(name, f"shared with {segment.content.decode()}", 0, 1.0, 0)
             elif segment.kind == CODEBOOKS:
                 found |= codebook_rows(segment, codebook_file.unpack(segment)[1])
             else:
-                pieces, bits = segments.unpack(segment)
-                found |= {n: Row(n, stored(p), size(p), bits[n] / 8) for n, p in pieces.items()}
+                (pieces, bits), raw = segments.unpack(segment), {n: form.nbytes for n, form in segment.forms()}
+                found |= {n: Row(n, stored(p), size(p), bits[n] / 8, raw[n]) for n, p in pieces.items()}
         return [found[name] for name in self.keys()]
 
     def _array(self, name: str) -> np.ndarray:
@@ -171,9 +172,9 @@ def stored(piece: Piece) -> str:
 def codebook_rows(segment: Segment, bits: Mapping[str, float]) -> dict[str, Row]:
     """The rows of a set's tensors; its codebooks are charged to the first."""
     books = len(segment.content) - sum(bits.values()) / 8
-    rows = {name: Row(name, "codebooks", form.size, bits[name] / 8) for name, form in segment.forms()}
+    rows = {name: Row(name, "codebooks", form.size, bits[name] / 8, form.nbytes) for name, form in segment.forms()}
     first = next(iter(rows.values()))
-    return rows | {first.tensor: Row(first.tensor, "codebooks", first.weights, first.bytes + books)}
+    return rows | {first.tensor: replace(first, bytes=first.bytes + books)}
 
 
 def decoded(content: bytes) -> Tensors:
@@ -182,13 +183,23 @@ def decoded(content: bytes) -> Tensors:
         return file.tensors()
 
 
-def read_state_dict(path: Path) -> Tensors:
-    """The tensors in a file of any kind, `.ilwp` decoded, in network order; raises IlwpError where there are none."""
+def read_file(path: Path, key: str | None = None) -> TensorFile:
+    """The network in a file of any kind, `.ilwp` decoded, in network order; raises IlwpError where there is none.
+
+    `key` chooses between the networks in a torch file, as in `read_tensor_file`.
+    """
     if path.suffix != ".ilwp":
-        return read_tensors(path)
-    content = read_bytes(path)
+        return read_tensor_file(path, key)
     with about(path):
-        return decoded(content)
+        if key is not None:
+            raise IlwpError(NO_KEYS)
+        with OpenFile(path) as file:
+            return TensorFile(file.tensors(), file.metadata())
+
+
+def read_state_dict(path: Path, key: str | None = None) -> Tensors:
+    """The tensors alone of `read_file`."""
+    return read_file(path, key).tensors
 
 
 def _of_format_1(content: bytes) -> Tensors:
@@ -198,4 +209,3 @@ def _of_format_1(content: bytes) -> Tensors:
     coded, other = bitstream.read(content)
     kernels = codec.decode(coded)
     return in_network_order(other | with_kernels(kernels, kernels), list(kernels))
-

@@ -14,7 +14,7 @@ from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.coding import Plan, Rounding
-from ilwp.whole.pieces import Piece, size
+from ilwp.whole.pieces import size
 from ilwp.whole.roles import Known
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
@@ -47,7 +47,9 @@ class Structure:
         depthwise = {
             f"{name}.weight".removeprefix(".")
             for name, layer in self.network.named_modules()
-            if getattr(layer, "groups", 1) > 1 and not getattr(layer, "transposed", False) and layer.weight.shape[1] == 1
+            if getattr(layer, "groups", 1) > 1
+            and not getattr(layer, "transposed", False)
+            and layer.weight.shape[1] == 1
         }
         return Known({name for name, _ in self.network.named_parameters(remove_duplicate=False)}, depthwise)
 
@@ -93,7 +95,7 @@ def compress_kernels(tensors: Tensors, settings: Settings, structure: Structure 
 
 def compress_network(
     tensors: Tensors, plan: Plan, structure: Structure | None = None, images: "str | torch.Tensor | None" = None,
-    metadata: Mapping[str, str] | None = None, steps: Mapping[str, float] | None = None, show: bool = False,
+    metadata: Mapping[str, str] | None = None, steps: Mapping[str, float] | None = None, progress: bool = False,
 ) -> Compressed:  # fmt: skip
     """Format 2: every tensor, batch norms folded where the structure is known.
 
@@ -108,8 +110,8 @@ def compress_network(
     if structure:
         tensors = folded(tensors, structure.norms)
     symmetries = structure.symmetries if structure and plan.method in REORDERING else ()
-    pieces: dict[str, tuple[Piece | None, float]] = {}
-    with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=show) as bar:
+    pieces: dict[str, tuple[str, int, float]] = {}
+    with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
 
         def coded() -> Any:
             known = structure.known if structure else None
@@ -121,7 +123,10 @@ def compress_network(
         packed = list(segments.pack_all(coded()))
     content = container.write([p.segment for p in packed], list(tensors), metadata)
     bits = {name: count for p in packed for name, count in p.bits.items()}
-    rows = [Row(name, kind, count, bits[name] / 8, snr) for name, (kind, count, snr) in pieces.items()]
+    rows = [
+        Row(name, kind, count, bits[name] / 8, tensors[name].nbytes * (count > 0), snr)
+        for name, (kind, count, snr) in pieces.items()
+    ]
     return Compressed(content, rows)
 
 
@@ -154,7 +159,10 @@ def compress_coded(
     others = list(segments.pack_all(rest.items()))
     content = container.write([p.segment for p in (*books, *others)], list(tensors), metadata)
     bits = {name: count for p in others for name, count in p.bits.items()}
-    rows = {name: Row(name, stored(piece), size(piece), bits[name] / 8) for name, piece in rest.items()}
+    rows = {
+        name: Row(name, stored(piece), size(piece), bits[name] / 8, tensors[name].nbytes)
+        for name, piece in rest.items()
+    }
     for one in books:
         rows |= codebook_rows(one.segment, one.bits)
     return Compressed(content, [rows[name] for name in tensors])

@@ -64,12 +64,13 @@ def codebooks_of_kernels(kernels: Kernels, length: int, bits: int) -> pd.DataFra
     power = sum(np.square(k, dtype=np.float64).sum() for k in kernels.values())
     for shared, books in itertools.product((True, False), (1, 2, 3)):
         sets = additive.quantize(kernels, books, bits, length, shared)
-        _, rate = codebook_file.write(CodedNetwork(tuple(sets), {}))
+        packed = [codebook_file.pack(one) for one in sets]
+        codes = sum(sum(p.bits.values()) for p in packed) / 8
         back = CodedNetwork(tuple(sets), {}).tensors()
         noise = sum(np.square(back[n] - k, dtype=np.float64).sum() for n, k in kernels.items())
         rows.append({
             "codebooks": f"{books}, {'shared' if shared else 'of each layer'}",
-            "codes": sum(rate.codes.values()) / 8, "codewords": sum(rate.books) / 8,
+            "codes": codes, "codewords": sum(len(p.segment.content) for p in packed) - codes,
             "snr_db": 10 * np.log10(power / noise),
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -1,8 +1,8 @@
 """A whole network to pieces: which tensors become levels, with what step, predicted from what.
 
 Quality is a ratio of signal to noise in dB, of all weights together: each tensor adds the ratio of its noise to its
-signal, and the sum is that of the quality. A network's output is about as noisy, since relative errors of its layers add
-up. A tensor's share of the noise is its share of the weights, which takes the fewest bits: a tensor of a tenth of the
+signal, and the sum is that of the quality. A network's output is about as noisy, since relative errors of its layers
+add up. A tensor's share of the noise is its share of the weights, which takes the fewest bits: a tensor of a tenth of the
 weights gets 10 dB more than the quality. So each tensor's step follows from its own weights, and none hurts another. A
 caller that knows how sensitive the network is to each tensor gives the steps itself.
 
@@ -40,8 +40,7 @@ Bits = Annotated[float, Field(ge=2, le=16)]
 class Plan:
     """How to code a network. Bits, where they are given, take the place of quality.
 
-    Of n bits there are 2 ** n - 1 levels in the range of the largest weight; n need not be whole, since an entropy coder
-    does not mind.
+    Of n bits there are 2 ** n - 1 levels in the range of the largest weight; n need not be whole.
     """
 
     method: Literal["baseline", "fss", "lss", "ill", "aligned", "multiset"] = "ill"
@@ -77,7 +76,7 @@ def stream(
     tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
     known: Known | None = None, steps: Mapping[str, float] | None = None,
 ) -> Iterator[Coded]:  # fmt: skip
-    """A state dict's tensors coded one after another, in its order, so that only one tensor's levels are held at a time.
+    """A state dict's tensors coded one by one, in its order, so that only one tensor's levels are held at a time.
 
     `aligned` and `multiset` put channels into another order, as far as `symmetries` allow. `rounding` gives the levels
     of a dense weight, given its name, the step and the state dict as far as it is decoded; without it they are the
@@ -149,7 +148,7 @@ def _step_of_quality(tensor: np.ndarray, quality: float, total: int) -> float:
 def _kernels(
     tensors: dict[str, np.ndarray], found: Roles, plan: Plan, steps: Mapping[str, float], symmetries: Sequence[Symmetry]
 ) -> tuple[dict[str, np.ndarray], dict[str, KernelLevels], dict[str, np.ndarray]]:
-    """The state dict in the order of channels that it is coded in, the pieces of depthwise layers, and those decoded."""
+    """The state dict with channels in the order they are coded in; depthwise layers as pieces, and decoded."""
     free = {symmetry.layer: symmetry for symmetry in symmetries}
     before: dict[tuple[int, ...], list[np.ndarray]] = {}
     pieces: dict[str, KernelLevels] = {}

@@ -107,7 +107,8 @@ def write(segments: Iterable[Segment], names: Sequence[str], metadata: Mapping[s
     Raises IlwpError where a name, a shape or the network is too large for the format.
     """
     found = {name: segment for segment in segments for name in segment.tensors}
-    places, index, contents, before = {name: i for i, name in enumerate(names)}, bytearray(), [], ""
+    places, index, before = {name: i for i, name in enumerate(names)}, bytearray(), ""
+    contents: list[bytes] = []
     numbers: dict[int, int] = {}
     index += pack_varint(len(names))
     for name in names:
@@ -274,7 +275,9 @@ def _form(reader: Reader, axes: int) -> Form:
 
 def _is_possible(shape: tuple[int, ...]) -> bool:
     # numpy counts the other axes of an empty array too, at up to sixteen bytes a number
-    return len(shape) <= MOST_AXES and math.prod(axis or 1 for axis in shape) < 1 << 59 and max(shape, default=0) < 1 << 35
+    return (
+        len(shape) <= MOST_AXES and math.prod(axis or 1 for axis in shape) < 1 << 59 and max(shape, default=0) < 1 << 35
+    )
 
 
 def _earlier(names: Sequence[str], number: int, entries: Mapping[str, Entry]) -> str:

@@ -1,7 +1,7 @@
 """What a tensor is in a file: a piece; and what a decoder makes of it.
 
-    state dict -> coding.encode -> pieces -> segments.pack   -> segments
-    state dict <- decode        <- pieces <- segments.unpack <- segments
+state dict -> coding.encode -> pieces -> segments.pack   -> segments
+state dict <- decode        <- pieces <- segments.unpack <- segments
 """
 
 from collections.abc import Mapping
@@ -92,9 +92,9 @@ def dense(piece: Levels) -> np.ndarray:
     # a level and a step have few digits: but for float64, their product is rounded once, to float32 first
     inner = np.float64 if piece.dtype == np.float64 else np.float32
     for start in range(0, levels.size, BLOCK):
-        values = levels[start : start + BLOCK].astype(inner)
+        values: np.ndarray = levels[start : start + BLOCK].astype(inner)
         with np.errstate(over="ignore"):
-            values *= inner(piece.step)
+            values = values * inner(piece.step)
         into[start : start + BLOCK] = rounded(values, piece.dtype)
     return tensor
 

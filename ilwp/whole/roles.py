@@ -113,4 +113,6 @@ def _spread_like_weights(tensor: np.ndarray) -> bool:
     deviation = float(some.std())
     whole = bool((some == np.rint(some)).all())
     # a wave's fourth moment is 1.5, that of weights at least 1.8, as when they are drawn from an interval
-    return not whole and abs(some.mean()) < deviation / 2 and float((some**4).mean()) > 1.7 * float((some**2).mean()) ** 2
+    return (
+        not whole and abs(some.mean()) < deviation / 2 and float((some**4).mean()) > 1.7 * float((some**2).mean()) ** 2
+    )

@@ -62,7 +62,7 @@ def write(pieces: Mapping[str, Piece]) -> bytes:
 
 
 def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
-    """Segments of a state dict's pieces: small exact tensors of a type share one, as do the depthwise layers of each size.
+    """Segments of a state dict's pieces: small exact tensors of a type share one, as do depthwise layers of a size.
 
     Raises IlwpError for what the format cannot hold.
     """
@@ -95,7 +95,7 @@ def unpack(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
     if segment.kind == KERNELS:
         return _unpack_kernels(segment)
     if segment.kind == CONSTANT:
-        (name, form), = segment.forms()
+        ((name, form),) = segment.forms()
         value = from_little_endian(segment.content, form.dtype, ())
         return {name: Exact(np.full(form.shape, value, form.dtype))}, {name: 8.0 * len(segment.content)}
     if segment.kind != EXACT:
@@ -182,7 +182,7 @@ def _pack_levels(name: str, piece: Levels) -> Packed:
 
 
 def _unpack_levels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
-    (name, form), = segment.forms()
+    ((name, form),) = segment.forms()
     reader = Reader(segment.content)
     step, code = _step(reader), read_code(reader, 1)
     _check_models([code], len(segment.content))

@@ -1,5 +1,7 @@
 """Types of a tensor's elements: NumPy's, and the short floats of `ml_dtypes`, each with its number in a file."""
 
+from typing import cast
+
 import numpy as np
 
 from ilwp.common.errors import IlwpError
@@ -29,7 +31,7 @@ def type_of(number: int) -> np.dtype:
     if name in SHORT:
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, name))
+        return np.dtype(cast(type[np.generic], getattr(ml_dtypes, name)))
     return np.dtype(name)
 
 
@@ -59,5 +61,5 @@ def _greatest(dtype: np.dtype) -> float:
     if dtype.name in SHORT:
         import ml_dtypes
 
-        return float(ml_dtypes.finfo(dtype).max)
+        return float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
     return float(np.finfo(dtype).max)
