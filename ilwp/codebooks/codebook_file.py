@@ -11,8 +11,8 @@
 
 Vectors are cut from tensors, which the index names, as `codebooks.cut` says, so their number follows from the shapes.
 Codewords stand in the order of use, and code r is coded as level 0, 1, -1, 2, -2 ... for r = 0, 1, 2 ..., so that
-levels are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0, takes no room.
-ANS is a stack; reading takes off it, codebook by codebook, the codes of all vectors.
+levels are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0, takes no
+room. ANS is a stack; reading takes off it, codebook by codebook, the codes of all vectors.
 """
 
 import math

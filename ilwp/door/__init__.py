@@ -93,6 +93,7 @@ def open_file(path: PathLike, framework: Framework = "numpy") -> OpenFile:
     """An `.ilwp` file whose tensors are read one by one, when they are asked for; a context manager.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> path = Path(tempfile.mkdtemp()) / "network.ilwp"
     >>> save_file({"a.weight": np.eye(3), "b": np.arange(3)}, path, metadata={"format": "pt"})
     >>> with open_file(path) as file:

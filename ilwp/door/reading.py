@@ -1,6 +1,7 @@
 """Reading an `.ilwp` file of any format: all of it, one tensor, or what it says of each; formats differ only here."""
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from ilwp.whole.pieces import Exact, KernelLevels, Piece, decode, size
 
 @dataclass(frozen=True)
 class Row:
-    """What a file says of a tensor: how it is `stored`, its weights, its bytes in the file and its `raw` bytes in memory.
+    """What a file says of a tensor: how it is `stored`, its weights, its bytes in the file and, `raw`, in memory.
 
     `snr` is the ratio of signal to noise in dB, infinite if exact; none where the original is not known.
     """
@@ -43,13 +44,19 @@ class OpenFile:
         self._file = None
         self._tensors: Tensors | None = None  # of a file of format 1, which cannot be read in parts
         self._group: tuple[str, Tensors] = ("", {})  # kernels and codebooks are decoded together, and kept for the next
-        content = source if isinstance(source, bytes) else b""
+        content, length = (source, len(source)) if isinstance(source, bytes) else (b"", 0)
         if isinstance(source, Path):
             try:
                 self._file = source.open("rb")
+                status = os.fstat(self._file.fileno())
+                length = status.st_size
+                if not stat.S_ISREG(status.st_mode):  # a pipe cannot be read in parts
+                    content = self._file.read()
+                    length = len(content)
+                    self.close()
+                    self._file = None
             except OSError as error:
-                raise IlwpError(f"{source} could not be read: {reason(error)}") from error
-        length = len(content) if self._file is None else os.fstat(self._file.fileno()).st_size
+                raise IlwpError(f"could not be read: {reason(error)}") from error
         try:
             if format_of(self._read_from(content)(0, 5)) == 1:
                 self._tensors = _of_format_1(self._read_from(content)(0, length))
@@ -115,12 +122,14 @@ class OpenFile:
     def rows(self) -> list[Row]:
         """What the file says of each tensor; decodes levels, but encodes nothing."""
         found: dict[str, Row] = {}
+        sets = 0
         for name in self._archive.segments():
             segment = self._archive.segment(name)
             if segment.kind == SHARED:
                 found[name] = Row(name, f"shared with {segment.content.decode()}", 0, 1.0, 0)
             elif segment.kind == CODEBOOKS:
-                found |= codebook_rows(segment, codebook_file.unpack(segment)[1])
+                sets += 1
+                found |= codebook_rows(segment, codebook_file.unpack(segment)[1], sets)
             else:
                 (pieces, bits), raw = segments.unpack(segment), {n: form.nbytes for n, form in segment.forms()}
                 found |= {n: Row(n, stored(p), size(p), bits[n] / 8, raw[n]) for n, p in pieces.items()}
@@ -169,10 +178,12 @@ def stored(piece: Piece) -> str:
     return "exact" if isinstance(piece, Exact) else "levels"
 
 
-def codebook_rows(segment: Segment, bits: Mapping[str, float]) -> dict[str, Row]:
-    """The rows of a set's tensors; its codebooks are charged to the first."""
+def codebook_rows(segment: Segment, bits: Mapping[str, float], number: int) -> dict[str, Row]:
+    """The rows of the tensors of set `number`; its codebooks are charged to the first."""
     books = len(segment.content) - sum(bits.values()) / 8
-    rows = {name: Row(name, "codebooks", form.size, bits[name] / 8, form.nbytes) for name, form in segment.forms()}
+    rows = {
+        name: Row(name, f"codebooks {number}", form.size, bits[name] / 8, form.nbytes) for name, form in segment.forms()
+    }
     first = next(iter(rows.values()))
     return rows | {first.tensor: replace(first, bytes=first.bytes + books)}
 

@@ -163,8 +163,8 @@ def compress_coded(
         name: Row(name, stored(piece), size(piece), bits[name] / 8, tensors[name].nbytes)
         for name, piece in rest.items()
     }
-    for one in books:
-        rows |= codebook_rows(one.segment, one.bits)
+    for number, one in enumerate(books, start=1):
+        rows |= codebook_rows(one.segment, one.bits, number)
     return Compressed(content, [rows[name] for name in tensors])
 
 

@@ -2,8 +2,8 @@
 
 Quality is a ratio of signal to noise in dB, of all weights together: each tensor adds the ratio of its noise to its
 signal, and the sum is that of the quality. A network's output is about as noisy, since relative errors of its layers
-add up. A tensor's share of the noise is its share of the weights, which takes the fewest bits: a tensor of a tenth of the
-weights gets 10 dB more than the quality. So each tensor's step follows from its own weights, and none hurts another. A
+add up. A tensor's share of the noise is its share of the weights, which takes the fewest bits: a tensor of a tenth of
+the weights gets 10 dB more than the quality. So each tensor's step follows from its own weights, and none hurts another. A
 caller that knows how sensitive the network is to each tensor gives the steps itself.
 
 Depthwise kernels are predicted in a closed loop, as in `codec`, those of each size from one another; the first layer is
@@ -26,12 +26,13 @@ from ilwp.paper.prediction import candidates, predict, references
 from ilwp.paper.quantization import BLOCK, MOST_REACH, TINIEST, of_step, quantize
 from ilwp.paper.settings import SEARCHES, Method
 from ilwp.whole import sets
-from ilwp.whole.models import fit
+from ilwp.whole.models import can_be_modelled, fit
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode, dense, flat, layer
 from ilwp.whole.roles import Known, Roles, all_finite, roles
 from ilwp.whole.transform import basis, forward
 
 QUALITY = 31.0  # dB
+MOST_FINER = 30.0  # dB that the smallest tensors get more than the quality
 MOST_STEP = float(np.finfo(np.float32).max)
 Bits = Annotated[float, Field(ge=2, le=16)]
 
@@ -140,7 +141,7 @@ def _step_of_quality(tensor: np.ndarray, quality: float, total: int) -> float:
 
     0 where a float32 cannot hold it, which leaves the tensor exact.
     """
-    finer = 10 * math.log10(total / tensor.size)
+    finer = min(10 * math.log10(total / tensor.size), MOST_FINER)
     step = _root_mean_square(tensor) * math.sqrt(12) * 10 ** (-(quality + finer) / 20)
     return of_step(step).step if TINIEST < step < MOST_STEP else 0.0
 
@@ -158,6 +159,8 @@ def _kernels(
             continue
         ahead = before.setdefault(tensors[name].shape[2:], [])
         piece = _kernel_levels(tensors[name], ahead, plan, steps.get(name))
+        if piece is None:
+            continue
         if plan.method == "multiset" and name in free:
             order, signs = sets.canonical(piece.levels, free[name].cells, free[name].signed is not None)
             tensors = rearranged(tensors, free[name], order, signs)
@@ -168,8 +171,11 @@ def _kernels(
     return tensors, pieces, decoded
 
 
-def _kernel_levels(tensor: np.ndarray, before: list[np.ndarray], plan: Plan, step: float | None) -> KernelLevels:
-    """The piece of a layer (c, 1, *size), transformed, and with a step that is given predicted, only if it pays."""
+def _kernel_levels(tensor: np.ndarray, before: list[np.ndarray], plan: Plan, step: float | None) -> KernelLevels | None:
+    """The piece of a layer (c, 1, *size), transformed, and with a step that is given predicted, only if it pays.
+
+    None where the layer takes no fewer bits than it has, or reaches too many levels for its size.
+    """
     methods: list[Method] = ["baseline"]
     if before and plan.method not in ("baseline", "multiset"):
         wanted: Method = "ill" if plan.method == "aligned" else plan.method  # type: ignore[assignment]
@@ -185,14 +191,15 @@ def _kernel_levels(tensor: np.ndarray, before: list[np.ndarray], plan: Plan, ste
             residual = kernels - weight * prediction
             chosen = step or _step([residual], plan.bits or 8.0)
             values = forward(residual, cosines) if transformed else residual
-            # a coefficient of many taps may reach further than any of them
-            if transformed and np.abs(values).max(initial=0) > MOST_REACH * chosen:
+            reach = _largest(values) / chosen  # a coefficient of many taps may reach further than any of them
+            if reach > MOST_REACH or not can_be_modelled(reach, kernels.shape[1], kernels.size):
                 continue
             levels = quantize(values, of_step(chosen))
             pieces.append(
                 KernelLevels(tensor.shape[2:], levels, chosen, method, indices, transformed, weight, dtype=tensor.dtype)
             )
-    return min(pieces, key=lambda piece: _cost(piece, before))
+    costs = [_cost(piece, before) for piece in pieces]
+    return pieces[int(np.argmin(costs))] if min(costs, default=math.inf) < 8 * tensor.nbytes else None
 
 
 def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
@@ -203,13 +210,15 @@ def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
 
 def _levels(tensor: np.ndarray, step: float) -> Levels | Exact:
     """Levels, or the tensor itself where its largest weights are too many steps away from zero."""
-    if not step or _largest(tensor) > MOST_REACH * step:
+    reach = _largest(tensor) / step if step else math.inf
+    if reach > MOST_REACH or not can_be_modelled(reach, 1, tensor.size):
         return Exact(tensor)
     return Levels(quantize(tensor, of_step(step)), step, tensor.dtype)
 
 
 def _reaching(levels: np.ndarray, step: float, tensor: np.ndarray) -> Levels | Exact:
-    if not step or np.abs(levels).max(initial=0) > MOST_REACH:
+    reach = float(np.abs(levels).max(initial=0))
+    if reach > MOST_REACH or not can_be_modelled(reach, 1, tensor.size):
         return Exact(tensor)
     return Levels(levels.astype(np.int32), step, tensor.dtype)
 

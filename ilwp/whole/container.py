@@ -44,7 +44,8 @@ MOST_AXES = 8
 LONGEST_NAME = 1 << 14
 # beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one
 KERNELS_LIMIT, KERNEL_WEIGHTS_LIMIT = (1 << 14, 16), (1 << 18, 64)
-MOST_LAYERS = 1 << 10  # of kernels in a segment, since each may be predicted from all before it
+MOST_LAYERS = 1 << 10  # of kernels, since each may be predicted from all before it
+MOST_SIZES = 32  # of kernels, since the models of each size take time
 
 Read = Callable[[int, int], bytes]  # so many bytes of a file from a place on, fewer where it ends
 
@@ -302,8 +303,10 @@ def _check_room(forms: Iterable[tuple[int, Form]], file_bytes: int) -> None:
     """Refuse what stands for much more than a file of so many bytes could say."""
     forms = list(forms)
     kernels = [form for kind, form in forms if kind == KERNELS]
-    if len(kernels) > MOST_LAYERS:
-        raise IlwpError(f"this network is too large for the format: at most {MOST_LAYERS:,} depthwise layers")
+    if len(kernels) > MOST_LAYERS or len({form.shape[2:] for form in kernels}) > MOST_SIZES:
+        raise IlwpError(
+            f"this network is too large for the format: at most {MOST_LAYERS:,} depthwise layers of {MOST_SIZES} sizes"
+        )
     for count, limit in (
         (sum(form.size for _, form in forms), WEIGHTS_LIMIT),
         (sum(form.size for form in kernels), KERNEL_WEIGHTS_LIMIT),

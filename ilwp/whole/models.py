@@ -19,7 +19,7 @@ import constriction
 import numpy as np
 from bitarray import bitarray
 
-from ilwp.common.bytes import Reader, pack_varint
+from ilwp.common.bytes import Reader, pack_varint, room
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import decode_lengths, encode_table, entropy
 from ilwp.paper.quantization import BLOCK, MOST_REACH
@@ -27,6 +27,7 @@ from ilwp.paper.quantization import BLOCK, MOST_REACH
 ROOT = math.sqrt(math.sqrt(math.sqrt(0.5)))  # an eighth of a bit
 EIGHTHS = list(itertools.accumulate([1.0] + 7 * [ROOT], operator.mul))
 LONGEST = 8 * 22  # eighths of a bit; rarer levels are rounded up to this share
+A_LAYERS_MODELS = (1 << 14, 128)  # levels that models of a tensor tell apart: how many, and more for each weight
 FINEST = 256  # ratios and shares of zeros are odd multiples of 1 / 512
 
 
@@ -104,6 +105,11 @@ def fit(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
     if len(histograms) > 1:
         options.append(_cheapest([np.sum(histograms, axis=0)], reach))
     return min(options, key=lambda option: option[1])
+
+
+def can_be_modelled(reach: float, columns: int, levels: int) -> bool:
+    """Whether models of so many columns are worth their time for so many levels: they are made level by level."""
+    return (2 * reach + 1) * columns <= room(A_LAYERS_MODELS, levels)
 
 
 def code_bits(histogram: np.ndarray, model: Model) -> float:

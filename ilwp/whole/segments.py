@@ -45,7 +45,8 @@ from ilwp.whole.types import from_little_endian, little_endian
 SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bits back from
 A_SET, SIGNS_FREE, TRANSFORMED, WEIGHT = 4, 8, 16, 32
 FULL = 1 << 16  # bytes after which exact tensors begin another segment
-MODELLED_LEVELS = (1 << 12, 256)  # models are made level by level: how many, and how many more for each byte
+# models are made level by level: how many in a segment of levels or of kernels, and how many more for each byte
+MODELLED_LEVELS, KERNELS_MODELLED_LEVELS = (1 << 15, 256), (1 << 21, 256)
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ def _pack_kernels(pieces: Mapping[str, KernelLevels]) -> Packed:
         push(stack, counts[:place], pieces[name], codes[name])
         bits[name] = 8 * len(heads[name]) + stack.num_valid_bits() - held
     content = b"".join(heads.values()) + _words(stack)
-    _check_models(codes.values(), len(content))
+    _check_models(codes.values(), len(content), KERNELS_MODELLED_LEVELS)
     forms = {name: Form((len(p.levels), 1, *p.size), p.dtype) for name, p in pieces.items()}
     return Packed(Segment(KERNELS, forms, content), {name: bits[name] for name in pieces})
 
@@ -218,7 +219,7 @@ def _unpack_kernels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float
         bits[name] = 8.0 * (reader.position - start)
     if len({piece.size for piece, _ in heads.values()}) > 1:
         raise IlwpError("this file's depthwise kernels make no sense")
-    _check_models([code for _, code in heads.values()], len(segment.content))
+    _check_models([code for _, code in heads.values()], len(segment.content), KERNELS_MODELLED_LEVELS)
     stack, pieces, counts = _stack(reader), dict[str, Piece](), list[int]()
     for name, (head, code) in heads.items():
         held = stack.num_valid_bits()
@@ -287,6 +288,6 @@ def _stack(reader: Reader) -> Any:
     return constriction.stream.stack.AnsCoder(np.frombuffer(words, "<u4").astype(np.uint32))
 
 
-def _check_models(codes: Iterable[Code], content_bytes: int) -> None:
-    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > room(MODELLED_LEVELS, content_bytes):
+def _check_models(codes: Iterable[Code], content_bytes: int, limit: tuple[int, int] = MODELLED_LEVELS) -> None:
+    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > room(limit, content_bytes):
         raise IlwpError(f"too many models of levels for {content_bytes:,} bytes: choose a lower quality")
