@@ -3,7 +3,7 @@
 Quality is a ratio of signal to noise in dB, of all weights together: each tensor adds the ratio of its noise to its
 signal, and the sum is that of the quality. A network's output is about as noisy, since relative errors of its layers
 add up. A tensor's share of the noise is its share of the weights, which takes the fewest bits: a tensor of a tenth of
-the weights gets 10 dB more than the quality. So each tensor's step follows from its own weights, and none hurts another. A
+the weights gets 10 dB more. So each tensor's step follows from its own weights, and none hurts another. A
 caller that knows how sensitive the network is to each tensor gives the steps itself.
 
 Depthwise kernels are predicted in a closed loop, as in `codec`, those of each size from one another; the first layer is

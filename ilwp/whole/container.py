@@ -164,6 +164,8 @@ class Archive:
             raise IlwpError("this file's index makes no sense")
         whole = [e for e in self.entries.values() if e.form and (e.segment is None or self.is_whole(e.segment))]
         _check_room(((e.kind, e.form) for e in whole if e.form), length)
+        if sum(self.entries[names[0]].kind == KERNELS for names in self.members) > MOST_SIZES:
+            raise IlwpError(f"this file has more than {MOST_SIZES} segments of depthwise kernels")
         if self.places and self.places[-1].start + self.places[-1].length < length:
             raise IlwpError("this .ilwp file is damaged: it goes on after its last tensor")
 

@@ -89,7 +89,8 @@ def _called_weight(name: str) -> bool:
 
 
 def _called_otherwise(name: str) -> bool:
-    return any(part in name.lower().rpartition(".")[2] for part in NO_WEIGHT)
+    last = name.lower() if not _called_weight(name) else name.lower().rpartition(".")[2]
+    return any(part in last for part in NO_WEIGHT)
 
 
 def _looks_depthwise(name: str, tensor: np.ndarray) -> bool:

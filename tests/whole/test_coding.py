@@ -3,8 +3,8 @@ import pytest
 from samples import SHAPES, kernels, state_dict, unusual_kernels
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.symmetry import Symmetry
 from ilwp.door import decoded as read
+from ilwp.networks.symmetry import Symmetry
 from ilwp.whole import segments
 from ilwp.whole.coding import Plan, encode, snr, stream
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, decode
