@@ -96,23 +96,27 @@ class OpenFile:
 
     def tensors(self) -> dict[str, Any]:
         """All tensors; raises IlwpError where any is damaged."""
-        tensors, problems = self.sound_tensors()
-        for problem in problems.values():
-            raise problem
-        return tensors
+        return self._all(strict=True)[0]
 
     def sound_tensors(self) -> tuple[dict[str, Any], dict[str, IlwpError]]:
         """All tensors that are not damaged, and what is wrong with each of the others."""
+        return self._all(strict=False)
+
+    def _all(self, strict: bool) -> tuple[dict[str, Any], dict[str, IlwpError]]:
         if self._tensors is not None:
             return {name: in_framework(t, self._framework) for name, t in self._tensors.items()}, {}
         found: Tensors = {}
         problems: dict[str, IlwpError] = {}
-        for name, entry in self._archive.entries.items():
+        for name in self._archive.segments():
+            entry = self._archive.entries[name]
             try:
-                if name not in found and entry.kind != SHARED:
+                if entry.kind != SHARED:
                     found |= self._decoded(self._archive.segment(name))
             except IlwpError as error:
-                problems[name] = error
+                if strict:
+                    raise
+                members = [name] if entry.segment is None else self._archive.members[entry.segment]
+                problems |= dict.fromkeys(members, error)
         first = {name: entry.content.decode() for name, entry in self._archive.entries.items() if entry.kind == SHARED}
         made = {name: in_framework(t, self._framework) for name, t in found.items()}
         problems |= {name: problems[source] for name, source in first.items() if source in problems}
