@@ -4,7 +4,7 @@ python benchmarks/ablation.py    (`make bench-peers`; 2 minutes)
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -17,8 +17,9 @@ from ilwp.paper import bitstream, codec
 from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import Settings
-from ilwp.whole import container
-from ilwp.whole.coding import WEIGHTS, Plan, Tensors, decode, encode
+from ilwp.whole import segments
+from ilwp.whole.coding import Plan, Tensors, encode
+from ilwp.whole.pieces import WEIGHTS, decode
 
 WANTED = 24.1  # dB
 NETWORKS = (IMAGENET, *TRAINED)
@@ -30,16 +31,25 @@ def karhunen_loeve(kernels: Tensors) -> np.ndarray:
     return np.rint(127 * np.linalg.eigh(flat.T @ flat)[1].T[::-1]) / 127
 
 
+def with_basis(basis: np.ndarray | None) -> ExitStack:
+    """Inside it, kernels are transformed with this basis; with the cosines if it is None."""
+    stack = ExitStack()
+    for module in ("coding", "pieces") if basis is not None else ():
+        stack.enter_context(patch(f"ilwp.whole.{module}.basis", lambda *_: basis))
+    return stack
+
+
 def size(kernels: Tensors, plan: Plan, free: Sequence[Symmetry], basis: np.ndarray | None) -> tuple[float, int]:
     """SNR in dB as the levels have it, and bytes, of kernels coded with another basis than the cosines."""
-    with patch("ilwp.whole.coding.basis", lambda *_: basis) if basis is not None else nullcontext():
+    with with_basis(basis):
         pieces = encode(kernels, plan, free)
         decoded = decode(pieces)
     # neither order nor signs change a norm, so sorted norms tell how large the error is wherever a kernel went
     if plan.method in ("aligned", "multiset"):
-        with patch("ilwp.whole.coding.basis", lambda *_: basis) if basis is not None else nullcontext():
+        with with_basis(basis):
             decoded = decode(encode(kernels, replace(plan, method="baseline"), ()))
-    return snr(*([t[name].ravel() for name in kernels] for t in (kernels, decoded))), len(container.write(pieces)[0])
+    flat = [np.concatenate([t[name].ravel() for name in kernels]) for t in (kernels, decoded)]
+    return snr(*flat), len(segments.write(pieces))
 
 
 def at_wanted(measure) -> int:

@@ -14,8 +14,9 @@ from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
-from ilwp.whole import container
-from ilwp.whole.coding import Plan, decode, encode
+from ilwp.whole import segments
+from ilwp.whole.coding import Plan, encode
+from ilwp.whole.pieces import decode
 
 NETWORKS = {"baseline": "MobileNet", "ill": "MobileNet, inter-layer loss"}
 BITS = {"baseline": (8, 7.5, 7, 6.5, 6, 5.5), "ill": (8, 7.5, 7, 6.75, 6.5, 6.25)}
@@ -47,8 +48,8 @@ def main() -> None:
             row("Huffman", bits, "layer", len(bitstream.write(coded)[0]), codec.decode(coded))
         for range_, grid in (("layer", (8, 6)), ("network", BITS[method])):
             for bits in grid:
-                pieces = encode({n: k[:, None] for n, k in kernels.items()}, Plan(method, bits, range_))
-                row("ANS", bits, range_, len(container.write(pieces)[0]), decode(pieces))
+                pieces = encode({n: k[:, None] for n, k in kernels.items()}, Plan(method, bits=bits, range=range_))
+                row("ANS", bits, range_, len(segments.write(pieces)), decode(pieces))
     save("inter_layer", rows)
 
 

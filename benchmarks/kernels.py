@@ -13,12 +13,14 @@ import numpy as np
 from peers import GENERAL, nncodec_decode, nncodec_encode
 from results import IMAGENET, TRAINED, load, save, timed
 
+from ilwp.door import decoded
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.whole import container
-from ilwp.whole.coding import Plan, decode, encode
+from ilwp.whole import segments
+from ilwp.whole.coding import Plan, encode
+from ilwp.whole.pieces import decode
 
 QPS = range(-36, -15, 2)
 BITS = np.arange(4.0, 9.1, 0.5)
@@ -52,8 +54,8 @@ def ours(network: str, kernels: dict[str, np.ndarray], found: list[Symmetry]) ->
             plan = Plan(method=method, bits=bits, range="network")
             pieces, encoding = timed(lambda plan=plan: encode(tensors, plan, free))
             kept = {name: pieces[name] for name in kernels}
-            (file, _), writing = timed(lambda kept=kept: container.write(kept))
-            back, decoding = timed(lambda file=file: decode(container.read(file)))
+            file, writing = timed(lambda kept=kept: segments.write(kept))
+            back, decoding = timed(lambda file=file: decoded(file))
             where = decode(pieces)
             arranged = {
                 name: layer[where[f"{name}.order"].astype(int)] * where[f"{name}.sign"][:, None, None, None]

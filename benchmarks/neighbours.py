@@ -23,12 +23,13 @@ from ilwp.networks.tensors import load_tensors
 from ilwp.paper.huffman import code_lengths, encode_table
 from ilwp.paper.huffman import encode as huffman_encode
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.paper.quantization import dequantize, fit, quantize
+from ilwp.paper.quantization import dequantize, of_range, quantize
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
-from ilwp.whole import container
+from ilwp.whole import segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan, decode, encode
+from ilwp.whole.coding import Plan, encode
+from ilwp.whole.pieces import decode
 
 VECTOR_BITS = 8
 NETWORK = "MobileNet"
@@ -48,7 +49,7 @@ def huffman(tensors: Tensors, bits: int) -> tuple[int, Tensors]:
     total, back = 0, dict(tensors)
     for dense, depth in ((True, bits), (False, VECTOR_BITS)):
         names = [n for n, t in tensors.items() if t.dtype == np.float32 and (t.ndim > 1) == dense and np.ptp(t) > 0]
-        steps = {n: fit(float(tensors[n].min()), float(tensors[n].max()), depth, True) for n in names}
+        steps = {n: of_range(float(tensors[n].min()), float(tensors[n].max()), depth, True) for n in names}
         levels = {n: quantize(tensors[n], steps[n]) for n in names}
         symbols = np.concatenate([v.ravel() for v in levels.values()]).astype(np.int64) + (1 << (depth - 1))
         lengths = code_lengths(np.bincount(symbols))
@@ -77,7 +78,7 @@ def of_kernels(tensors: Tensors, structure: Structure) -> Iterator[Point]:
             pieces = encode(
                 tensors, Plan(method=method, bits=bits, range="network", dense_bits=16), structure.symmetries
             )
-            file, _ = container.write({n: pieces[n] for n in kernels})
+            file = segments.write({n: pieces[n] for n in kernels})
             yield method, f"{bits} bits", len(file), decode(pieces)
     for delta in DELTAS:
         yield coded("weight fixing", f"{delta:g}", [fixed(kernels, delta)], tensors)
@@ -116,7 +117,7 @@ def planned(method: str, tensors: Tensors, structure: Structure) -> Iterator[Poi
 def coded(method: str, setting: str, sets: list[Codebooks], tensors: Tensors) -> Point:
     """A file of sets and nothing else."""
     network = CodedNetwork(tuple(sets), {})
-    return method, setting, len(codebook_file.write(network)[0]), tensors | network.tensors()
+    return method, setting, len(codebook_file.write(network)), tensors | network.tensors()
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ import math
 import torch
 from results import TRAINED, load, save
 
-from ilwp.codebooks import codebook_file
 from ilwp.codebooks.finetuning import Tuning, finetune
 from ilwp.codebooks.methods import AdditiveQuantization, WeightFixing
 from ilwp.codebooks.weight_fixing import SHARES
@@ -41,7 +40,7 @@ def tuned(name: str, kind: str, setting: object, epochs: float) -> dict:
     history = finetune(method, tuning, images, CHECKPOINTS / "neighbours" / f"{name}-{kind}-{setting}".replace(" ", ""))
     file = compress_coded(arrays(network), method.coded(), VECTOR_BITS, structure).content
     load_tensors(network, decoded(file))
-    (books,) = codebook_file.read(file).sets
+    (books,) = method.coded()
     code_bits = sum(math.ceil(math.log2(len(book))) for book in books.books)
     return {
         "network": name, "method": kind, "setting": str(setting), "bytes": len(file),

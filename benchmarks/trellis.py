@@ -22,10 +22,11 @@ from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
-from ilwp.whole import container
+from ilwp.whole import segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import KernelLevels, Levels, Plan, decode, encode
+from ilwp.whole.coding import Plan, encode
 from ilwp.whole.models import fit
+from ilwp.whole.pieces import KernelLevels, Levels, Piece, decode
 from ilwp.whole.transform import basis, forward
 
 # state after an even and an odd level; of 1792 machines of eight states the one of least error, found by trying all
@@ -116,6 +117,12 @@ def size(levels: np.ndarray, alike: bool) -> float:
     return bits / 8
 
 
+def written(pieces: dict[str, Piece]) -> tuple[bytes, dict[str, float]]:
+    """A file, and how many bits of it each tensor takes."""
+    packed = list(segments.pack_all(pieces.items()))
+    return segments.write(pieces), {name: bits for p in packed for name, bits in p.bits.items()}
+
+
 def of_kernels(network: str) -> list[dict]:
     """Bytes against SNR of kernels that nothing predicts, in files of their own."""
     tensors, _ = load(network)
@@ -123,8 +130,8 @@ def of_kernels(network: str) -> list[dict]:
     rows = []
     for bits in BITS[BITS >= 5]:
         pieces = encode(kernels, Plan(method="baseline", bits=float(bits), range="network"))
-        file, charged = container.write(pieces)
-        rows.append({"rounding": "nearest", "bytes": len(file), "snr_db": snr([flat(kernels)], [flat(decode(pieces))])})
+        file, charged = written(pieces)
+        rows.append({"rounding": "nearest", "bytes": len(file), "snr_db": snr(flat(kernels), flat(decode(pieces)))})
         for slope in SLOPES:
             bytes_, error = len(file) - sum(charged.values()) / 8, 0.0
             for name, piece in pieces.items():
@@ -152,7 +159,7 @@ def of_network(network: str, images: datasets.Images) -> list[dict]:
     for bits in NETWORKS[network]:
         plan = Plan(method="multiset", bits=7.5, range="network", dense_bits=bits, vector_bits=8)
         pieces = encode(tensors, plan, structure.symmetries)
-        file, charged = container.write(pieces)
+        file, charged = written(pieces)
         dense = {name: p for name, p in pieces.items() if isinstance(p, Levels) and p.levels.ndim > 1}
         # the order of channels that the pieces have, with weights before they are rounded
         exact = decode(encode(tensors, replace(plan, dense_bits=16), structure.symmetries))

@@ -83,3 +83,53 @@ def decode(file: bytes) -> tuple[dict[str, bytes], bytes]:
     assert "1" not in stream[position:]
     layers_bytes = [struct.pack(f"<{len(weights)}f", *weights) for weights in decoded]
     return {name.decode(): weights for name, weights in zip(names[1:], layers_bytes, strict=True)}, rest
+
+
+def index(file: bytes) -> dict[str, dict]:
+    """What the index of a file of format 2 says of each tensor, and the bytes of its segment."""
+    magic, version, length, checksum = struct.unpack_from("<4sBII", file)
+    assert (magic, version) == (b"ILWP", 2)
+    content, at, end = file[13 : 13 + length], 0, 13 + length
+    assert zlib.crc32(content) == checksum
+    sizes = [4, 2, 2, 8, 1, 1, 1, 1, 1, 1, 2, 4, 8, 1, 2, 4, 8, 1, 8, 16]
+
+    def varint() -> int:
+        nonlocal at
+        number, shift = 0, 0
+        while True:
+            byte = content[at]
+            at, number, shift = at + 1, number | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                return number
+
+    found: dict[str, dict] = {}
+    segments: list[bytes] = []
+    name = b""
+    for _ in range(varint()):
+        start, last, middle = varint(), varint(), varint()
+        name = name[:start] + content[at : at + middle] + name[len(name) - last :]
+        at += middle
+        head = content[at]
+        kind, joins, axes = head % 8, head // 8 % 2, head // 16
+        at += 1
+        entry = found[name.decode()] = {"kind": kind}
+        if kind == 2:
+            entry["same as"] = varint()
+            continue
+        entry["type"] = content[at]
+        at += 1
+        entry["shape"] = [varint() for _ in range(axes)]
+        if kind == 1:
+            entry["value"] = content[at : at + sizes[entry["type"]]]
+            at += len(entry["value"])
+        elif joins:
+            entry["content"] = segments[varint()]
+        else:
+            size = varint()
+            assert struct.unpack_from("<I", content, at)[0] == zlib.crc32(file[end : end + size])
+            at += 4
+            segments.append(file[end : end + size])
+            end += size
+            entry["content"] = segments[-1]
+    assert end == len(file)
+    return found

@@ -10,12 +10,12 @@ from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_op
 from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
-from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_state_dict, structure_of
+from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_file, structure_of
 from ilwp.paper.kernels import without_nan
 from ilwp.paper.settings import BITS, METHODS, Settings
-from ilwp.whole.coding import Plan
+from ilwp.whole.coding import QUALITY, Plan
 
-HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("dense_bits", "vector_bits")
+HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("quality", "dense_bits", "vector_bits")
 METHOD_HELP = """\b
 How depthwise kernels are predicted:
   baseline  not at all
@@ -37,8 +37,8 @@ hidden channels do not come back in the old order."""
     help=f"""Compress a network into an .ilwp file.
 
 NETWORK is a state dict: .safetensors, .pt or .pth. All its weights are quantized and entropy-coded, its depthwise
-kernels after prediction; batch norms and biases stay exact unless --vector-bits is given. With --coder huffman it is
-the paper's codec: kernels alone are compressed, all other tensors go into the file as they are.
+kernels after prediction; batch norms, biases and all that is no weight stay exact. --quality says how finely. With
+--coder huffman it is the paper's codec: kernels alone are compressed, all other tensors go into the file as they are.
 
 {METHOD_HELP}"""
 )
@@ -52,12 +52,17 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
     help="See above.  [default: multiset with --graph and ANS, else ill]",
 )  # fmt: skip
 @click.option(
-    "--bits", type=click.FloatRange(2, 16), default=8, show_default=True, callback=number,
-    help="Bits of a depthwise level before entropy coding; ANS takes fractions, Huffman whole ones up to 8.",
+    "--quality", type=click.FloatRange(0, 100), default=QUALITY, show_default=True, callback=number,
+    help="ANS: signal over noise in dB, of all weights together; the output of a network is about as noisy.",
 )  # fmt: skip
 @click.option(
-    "--dense-bits", type=click.FloatRange(2, 16), default=8, show_default=True, callback=number,
-    help="ANS: the same for all other weights.",
+    "--bits", type=click.FloatRange(2, 16), callback=number,
+    help="Bits of a depthwise level before entropy coding, in place of the quality, as in the paper; ANS takes"
+    " fractions, Huffman whole ones up to 8.  [default with Huffman: 8]",
+)  # fmt: skip
+@click.option(
+    "--dense-bits", type=click.FloatRange(2, 16), callback=number,
+    help="ANS: the same for all other weights, with one step for all in the range of the largest.",
 )  # fmt: skip
 @click.option(
     "--vector-bits", type=click.FloatRange(2, 16), callback=number,
@@ -65,7 +70,8 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
 )  # fmt: skip
 @click.option(
     "--range", "range_", type=click.Choice(["layer", "network"]),
-    help="One quantization step a depthwise layer, or one for all.  [default: network with ANS, layer with Huffman]",
+    help="With bits: one quantization step a depthwise layer, or one for all.  [default: network with ANS, layer with"
+    " Huffman]",
 )  # fmt: skip
 @click.option(
     "--loop", type=click.Choice(["closed", "open"]), default="closed", show_default=True,
@@ -95,24 +101,30 @@ the paper's codec: kernels alone are compressed, all other tensors go into the f
 @click.pass_context
 def compress(
     context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
-    bits: float, graph: str | None, width: float, images: str | None, key: str | None, **chosen: Any,
+    bits: float | None, graph: str | None, width: float, images: str | None, key: str | None, **chosen: Any,
 ) -> None:  # fmt: skip
     """Command `compress`."""
     additive = method == "additive"
     if additive:
-        refuse(context, ("coder", "bits", "dense_bits", "range_", "images", *HUFFMAN_ONLY), "with --method additive")
+        refuse(
+            context,
+            ("coder", "bits", "quality", "dense_bits", "range_", "images", *HUFFMAN_ONLY),
+            "with --method additive",
+        )
     else:
         refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"with --coder {coder}")
         refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
+        refuse(context, ("range_",) if coder == "ans" and bits is None else (), "without --bits")
     refuse_width(context, graph)
-    tensors = read_state_dict(network, key)
-    kernels = {} if additive else kernels_in(network, tensors)
+    file = read_file(network, key)
+    tensors = file.tensors
+    kernels = kernels_in(network, tensors) if coder == "huffman" else {}
     method = method or ("multiset" if graph and coder == "ans" else "ill")
     wanting = [f"--method {method}"] * (method in REORDERING)
     wanting += ["--vector-bits"] * bool(chosen["vector_bits"]) + ["--images"] * bool(images)
     if graph is None and wanting:
         raise IlwpError(f"{wanting[0]} needs the network's graph: name it with --graph")
-    if coder == "huffman" and (method == "multiset" or bits not in BITS):
+    if coder == "huffman" and (method == "multiset" or (bits or BITS[-1]) not in BITS):
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
     with about(network):
         without_nan(tensors)
@@ -124,13 +136,14 @@ def compress(
         }
         if additive:
             compressed = compress_additive(
-                tensors, **additive_arguments(**chosen), vector_bits=chosen["vector_bits"], structure=structure
-            )
+                tensors, **additive_arguments(**chosen), vector_bits=chosen["vector_bits"], structure=structure,
+                metadata=file.metadata,
+            )  # fmt: skip
         elif coder == "ans":
             plan = Plan(method=method, bits=bits, range=range_ or "network", **options)
-            compressed = compress_network(tensors, plan, structure, images)
+            compressed = compress_network(tensors, plan, structure, images, file.metadata, progress=True)
         else:
-            settings = Settings(method=method, bits=int(bits), range=range_ or "layer", **options)
+            settings = Settings(method=method, bits=int(bits or BITS[-1]), range=range_ or "layer", **options)
             compressed = compress_kernels(tensors, settings, structure)
     for symmetry in structure.symmetries if structure and method in REORDERING else ():
         if not symmetry.ordered:
@@ -139,4 +152,6 @@ def compress(
     if kernels:
         show(f"found {reports.described(kernels)} in {network}")
     show(reports.rates(compressed))
+    if warning := reports.warning(compressed):
+        show(f"warning: {warning}", err=True)
     show(f"wrote {path}")

@@ -1,23 +1,21 @@
-"""The command line: what makes and reads files stands here, the rest in the modules beside it."""
+"""The command line: what all commands share at the start and the end; the commands stand in the modules beside it."""
 
 import io
-import json
 import sys
 import warnings
-from pathlib import Path
 
 import click
 
-from ilwp.cli import reports, training
+from ilwp.cli import training
 from ilwp.cli.codebooks import finetune
-from ilwp.cli.common import FilePath, kernels_in, key_option, other_than, show
+from ilwp.cli.common import show
 from ilwp.cli.compare import compare
 from ilwp.cli.compress import compress
-from ilwp.common.errors import IlwpError, about, printable
+from ilwp.cli.files import decompress, inspect
+from ilwp.cli.hypothesis import svwh
+from ilwp.common.errors import IlwpError, printable
 from ilwp.common.extras import extra_for
-from ilwp.common.files import read_bytes, reason
-from ilwp.common.tensor_files import write_state_dict
-from ilwp.door import decoded, read_state_dict
+from ilwp.common.files import reason
 
 
 def main() -> None:
@@ -53,65 +51,11 @@ def main() -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="ilwp")
 def cli() -> None:
-    """Inter-layer weight prediction: compress the depthwise kernels of a network from layer to layer."""
+    """Compress networks, and reproduce inter-layer weight prediction."""
 
 
-for command in (*training.COMMANDS, compress, compare, finetune):
+for command in (*training.COMMANDS, compress, compare, finetune, decompress, inspect, svwh):
     cli.add_command(command)
-
-
-@cli.command()
-@click.argument("file", type=FilePath)
-@click.option(
-    "-o", "--output", type=FilePath,
-    help="The .safetensors file to write.  [default: FILE with suffix .safetensors]",
-)  # fmt: skip
-def decompress(file: Path, output: Path | None) -> None:
-    """Decode an .ilwp file into a .safetensors file.
-
-    It holds a state dict that loads into the same network.
-    """
-    content = read_bytes(file)
-    with about(file):
-        tensors = decoded(content)
-    path = output or file.with_suffix(".safetensors")
-    if output is None and path.exists():
-        raise IlwpError(f"{path} is there already, perhaps the original: name the file to write with --output")
-    other_than(file, path, ".safetensors")
-    write_state_dict(path, tensors)
-    show(f"wrote {len(tensors)} tensors to {path}")
-
-
-@cli.command()
-@click.argument("file", type=FilePath)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-@key_option
-def inspect(file: Path, as_json: bool, key: str | None) -> None:
-    """Say what is in a file.
-
-    For an .ilwp file: how it was coded and where its bits go. For a state dict: its depthwise kernels.
-    """
-    content = read_bytes(file) if file.suffix == ".ilwp" and key is None else read_state_dict(file, key)
-    with about(file):
-        summary, text = reports.inspected(content) if isinstance(content, bytes) else reports.listed(content)
-    show(json.dumps({"file": str(file), **summary}) if as_json else text)
-
-
-@cli.command()
-@click.argument("file", type=FilePath)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-@key_option
-def svwh(file: Path, as_json: bool, key: str | None) -> None:
-    """Test the smoothly varying weight hypothesis on a network.
-
-    It is Eq. 1 of the paper. For each layer: the share of its kernels whose nearest kernel in L1, of all layers before,
-    lies in the previous one; the share that chance alone gives; and their ratio, the lift.
-    """
-    kernels = kernels_in(file, read_state_dict(file, key))
-    if len(kernels) < 3:
-        raise IlwpError(f"{file} has {len(kernels)} depthwise layers: the hypothesis needs at least three")
-    summary = reports.svwh(kernels)
-    show(json.dumps({"file": str(file), **summary}) if as_json else reports.svwh_text(summary))
 
 
 def _fail(message: str, code: int) -> None:

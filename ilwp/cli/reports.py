@@ -1,24 +1,20 @@
 """What the command line says of kernels, rates and the smoothly varying weight hypothesis."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ilwp.cli.tables import table
-from ilwp.codebooks import codebook_file
-from ilwp.codebooks.codebooks import CodedNetwork
 from ilwp.common.bytes import format_of
-from ilwp.door import Compressed
-from ilwp.paper import bitstream, codec
-from ilwp.paper.codec import Coded
-from ilwp.paper.hypothesis import best_sources, unit_length
+from ilwp.door import Compressed, OpenFile, Row
+from ilwp.paper import bitstream
 from ilwp.paper.kernels import Kernels, depthwise_kernels
 from ilwp.paper.settings import Rate
-from ilwp.whole import container
-from ilwp.whole.coding import KernelLevels, Levels, Piece, size
+
+POOR = 20.0  # dB
 
 
 def described(kernels: Kernels) -> str:
@@ -29,13 +25,22 @@ def described(kernels: Kernels) -> str:
 
 
 def rates(compressed: Compressed) -> str:
-    """Where the bits of a file go that was just made."""
-    coded, rate, length = compressed.coded, compressed.rate, len(compressed.content)
-    if isinstance(coded, CodedNetwork):
-        return codebook_table(coded, rate, length)
-    if isinstance(coded, Coded):
-        return rate_table(rate, coded.first.size + sum(levels.size for levels in coded.levels))
-    return tensor_table(coded, rate, length)
+    """Where the bits of a file go that was just made, and what its weights lost, the worst first."""
+    if compressed.rate:
+        return rate_table(compressed.rate, compressed.weights)
+    return tensor_table(sorted(compressed.rows, key=lambda row: row.snr or math.inf), len(compressed.content))
+
+
+def warning(compressed: Compressed) -> str | None:
+    """A line about weights that are badly hit, if any are."""
+    hit = [row for row in compressed.rows if row.snr is not None and row.snr < POOR]
+    if not hit:
+        return None
+    worst = min(hit, key=lambda row: row.snr or 0.0)
+    return (
+        f"{len(hit)} of {len(compressed.rows)} tensors have an SNR below {POOR} dB, {worst.tensor} one "
+        f"of {worst.snr:.1f}: the network may not work any more; choose a higher quality or more bits"
+    )
 
 
 def rate_table(rate: Rate, weights: int) -> str:
@@ -50,72 +55,39 @@ def rate_table(rate: Rate, weights: int) -> str:
     )
 
 
-def tensor_table(pieces: Mapping[str, Piece], bits: Mapping[str, float], file_bytes: int) -> str:
-    """A row a tensor: how it is stored, its weights, bytes and bits a weight; below them the file as a whole."""
-    return _table(tensor_rows(pieces, bits), file_bytes)
-
-
-def _table(rows: list[dict[str, Any]], file_bytes: int) -> str:
-    weights = sum(row["weights"] for row in rows)
-    total = {"tensor": "whole file", "stored": "", "weights": weights, "bytes": file_bytes}
-    shown = [row | {"bits a weight": 8 * row["bytes"] / max(row["weights"], 1)} for row in [*rows, total]]
-    lines = table(shown, {"bytes": "{:,.0f}".format, "bits a weight": "{:.2f}".format})
-    return f"{lines}\n{4 * weights / file_bytes:.1f} times smaller than float32"
-
-
-def tensor_rows(pieces: Mapping[str, Piece], bits: Mapping[str, float]) -> list[dict[str, Any]]:
-    """How each tensor of a file of format 2 is stored, its weights and bytes."""
-    return [
-        {"tensor": name, "stored": _stored(piece), "weights": size(piece), "bytes": bits[name] / 8}
-        for name, piece in pieces.items()
-    ]
-
-
-def codebook_table(network: CodedNetwork, rate: codebook_file.Rate, file_bytes: int) -> str:
-    """The same of a file of format 3, and what codebooks it has."""
-    sets = [
-        f"codebooks {row['set']}: {' + '.join(map(str, row['codewords']))} codewords of {row['length']}, "
-        f"{row['entropy']:.2f} bits a weight"
-        for row in codebook_rows(network)
-    ]
-    return "\n".join([*sets, _table(coded_rows(network, rate), file_bytes)])
-
-
-def codebook_rows(network: CodedNetwork) -> list[dict[str, Any]]:
-    """Of each set: its tensors, codewords a codebook, weights a codeword, entropy of its codes in bits a weight."""
-    return [
-        {
-            "set": i, "tensors": len(books.shapes), "codewords": [len(book) for book in books.books],
-            "length": books.books[0].shape[1], "entropy": books.entropy(),
-        }
-        for i, books in enumerate(network.sets, start=1)
-    ]  # fmt: skip
-
-
-def coded_rows(network: CodedNetwork, rate: codebook_file.Rate) -> list[dict[str, Any]]:
-    """How each tensor of a file of format 3 is stored, its weights and bytes, and the bytes of each set's codebooks."""
-    rows: list[dict[str, Any]] = []
-    for i, books in enumerate(network.sets, start=1):
-        stored = f"codebooks {i}"
-        rows.append({"tensor": f"({stored})", "stored": "", "weights": 0, "bytes": rate.books[i - 1] / 8})
-        rows += [
-            {"tensor": name, "stored": stored, "weights": math.prod(shape), "bytes": rate.codes[name] / 8}
-            for name, shape in books.shapes.items()
-        ]
-    return rows + tensor_rows(network.rest, rate.rest)
+def tensor_table(rows: Sequence[Row], file_bytes: int) -> str:
+    """A row a tensor: how it is stored, its weights, bytes, bits a weight and, where it is known, its SNR in dB; below
+    them the file as a whole.
+    """
+    raw = sum(row.raw for row in rows)
+    whole = Row("whole file", "", sum(row.weights for row in rows), file_bytes, raw)
+    shown: list[dict[str, Any]] = []
+    for row in [*rows, whole]:
+        bits = 8 * row.bytes / row.weights if row.weights else None
+        cells = {"tensor": row.tensor, "stored": row.stored, "weights": row.weights, "bytes": row.bytes}
+        snr = None if row.snr is None or math.isinf(row.snr) else row.snr
+        shown.append(
+            cells | {"bits a weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {})
+        )
+    formats = {"bytes": "{:,.0f}".format, "bits a weight": "{:.2f}".format, "SNR, dB": "{:.1f}".format}
+    return f"{table(shown, formats)}\n{raw / file_bytes:.1f} times smaller than its tensors"
 
 
 def inspected(content: bytes) -> tuple[dict[str, Any], str]:
     """What is in an `.ilwp` file, as plain values and as text; raises IlwpError as reading it does."""
-    if format_of(content) == container.VERSION:
-        pieces = container.read(content)
-        _, bits = container.write(pieces)
-        return {"format": 2, "tensors": tensor_rows(pieces, bits)}, tensor_table(pieces, bits, len(content))
-    if format_of(content) == codebook_file.VERSION:
-        network = codebook_file.read(content)
-        _, shares = codebook_file.write(network)
-        summary = {"format": 3, "sets": codebook_rows(network), "tensors": coded_rows(network, shares)}
-        return summary, codebook_table(network, shares, len(content))
+    if format_of(content) == bitstream.VERSION:
+        return _kernels_inspected(content)
+    with OpenFile(content) as file:
+        rows, metadata = file.rows(), file.metadata()
+    plain = [{"tensor": r.tensor, "stored": r.stored, "weights": r.weights, "bytes": r.bytes} for r in rows]
+    text = "".join(f"{key}: {value}\n" for key, value in metadata.items()) + tensor_table(rows, len(content))
+    return {"format": 2, "metadata": metadata, "tensors": plain}, text
+
+
+def _kernels_inspected(content: bytes) -> tuple[dict[str, Any], str]:
+    """The same of a file of format 1."""
+    from ilwp.paper import codec
+
     coded, other = bitstream.read(content)
     kernels = codec.decode(coded)
     _, rate = bitstream.write(coded, other)
@@ -148,6 +120,8 @@ def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
 
 def svwh(kernels: Kernels) -> dict[str, Any]:
     """Eq. 1 against chance, as plain numbers: over all layers, and for each from the third on."""
+    from ilwp.paper.hypothesis import best_sources, unit_length
+
     sources = best_sources(kernels)
     return {
         "previous_share": sources.previous_share,
@@ -173,9 +147,3 @@ def svwh_text(summary: dict[str, Any]) -> str:
         f"lift {summary['lift']:.2f} (95 % interval {low:.2f} to {high:.2f}), "
         f"{summary['lift_of_unit_kernels']:.2f} with every kernel scaled to unit length"
     )
-
-
-def _stored(piece: Piece) -> str:
-    if isinstance(piece, KernelLevels):
-        return "kernels, a set" if piece.cells is not None else f"kernels, {piece.method}"
-    return "levels" if isinstance(piece, Levels) else "exact"

@@ -1,30 +1,23 @@
-"""The `.ilwp` file of format 3, byte by byte: a network whose weights are read from codebooks.
+"""Codebooks as a segment of an `.ilwp` file, byte by byte: tensors whose weights are read from them.
 
     bytes             what
-    4                 "ILWP"
-    1                 format version, 3
-    varint            number of sets of codebooks
-    per set           flags (1): 1 values are float16, else float32; 2 tensors have scales; number of tensors (varint);
-                      of each its name as in format 1 (`bitstream`), number of axes (1), each axis (varint) and its
-                      scale (4, float32) if they have them; weights in a vector (varint); number of codebooks (1); then
-      per codebook      number of codewords (varint); model (1): 0 all codes alike, 1 followed by `code` as in format 2
-                        (`network_file`) with one column; the codewords' values
-    varint            number of ANS words
-    4 a word          ANS words, uint32
-    the rest          a file of format 2 with all other tensors
-    4                 CRC-32 of everything before
+    1                 flags: 1 values are float16, else float32; 2 tensors have scales
+    4 a tensor        its scale (float32) if they have them
+    varint            weights in a vector
+    1                 number of codebooks; then
+      per codebook    number of codewords (varint); model (1): 0 all codes alike, 1 followed by `code` as in `segments`
+                      with one column; the codewords' values
+    the rest          ANS words, uint32
 
-Numbers are little-endian. Vectors are cut from tensors as `codebooks.cut` says, so their number follows from the
-shapes. Codewords stand in the order of use, and code r is coded as level 0, 1, -1, 2, -2 ... for r = 0, 1, 2 ..., so
-that levels are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0,
-takes no room. ANS is a stack; reading takes off it, set by set and codebook by codebook, the codes of all vectors.
+Vectors are cut from tensors, which the index names, as `codebooks.cut` says, so their number follows from the shapes.
+Codewords stand in the order of use, and code r is coded as level 0, 1, -1, 2, -2 ... for r = 0, 1, 2 ..., so that
+levels are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0, takes no
+room. ANS is a stack; reading takes off it, codebook by codebook, the codes of all vectors.
 """
 
 import math
 import struct
-import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -32,13 +25,14 @@ import constriction
 import numpy as np
 
 from ilwp.codebooks.codebooks import Codebooks, CodedNetwork
-from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, opened, pack_name, pack_shape, pack_varint, room
+from ilwp.common.bytes import WEIGHTS_LIMIT, Reader, pack_varint, room
 from ilwp.common.errors import IlwpError
 from ilwp.whole import container
-from ilwp.whole.coding import size
+from ilwp.whole.container import CODEBOOKS, Form, Segment
 from ilwp.whole.models import Code, code_bits, fit, read_code
+from ilwp.whole.pieces import FLOAT32
+from ilwp.whole.segments import Packed, pack_all
 
-VERSION = 3
 HALF, SCALED = 1, 2
 MOST_BOOKS = 64
 MOST_CODEWORDS = 1 << 16
@@ -47,59 +41,44 @@ Model = Code | None  # None: all codes are alike
 Stack = Any  # constriction.stream.stack.AnsCoder
 
 
-@dataclass(frozen=True)
-class Rate:
-    """Bits of a file: of each coded tensor's codes; of each set's names, codebooks and models; of each other tensor."""
+def write(network: CodedNetwork) -> bytes:
+    """A file of format 2: the tensors of the sets, then the rest; raises IlwpError as `pack` and `container.write`."""
+    packed = [*map(pack, network.sets), *pack_all(network.rest.items())]
+    names = [name for books in network.sets for name in books.shapes] + list(network.rest)
+    if len(set(names)) < len(names):
+        raise IlwpError("a tensor is in two sets of codebooks, or in one and outside it")
+    return container.write([p.segment for p in packed], names)
 
-    codes: dict[str, float]
-    books: list[float]
-    rest: dict[str, float]
 
+def pack(books: Codebooks) -> Packed:
+    """The segment of a set, and how many of its bits are the codes of each tensor.
 
-def write(network: CodedNetwork) -> tuple[bytes, Rate]:
-    """The file's bytes and where they go; the same network gives the same bytes.
-
-    Raises IlwpError where a name or the network is too large for the format, or a number is not finite.
+    Raises IlwpError where the set is too large for the format, or a number is not finite.
     """
-    for books in network.sets:
-        _check(books)
-    models = [[_model(codes, len(book)) for book, codes in _columns(books)] for books in network.sets]
-    sets = list(zip(network.sets, models, strict=True))
+    _check(books)
+    models = [_model(codes, len(book)) for book, codes in _columns(books)]
     stack = constriction.stream.stack.AnsCoder()
-    for books, chosen in reversed(sets):
-        for (book, codes), model in zip(reversed(_columns(books)), reversed(chosen), strict=True):
-            _push(stack, codes, len(book), model)
-    words = stack.get_compressed()
-    heads = [_pack(books, chosen) for books, chosen in sets]
-    rest, rest_bits = container.write(network.rest)
-    file = MAGIC + bytes([VERSION]) + pack_varint(len(heads)) + b"".join(heads)
-    file += pack_varint(len(words)) + words.astype("<u4").tobytes() + rest
-    if _memory(network.sets) + sum(map(size, network.rest.values())) > room(WEIGHTS_LIMIT, len(file) + 4):
-        raise IlwpError(f"too many weights for a file of {len(file):,} bytes: nearly all of them are the same")
-    codes_bits = {name: bits for books, chosen in sets for name, bits in _bits(books, chosen).items()}
-    rate = Rate(codes_bits, [8.0 * len(head) for head in heads], rest_bits)
-    return file + struct.pack("<I", zlib.crc32(file)), rate
+    for (book, codes), model in zip(reversed(_columns(books)), reversed(models), strict=True):
+        _push(stack, codes, len(book), model)
+    content = _pack_head(books, models) + stack.get_compressed().astype("<u4").tobytes()
+    if _memory(books) > room(WEIGHTS_LIMIT, len(content)):
+        raise IlwpError(f"too many weights for {len(content):,} bytes: nearly all of them are the same")
+    forms = {name: Form(shape, FLOAT32) for name, shape in books.shapes.items()}
+    return Packed(Segment(CODEBOOKS, forms, content), _bits(books, models))
 
 
-def read(file: bytes) -> CodedNetwork:
-    """What `write` was given. Raises IlwpError for anything that is not a whole, sound file of format 3."""
-    reader = opened(file, VERSION)
-    reader.take(len(MAGIC) + 1)
-    heads: list[tuple[Codebooks, list[Model]]] = []
-    for _ in range(reader.varint()):
-        heads.append(_unpack(reader, room(WEIGHTS_LIMIT, len(file)) - _memory(books for books, _ in heads)))
-    words = np.frombuffer(reader.take(4 * reader.varint()), "<u4")
-    if words.size and not words[-1]:
+def unpack(segment: Segment) -> tuple[Codebooks, dict[str, float]]:
+    """The set, and the bits of each tensor's codes; raises IlwpError for what `pack` cannot have made."""
+    reader = Reader(segment.content)
+    books, models = _unpack_head(reader, dict(segment.forms()), room(WEIGHTS_LIMIT, len(segment.content)))
+    content = reader.rest()
+    if len(content) % 4 or content[-4:] == bytes(4):
         raise IlwpError("this file's coded levels make no sense")
-    stack = constriction.stream.stack.AnsCoder(words.astype(np.uint32))
-    sets = tuple(_pop(stack, books, models) for books, models in heads)
+    stack = constriction.stream.stack.AnsCoder(np.frombuffer(content, "<u4").astype(np.uint32))
+    found = _pop(stack, books, models)
     if not stack.is_empty():
         raise IlwpError("this file's coded levels do not end where they should")
-    rest = container.read(reader.rest(), room(WEIGHTS_LIMIT, len(file)) - _memory(sets))
-    names = [name for books in sets for name in books.shapes]
-    if len({*names, *rest}) < len(names) + len(rest):
-        raise IlwpError("this file holds a tensor twice")
-    return CodedNetwork(sets, rest)
+    return found, _bits(found, models)
 
 
 def _check(books: Codebooks) -> None:
@@ -160,15 +139,13 @@ def _bits(books: Codebooks, models: list[Model]) -> dict[str, float]:
     return bits
 
 
-def _pack(books: Codebooks, models: list[Model]) -> bytes:
+def _pack_head(books: Codebooks, models: list[Model]) -> bytes:
     """What the file says of a set before its codes."""
     with np.errstate(over="ignore"):
         halves = [book.astype("<f2") for book in books.books]
     half = all(np.array_equal(short, book) for short, book in zip(halves, books.books, strict=True))
-    head = bytes([HALF * half + SCALED * (books.scales is not None)]) + pack_varint(len(books.shapes))
-    for before, (name, shape) in zip(["", *books.shapes], books.shapes.items(), strict=False):
-        head += pack_name(before, name) + pack_shape(shape)
-        head += struct.pack("<f", books.scales[name]) if books.scales else b""
+    head = bytes([HALF * half + SCALED * (books.scales is not None)])
+    head += b"".join(struct.pack("<f", books.scales[name]) for name in books.shapes if books.scales)
     head += pack_varint(books.books[0].shape[1]) + bytes([len(books.books)])
     for book, short, model in zip(books.books, halves, models, strict=True):
         head += pack_varint(len(book)) + (b"\0" if model is None else b"\1" + model.pack())
@@ -176,21 +153,18 @@ def _pack(books: Codebooks, models: list[Model]) -> bytes:
     return head
 
 
-def _unpack(reader: Reader, room: int) -> tuple[Codebooks, list[Model]]:
+def _unpack_head(reader: Reader, forms: dict[str, Form], room: int) -> tuple[Codebooks, list[Model]]:
     """A set that takes no more memory than `room`, its codes still zero, and the models of its codes."""
-    flags, count, name = reader.take(1)[0], reader.varint(), b""
-    shapes: dict[str, tuple[int, ...]] = {}
-    scales: dict[str, float] = {}
-    for _ in range(count):
-        name = reader.name(name)
-        shapes[_text(name)] = reader.shape()
-        if flags & SCALED:
-            scales[_text(name)] = reader.float32()
+    flags = reader.take(1)[0]
+    scales = {name: reader.float32() for name in forms if flags & SCALED}
     length, number = reader.varint(), reader.take(1)[0]
-    if not (flags <= HALF + SCALED and 0 < count == len(shapes) and length and 0 < number <= MOST_BOOKS):
+    if not (flags <= HALF + SCALED and length and 0 < number <= MOST_BOOKS):
         raise IlwpError("this file's codebooks make no sense")
+    if any(form.dtype != FLOAT32 for form in forms.values()):
+        raise IlwpError("this file's codebooks are of another type than float32")
     if not all(math.isfinite(scale) and scale > 0 for scale in scales.values()):
         raise IlwpError("this file's scales make no sense")
+    shapes = {name: form.shape for name, form in forms.items()}
     vectors = sum(_vectors(shape, length) for shape in shapes.values())
     if vectors * max(length, number) > room:
         raise IlwpError("this file claims an impossible number of weights")
@@ -219,13 +193,6 @@ def _vectors(shape: tuple[int, ...], length: int) -> int:
     return -(-math.prod(shape) // length)
 
 
-def _memory(sets: Iterable[Codebooks]) -> int:
+def _memory(books: Codebooks) -> int:
     """About how many numbers decoding takes."""
-    return sum(len(books.codes) * max(books.books[0].shape[1], len(books.books)) for books in sets)
-
-
-def _text(name: bytes) -> str:
-    try:
-        return name.decode()
-    except UnicodeDecodeError as error:
-        raise IlwpError("this file's layer names are not UTF-8") from error
+    return int(len(books.codes) * max(books.books[0].shape[1], len(books.books)))

@@ -14,8 +14,8 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import entropy
-from ilwp.paper.quantization import TINIEST
-from ilwp.whole.coding import Exact, Levels, Piece, decode
+from ilwp.paper.quantization import of_step, quantize
+from ilwp.whole.pieces import Exact, Levels, Piece, decode
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Codebooks:
 
 @dataclass(frozen=True)
 class CodedNetwork:
-    """Tensors in `sets`, each set with codebooks of its own, and the `rest` as pieces of `network_codec`."""
+    """Tensors in `sets`, each set with codebooks of its own, and the `rest` as `pieces`."""
 
     sets: tuple[Codebooks, ...]
     rest: Mapping[str, Piece]
@@ -105,5 +105,5 @@ def _varies(tensor: np.ndarray) -> bool:
 
 
 def _levels(tensor: np.ndarray, bits: float) -> Levels:
-    step = max(float(np.float32(np.abs(tensor).max() / (2 ** (bits - 1) - 1))), TINIEST)
-    return Levels(np.rint(tensor.astype(np.float64) / step).astype(np.int32), step)
+    quantizer = of_step(float(np.abs(tensor).max()) / (2 ** (bits - 1) - 1))
+    return Levels(quantize(tensor, quantizer), quantizer.step)

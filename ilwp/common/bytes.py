@@ -9,7 +9,7 @@ from itertools import takewhile
 from ilwp.common.errors import IlwpError
 
 MAGIC = b"ILWP"
-LATEST = 3  # of the formats
+LATEST = 2  # of the formats
 LONGEST_NAME = 255
 LONGEST_VARINT = 5  # bytes, for numbers below 2 ** 35
 MOST_AXES = 8

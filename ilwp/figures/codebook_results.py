@@ -63,11 +63,12 @@ def codebooks_of_kernels(kernels: Kernels, length: int, bits: int) -> pd.DataFra
     rows = []
     for shared, books in itertools.product((True, False), (1, 2, 3)):
         sets = additive.quantize(kernels, books, bits, length, shared)
-        _, rate = codebook_file.write(CodedNetwork(tuple(sets), {}))
+        packed = [codebook_file.pack(one) for one in sets]
+        codes = sum(sum(p.bits.values()) for p in packed) / 8
         back = CodedNetwork(tuple(sets), {}).tensors()
         rows.append({
             "codebooks": f"{books}, {'shared' if shared else 'of each layer'}",
-            "codes": sum(rate.codes.values()) / 8, "codewords": sum(rate.books) / 8,
+            "codes": codes, "codewords": sum(len(p.segment.content) for p in packed) - codes,
             "snr_db": snr(list(kernels.values()), [back[name] for name in kernels]),
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -12,6 +12,7 @@ from torch import nn
 
 from ilwp.common.errors import IlwpError, printable
 from ilwp.networks.trace import in_short, tensors_in
+from ilwp.paper.distortion import snr
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def snr_db(one: np.ndarray, other: np.ndarray) -> float:
     if np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
         return float("inf")
     with np.errstate(all="ignore"):
-        return _db(float(np.square(np.abs(a)).sum()), float(np.square(np.abs(a - b)).sum()))
+        return snr([a.view(a.real.dtype)], [b.view(b.real.dtype)])  # a complex number is two real ones
 
 
 def output_differences(network: nn.Module, other: nn.Module, batches: Iterable[torch.Tensor]) -> OutputDifference:

@@ -36,7 +36,7 @@ from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors, from_safetensors, to_safetensors
 from ilwp.paper.codec import Coded
 from ilwp.paper.coded_section import read_section, write_section
-from ilwp.paper.quantization import Quantizer, fit
+from ilwp.paper.quantization import Quantizer, of_range
 from ilwp.paper.settings import BITS, METHODS, Rate, Settings
 
 VERSION = 1
@@ -128,7 +128,7 @@ def _quantizers(reader: Reader, settings: Settings, layers: int) -> tuple[Quanti
     values = np.frombuffer(reader.take(4 * stored * fields), "<f4").reshape(stored, fields).astype(np.float64)
     if not np.isfinite(values).all() or (values[:, 0] <= 0).any():
         raise IlwpError("this file's quantization steps make no sense")
-    shape = fit(0.0, 0.0, settings.bits, settings.quantizer == "symmetric")
+    shape = of_range(0.0, 0.0, settings.bits, settings.quantizer == "symmetric")
     offsets = values[:, 1] if fields == 2 else np.zeros(stored)
     found = [replace(shape, step=float(s), offset=float(o)) for s, o in zip(values[:, 0], offsets, strict=True)]
     return tuple(found * layers if settings.range == "network" else found)

@@ -15,7 +15,7 @@ import numpy as np
 from ilwp.common.errors import IlwpError
 from ilwp.paper.kernels import Kernels, checked
 from ilwp.paper.prediction import predict, references
-from ilwp.paper.quantization import Quantizer, dequantize, fit, quantize
+from ilwp.paper.quantization import Quantizer, dequantize, of_range, quantize
 from ilwp.paper.settings import Method, Settings
 
 
@@ -83,7 +83,7 @@ def _encode(
         residual = layer - predict(method, indices, before)
         extremes += [float(residual.min()), float(residual.max())]
         least, greatest = shared or extremes[-2:]
-        quantizer = fit(least, greatest, settings.bits, symmetric)
+        quantizer = of_range(least, greatest, settings.bits, symmetric)
         levels = quantize(residual, quantizer)
         coded.append((levels.reshape(-1, *first.shape[1:]), indices, quantizer))
         reconstructed.append(_reconstruct(predict(method, indices, reconstructed), levels, quantizer))

@@ -7,7 +7,7 @@ from bitarray.util import ba2int, int2ba
 from ilwp.common.errors import IlwpError
 from ilwp.paper.codec import Coded
 from ilwp.paper.huffman import code_lengths, decode, decode_table, encode, encode_table
-from ilwp.paper.quantization import fit
+from ilwp.paper.quantization import of_range
 from ilwp.paper.settings import SEARCHES, Settings
 
 MOST_SEARCHED = 1 << 14  # kernels of a layer with indices: taking one number apart costs their square
@@ -40,7 +40,7 @@ def read_section(
     bits: bitarray, settings: Settings, channels: list[int], taps: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Levels (c_i * taps,) int16 and indices (c_i,) int64 of each layer from the second on."""
-    lowest = fit(0.0, 0.0, settings.bits, settings.quantizer == "symmetric").lowest
+    lowest = of_range(0.0, 0.0, settings.bits, settings.quantizer == "symmetric").lowest
     levels, indices, position = [], [], 0
     lengths = np.zeros(0, np.int64)
     if settings.table == "network" and len(channels) > 1:

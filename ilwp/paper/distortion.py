@@ -1,18 +1,26 @@
 """How far decoded kernels are from the trained ones."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.quantization import BLOCK
 
 
 def snr(originals: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) -> float:
-    """Signal-to-noise ratio in dB over pairs of arrays of equal shapes; infinite without noise."""
-    pairs = list(zip(originals, decoded, strict=True))
-    signal = sum(float(np.square(original, dtype=np.float64).sum()) for original, _ in pairs)
-    noise = sum(float(np.square(original - other, dtype=np.float64).sum()) for original, other in pairs)
-    return float(10 * np.log10(signal / noise)) if noise else float("inf")
+    """Signal-to-noise ratio in dB over pairs of real arrays of equal shapes; infinite without noise."""
+    signal = noise = 0.0
+    for original, other in zip(originals, decoded, strict=True):
+        one, two = original.reshape(-1), other.reshape(-1)
+        for start in range(0, len(one), BLOCK):
+            part = one[start : start + BLOCK].astype(np.float64)
+            signal += float(np.square(part).sum())
+            noise += float(np.square(part - two[start : start + BLOCK]).sum())
+    if not noise:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
 
 
 def later_layers_snr(kernels: Kernels, decoded: Kernels) -> float:

@@ -1,8 +1,8 @@
-"""Linear n-bit quantization of residuals: values -> integer levels -> values.
+"""Uniform quantization, for the paper's codec and for every other: values -> integer levels -> values.
 
-Symmetric: 2^n - 1 levels around an exact zero. Affine: 2^n levels from the least value to the greatest.
-The paper leaves the choice open; symmetric is the default. Steps and offsets are float32 values, since
-the file stores them so; arithmetic is float64.
+Symmetric: levels around an exact zero, 2^n - 1 of them for n bits. Affine: 2^n levels from the least value to the
+greatest. The paper leaves the choice open; symmetric is the default. A quantizer follows from a range and bits, or from
+a step. Steps and offsets are float32 values, since files store them so; arithmetic is float64.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from ilwp.common.errors import IlwpError
 from ilwp.paper.settings import BITS
 
 TINIEST = float(np.finfo(np.float32).tiny)  # normal, so that it is not zero where denormals are flushed
+MOST_REACH = 1 << 16  # the greatest level of a quantizer that follows from a step
+BLOCK = 1 << 16  # values that are worked on at a time: they stay in a core's cache, and large tensors cost no copy
 
 
 @dataclass(frozen=True)
@@ -25,35 +27,50 @@ class Quantizer:
     highest: int
 
 
-def fit(low: float, high: float, bits: int, symmetric: bool) -> Quantizer:
+def of_range(low: float, high: float, bits: int, symmetric: bool) -> Quantizer:
     """The finest `bits`-bit quantizer that reaches every value from `low` to `high` within half a step.
 
     Raises IlwpError for bits outside 2 to 8 or a range beyond float32.
 
-    >>> fit(-1.0, 0.5, bits=2, symmetric=True)
+    >>> of_range(-1.0, 0.5, bits=2, symmetric=True)
     Quantizer(step=1.0, offset=0.0, lowest=-1, highest=1)
     """
     if bits not in BITS:
         raise IlwpError(f"{bits} bits a weight are not supported: choose {BITS[0]} to {BITS[-1]}")
     highest = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
-    with np.errstate(over="ignore"):
-        offset = 0.0 if symmetric else _float32_below(low)
-        reach = max(-low, high) if symmetric else high - offset
-        # a step that rounds to zero could reach nothing
-        step = max(float(np.float32(reach / highest)), TINIEST)
-    if not np.isfinite([step, offset]).all():
-        raise IlwpError("the weights are too large to subtract from one another in float32: the network did not train")
-    return Quantizer(step, offset, -highest if symmetric else 0, highest)
+    offset = 0.0 if symmetric else _float32_below(low)
+    reach = max(-low, high) if symmetric else high - offset
+    return Quantizer(_float32_step(reach / highest, offset), offset, -highest if symmetric else 0, highest)
+
+
+def of_step(step: float) -> Quantizer:
+    """The symmetric quantizer with this step, rounded to float32, that reaches MOST_REACH levels from zero.
+
+    Raises IlwpError for a step beyond float32.
+
+    >>> of_step(0.5)
+    Quantizer(step=0.5, offset=0.0, lowest=-65536, highest=65536)
+    """
+    return Quantizer(_float32_step(step), 0.0, -MOST_REACH, MOST_REACH)
 
 
 def quantize(values: np.ndarray, quantizer: Quantizer) -> np.ndarray:
-    """The level nearest to each value, int16, ties to even; any shape.
+    """The level nearest to each value, ties to even, in the values' shape: int16 where that holds all, else int32.
 
-    >>> quantize(np.array([-1.0, 0.2, 0.8]), fit(-1.0, 0.8, bits=2, symmetric=True))
+    Raises IlwpError for a value that is NaN or infinite.
+
+    >>> quantize(np.array([-1.0, 0.2, 0.8]), of_range(-1.0, 0.8, bits=2, symmetric=True))
     array([-1,  0,  1], dtype=int16)
     """
-    levels = np.rint((values.astype(np.float64) - quantizer.offset) / quantizer.step)
-    return levels.clip(quantizer.lowest, quantizer.highest).astype(np.int16)
+    levels = np.empty(values.shape, np.int16 if quantizer.highest < 1 << 15 else np.int32)
+    flat, into = values.reshape(-1), levels.reshape(-1)
+    for start in range(0, flat.size, BLOCK):
+        block = flat[start : start + BLOCK].astype(np.float64)
+        if not np.isfinite(block).all():
+            raise IlwpError("a weight is NaN or infinite: the network did not train")
+        nearest = np.rint((block - quantizer.offset) / quantizer.step)
+        into[start : start + BLOCK] = nearest.clip(quantizer.lowest, quantizer.highest)
+    return levels
 
 
 def dequantize(levels: np.ndarray, quantizer: Quantizer) -> np.ndarray:
@@ -61,7 +78,17 @@ def dequantize(levels: np.ndarray, quantizer: Quantizer) -> np.ndarray:
     return quantizer.offset + levels.astype(np.float64) * quantizer.step
 
 
+def _float32_step(step: float, offset: float = 0.0) -> float:
+    with np.errstate(over="ignore"):
+        # a step that rounds to zero could reach nothing
+        rounded = max(float(np.float32(step)), TINIEST)
+    if not np.isfinite([rounded, offset]).all():
+        raise IlwpError("the weights are too large to subtract from one another in float32: the network did not train")
+    return rounded
+
+
 def _float32_below(value: float) -> float:
-    nearest = np.float32(value)
+    with np.errstate(over="ignore"):
+        nearest = np.float32(value)
     # NumPy would compare the two as float32, where they are always equal
     return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))

@@ -1,5 +1,6 @@
 """The levels of a network's tensors on one ANS coder, which is a stack: what is put on last comes off first."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,16 +11,14 @@ import numpy as np
 from ilwp.common.errors import IlwpError
 from ilwp.paper.settings import SEARCHES
 from ilwp.whole import sets
-from ilwp.whole.coding import Exact, KernelLevels, Levels, Piece
 from ilwp.whole.models import Code
+from ilwp.whole.pieces import KernelLevels, Levels
 
 Stack = Any  # constriction.stream.stack.AnsCoder
 
 
-def push(stack: Stack, channels: list[int], piece: Piece, code: Code | None) -> None:
+def push(stack: Stack, channels: list[int], piece: Levels | KernelLevels, code: Code) -> None:
     """Put a piece's levels and indices on the coder, last first; `channels` are those of the kernels before it."""
-    if isinstance(piece, Exact) or code is None:
-        return
     columns = piece.levels if isinstance(piece, KernelLevels) else piece.levels.reshape(-1, 1)
     coders = code.coders(columns.shape[1]) if code.reach else []
     if isinstance(piece, KernelLevels) and piece.cells is not None and coders:
@@ -27,18 +26,23 @@ def push(stack: Stack, channels: list[int], piece: Piece, code: Code | None) -> 
             sets.push(stack, columns[members], coders, code.reach, piece.signed)
     elif coders:
         for column, coder in zip(reversed(columns.T), reversed(coders), strict=True):
-            stack.encode_reverse((column + code.reach).astype(np.int32), coder)
+            stack.encode_reverse((column + code.reach).astype(np.int32, copy=False), coder)
     if isinstance(piece, KernelLevels) and (pool := _pool(piece, channels)) > 1:
         stack.encode_reverse(piece.indices.astype(np.int32), constriction.stream.model.Uniform(pool))
 
 
-def pop(stack: Stack, channels: list[int], piece: Piece, code: Code | None) -> Piece:
+def pop_levels(stack: Stack, shape: tuple[int, ...], code: Code) -> np.ndarray:
+    """Levels int32 of a tensor of this shape."""
+    if not code.reach:
+        return np.zeros(shape, np.int32)
+    symbols = stack.decode(code.coders(1)[0], math.prod(shape))
+    symbols -= code.reach
+    levels: np.ndarray = symbols.reshape(shape)
+    return levels
+
+
+def pop_kernels(stack: Stack, channels: list[int], piece: KernelLevels, code: Code) -> KernelLevels:
     """The piece with levels and indices off the coder; raises IlwpError where it predicts from nothing."""
-    if isinstance(piece, Exact) or code is None:
-        return piece
-    if isinstance(piece, Levels):
-        flat = _columns(stack, code, piece.levels.size, 1)
-        return replace(piece, levels=flat.reshape(piece.levels.shape))
     indices, (count, taps) = np.zeros(len(piece.levels), np.int64), piece.levels.shape
     if piece.method != "baseline" and not channels:
         raise IlwpError("this file predicts its first depthwise kernels, from none")

@@ -1,14 +1,18 @@
-"""A whole network to integer levels and back: every tensor becomes a piece, and every piece a tensor.
+"""A whole network to pieces: which tensors become levels, with what step, predicted from what.
 
-    state dict -> encode -> dict of pieces -> network_file.write -> bytes
-    state dict <- decode <- dict of pieces <- network_file.read  <- bytes
+Quality is a ratio of signal to noise in dB, of all weights together: each tensor adds the ratio of its noise to its
+signal, and the sum is that of the quality. A network's output is about as noisy, since relative errors of its layers
+add up. A tensor's share of the noise is its share of the weights, which takes the fewest bits: a tensor of a tenth of
+the weights gets 10 dB more. So each tensor's step follows from its own weights, and none hurts another. A
+caller that knows how sensitive the network is to each tensor gives the steps itself.
 
-Depthwise kernels are predicted in a closed loop, as in `codec`; the first layer is quantized too, and what is quantized
-may be the residual's cosine transform. All other weights with two axes or more share one step: the same error
-everywhere costs least accuracy. Vectors (batch norms, biases) stay exact unless they are given bits.
+Depthwise kernels are predicted in a closed loop, as in `codec`, those of each size from one another; the first layer is
+quantized too, and what is quantized may be the residual's cosine transform. Vectors (batch norms, biases) and all that
+is no weight (`roles`) stay exact.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Annotated, Literal
@@ -17,150 +21,175 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
-from ilwp.common.errors import IlwpError
 from ilwp.networks.symmetry import Symmetry, rearranged
-from ilwp.paper.kernels import depthwise_kernels
+from ilwp.paper.distortion import snr
 from ilwp.paper.prediction import candidates, predict, references
-from ilwp.paper.quantization import TINIEST
+from ilwp.paper.quantization import BLOCK, MOST_REACH, TINIEST, of_step, quantize
 from ilwp.paper.settings import SEARCHES, Method
 from ilwp.whole import sets
-from ilwp.whole.alignment import align
-from ilwp.whole.models import MOST_REACH, fit
-from ilwp.whole.transform import basis, forward, inverse
+from ilwp.whole.models import can_be_modelled, fit
+from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode, dense, flat, layer
+from ilwp.whole.roles import Known, Roles, all_finite, roles
+from ilwp.whole.transform import basis, forward
 
-WEIGHTS = (1.0, 0.75, 0.5, 0.25)  # of a prediction
+QUALITY = 31.0  # dB
+MOST_FINER = 30.0  # dB that the smallest tensors get more than the quality
+MOST_STEP = float(np.finfo(np.float32).max)
 Bits = Annotated[float, Field(ge=2, le=16)]
 
 
 @validated(frozen=True, config={"extra": "forbid"})
 class Plan:
-    """How to code a network. Of n bits there are 2 ** n - 1 levels in the range of the largest weight; n need not be
-    whole, since an entropy coder does not mind.
+    """How to code a network. Bits, where they are given, take the place of quality.
+
+    Of n bits there are 2 ** n - 1 levels in the range of the largest weight; n need not be whole.
     """
 
     method: Literal["baseline", "fss", "lss", "ill", "aligned", "multiset"] = "ill"
-    bits: Bits = 8.0  # of depthwise kernels
-    range: Literal["layer", "network"] = "layer"  # a step for every depthwise layer, or one for all
-    dense_bits: Bits = 8.0  # of all other weights, in the range of the largest among them
+    quality: Annotated[float, Field(ge=0, le=100)] = QUALITY  # dB
+    bits: Bits | None = None  # of depthwise kernels
+    range: Literal["layer", "network"] = "layer"  # with bits: a step for every depthwise layer, or one for all
+    dense_bits: Bits | None = None  # of all other weights, in the range of the largest among them
     vector_bits: Bits | None = None  # of batch norms and biases, in each one's own range; None keeps them exact
 
 
 @dataclass(frozen=True)
-class Exact:
-    """A tensor as it is."""
+class Coded:
+    """A tensor's piece, and the ratio of signal to noise of what is decoded, in dB; infinite where it is exact."""
 
-    tensor: np.ndarray
-
-
-@dataclass(frozen=True)
-class Levels:
-    """A tensor of any shape: `levels` int32 times `step`, a float32 value."""
-
-    levels: np.ndarray
-    step: float
+    name: str
+    piece: Piece
+    snr: float
 
 
-@dataclass(frozen=True)
-class KernelLevels:
-    """A depthwise layer (c, 1, kh, kw): residual `levels` (c, kh * kw) int32 times `step`.
-
-    They are cosine coefficients if `transformed`, else taps. `method` and `indices` (c,) int64 are those of
-    `prediction.predict`, whose result counts `weight` times. `cells` (c,) int64, where the order was free, numbers the
-    channels that were sorted among themselves; `signed` says that their signs were free too.
-    """
-
-    size: tuple[int, int]
-    levels: np.ndarray
-    step: float
-    method: Method
-    indices: np.ndarray
-    transformed: bool
-    weight: float = 1.0
-    cells: np.ndarray | None = None
-    signed: bool = False
-
-
-Piece = Exact | Levels | KernelLevels
 Tensors = Mapping[str, np.ndarray]
 Rounding = Callable[[str, float, Tensors], np.ndarray]
 
 
 def encode(
-    tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None
-) -> dict[str, Piece]:
-    """A piece for every tensor of a state dict, in its order.
+    tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
+    known: Known | None = None, steps: Mapping[str, float] | None = None,
+) -> dict[str, Piece]:  # fmt: skip
+    """A piece for every tensor of a state dict, in its order; arguments and errors are those of `stream`."""
+    return {coded.name: coded.piece for coded in stream(tensors, plan, symmetries, rounding, known, steps)}
+
+
+def stream(
+    tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
+    known: Known | None = None, steps: Mapping[str, float] | None = None,
+) -> Iterator[Coded]:  # fmt: skip
+    """A state dict's tensors coded one by one, in its order, so that only one tensor's levels are held at a time.
 
     `aligned` and `multiset` put channels into another order, as far as `symmetries` allow. `rounding` gives the levels
     of a dense weight, given its name, the step and the state dict as far as it is decoded; without it they are the
-    nearest. Raises IlwpError for depthwise kernels that cannot be coded, and for weights that are not finite.
+    nearest. `known` is what the graph tells; without it names and values say what is a weight. `steps` by name take the
+    place of those that follow from the plan. Raises IlwpError for weights that are NaN or infinite.
     """
-    tensors = align(tensors, symmetries) if plan.method == "aligned" else dict(tensors)
-    names = list(depthwise_kernels(tensors))
+    tensors = _aligned(tensors, symmetries) if plan.method == "aligned" else dict(tensors)
+    found = roles(tensors, known)
+    chosen = _steps(tensors, found, plan) | dict(steps or {})
+    tensors, pieces, kernels = _kernels(tensors, found, plan, chosen, symmetries)
+    decoded = tensors | kernels if rounding else {}
+    for name, tensor in tensors.items():
+        piece: Piece | None = pieces.get(name)
+        if name in found.shared:
+            piece = Shared(found.shared[name])
+        elif name in found.dense and rounding and chosen[name]:
+            piece = _reaching(rounding(name, chosen[name], decoded), chosen[name], tensor)
+            decoded[name] = decode({name: piece})[name]
+        elif name in found.dense:
+            piece = _levels(tensor, chosen[name])
+        elif name in found.vectors and plan.vector_bits and all_finite(tensor):
+            piece = _levels(tensor, _step([tensor], plan.vector_bits))
+        piece = piece or Exact(tensor)
+        back = kernels[name] if name in kernels else dense(piece) if isinstance(piece, Levels) else tensor
+        yield Coded(name, piece, math.inf if back is tensor else snr([tensor], [back]))
+
+
+def _aligned(tensors: Tensors, symmetries: Sequence[Symmetry]) -> dict[str, np.ndarray]:
+    from ilwp.whole.alignment import align  # SciPy's optimizers take half a second to import
+
+    return align(tensors, symmetries)
+
+
+def _steps(tensors: Tensors, found: Roles, plan: Plan) -> dict[str, float]:
+    """A step for each weight; none for kernels whose step follows from their residuals."""
+    weights = [*found.dense, *found.kernels]
+    total = sum(tensors[name].size for name in weights)
+    steps = {name: _step_of_quality(tensors[name], plan.quality, total) for name in weights}
+    if plan.dense_bits is not None:
+        steps |= dict.fromkeys(found.dense, _step([tensors[name] for name in found.dense], plan.dense_bits))
+    if plan.bits is not None and plan.range == "network":
+        steps |= dict.fromkeys(found.kernels, _step([tensors[name] for name in found.kernels], plan.bits))
+    elif plan.bits is not None:
+        steps = {name: step for name, step in steps.items() if name not in found.kernels}
+    return steps
+
+
+def _step_of_quality(tensor: np.ndarray, quality: float, total: int) -> float:
+    """The step of a tensor among `total` weights: an error that is even over a step has a twelfth of its square.
+
+    0 where a float32 cannot hold it, which leaves the tensor exact.
+    """
+    finer = min(10 * math.log10(total / tensor.size), MOST_FINER)
+    step = _root_mean_square(tensor) * math.sqrt(12) * 10 ** (-(quality + finer) / 20)
+    return of_step(step).step if TINIEST < step < MOST_STEP else 0.0
+
+
+def _kernels(
+    tensors: dict[str, np.ndarray], found: Roles, plan: Plan, steps: Mapping[str, float], symmetries: Sequence[Symmetry]
+) -> tuple[dict[str, np.ndarray], dict[str, KernelLevels], dict[str, np.ndarray]]:
+    """The state dict with channels in the order they are coded in; depthwise layers as pieces, and decoded."""
     free = {symmetry.layer: symmetry for symmetry in symmetries}
-    pieces: dict[str, Piece] = {}
-    before: list[np.ndarray] = []
-    step = _step([tensors[name] for name in names], plan.bits) if plan.range == "network" else None
-    for name in names:
-        piece = _kernels(tensors[name][:, 0], before, plan, step)
+    before: dict[tuple[int, ...], list[np.ndarray]] = {}
+    pieces: dict[str, KernelLevels] = {}
+    decoded: dict[str, np.ndarray] = {}
+    for name in found.kernels:
+        if steps.get(name) == 0:
+            continue
+        ahead = before.setdefault(tensors[name].shape[2:], [])
+        piece = _kernel_levels(tensors[name], ahead, plan, steps.get(name))
+        if piece is None:
+            continue
         if plan.method == "multiset" and name in free:
             order, signs = sets.canonical(piece.levels, free[name].cells, free[name].signed is not None)
             tensors = rearranged(tensors, free[name], order, signs)
             levels, cells = piece.levels[order] * signs[:, None], free[name].cells
             piece = replace(piece, levels=levels, cells=cells, signed=free[name].signed is not None)
-        before.append(_reconstruct(piece, before))
-        pieces[name] = piece
-    dense = [name for name, t in tensors.items() if name not in pieces and t.ndim > 1 and t.dtype == np.float32]
-    for name in tensors.keys() - pieces.keys() - set(dense):
-        pieces[name] = _vector(tensors[name], plan.vector_bits)
-    step = _step([tensors[name] for name in dense], plan.dense_bits)
-    decoded = dict(tensors) | decode({name: pieces[name] for name in tensors if name in pieces})
-    for name in dense:
-        pieces[name] = _levels(tensors[name] if rounding is None else rounding(name, step, decoded) * step, step)
-        decoded |= decode({name: pieces[name]})
-    return {name: pieces[name] for name in tensors}
+        pieces[name], decoded[name] = piece, layer(piece, ahead)
+        ahead.append(flat(decoded[name]))
+    return tensors, pieces, decoded
 
 
-def decode(pieces: Mapping[str, Piece]) -> dict[str, np.ndarray]:
-    """The state dict that pieces stand for, the same bits on every machine."""
-    tensors: dict[str, np.ndarray] = {}
-    before: list[np.ndarray] = []
-    for name, piece in pieces.items():
-        if isinstance(piece, KernelLevels):
-            before.append(_reconstruct(piece, before))
-            tensors[name] = before[-1].reshape(-1, 1, *piece.size)
-        else:
-            tensors[name] = piece.tensor if isinstance(piece, Exact) else _float32(piece.levels * piece.step)
-    return tensors
+def _kernel_levels(tensor: np.ndarray, before: list[np.ndarray], plan: Plan, step: float | None) -> KernelLevels | None:
+    """The piece of a layer (c, 1, *size), transformed, and with a step that is given predicted, only if it pays.
 
-
-def size(piece: Piece) -> int:
-    """How many weights a piece has."""
-    return int(piece.tensor.size if isinstance(piece, Exact) else piece.levels.size)
-
-
-def _kernels(layer: np.ndarray, before: list[np.ndarray], plan: Plan, step: float | None) -> KernelLevels:
-    """The piece of a layer (c, kh, kw), transformed, and with one step for the network predicted, only if it pays."""
+    None where the layer takes no fewer bits than it has, or reaches too many levels for its size.
+    """
     methods: list[Method] = ["baseline"]
     if before and plan.method not in ("baseline", "multiset"):
         wanted: Method = "ill" if plan.method == "aligned" else plan.method  # type: ignore[assignment]
         # a range of its own makes a layer's step, and so its error, another with prediction
         methods = [wanted] if step is None else ["baseline", wanted]
-    flat = layer.reshape(len(layer), -1)
+    kernels, cosines = flat(tensor), basis(*tensor.shape[2:])
     pieces = []
     for method in methods:
-        indices = np.zeros(len(flat), np.int64) if method == "baseline" else references(method, flat, before)
-        prediction = np.zeros_like(flat) if method == "baseline" else predict(method, indices, before)
+        indices = references(method, kernels, before)
+        prediction = predict(method, indices, before)
         weights = WEIGHTS[:1] if method == "baseline" or step is None else WEIGHTS
         for weight, transformed in product(weights, (True, False)):
-            residual = flat - weight * prediction
-            chosen = step or _step([residual], plan.bits)
-            values = forward(residual, basis(*layer.shape[1:])) if transformed else residual
-            # a coefficient of many taps may reach further than any of them
-            if transformed and np.abs(values).max(initial=0) > MOST_REACH * chosen:
+            residual = kernels - weight * prediction
+            chosen = step or _step([residual], plan.bits or 8.0)
+            values = forward(residual, cosines) if transformed else residual
+            reach = _largest(values) / chosen  # a coefficient of many taps may reach further than any of them
+            if reach > MOST_REACH or not can_be_modelled(reach, kernels.shape[1], kernels.size):
                 continue
-            levels = _quantized(values, chosen)
-            pieces.append(KernelLevels(layer.shape[1:], levels, chosen, method, indices, transformed, weight))
-    return min(pieces, key=lambda piece: _cost(piece, before))
+            levels = quantize(values, of_step(chosen))
+            pieces.append(
+                KernelLevels(tensor.shape[2:], levels, chosen, method, indices, transformed, weight, dtype=tensor.dtype)
+            )
+    costs = [_cost(piece, before) for piece in pieces]
+    return pieces[int(np.argmin(costs))] if min(costs, default=math.inf) < 8 * tensor.nbytes else None
 
 
 def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
@@ -169,44 +198,36 @@ def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
     return fit(piece.levels)[1] + len(piece.levels) * float(np.log2(searched))
 
 
-def _reconstruct(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:
-    """The kernels (c, kh * kw) float32 that a decoder has."""
-    residual = piece.levels * piece.step
-    if piece.transformed:
-        residual = inverse(residual, basis(*piece.size))
-    if piece.method != "baseline":
-        residual = residual + piece.weight * predict(piece.method, piece.indices, before)
-    return _float32(residual)
-
-
-def _vector(tensor: np.ndarray, bits: float | None) -> Exact | Levels:
-    if bits is None or tensor.dtype != np.float32 or not tensor.size or np.ptp(tensor) == 0:
+def _levels(tensor: np.ndarray, step: float) -> Levels | Exact:
+    """Levels, or the tensor itself where its largest weights are too many steps away from zero."""
+    reach = _largest(tensor) / step if step else math.inf
+    if reach > MOST_REACH or not can_be_modelled(reach, 1, tensor.size):
         return Exact(tensor)
-    return _levels(tensor, _step([tensor], bits))
+    return Levels(quantize(tensor, of_step(step)), step, tensor.dtype)
 
 
-def _levels(tensor: np.ndarray, step: float) -> Levels:
-    return Levels(_quantized(tensor, step), step)
-
-
-def _quantized(values: np.ndarray, step: float) -> np.ndarray:
-    levels = np.rint(values.astype(np.float64) / step)
-    if not np.isfinite(levels).all() or np.abs(levels).max(initial=0) > MOST_REACH:
-        raise IlwpError("weights differ too much in size for so many bits, or are not finite: choose fewer bits")
-    return levels.astype(np.int32)
+def _reaching(levels: np.ndarray, step: float, tensor: np.ndarray) -> Levels | Exact:
+    reach = float(np.abs(levels).max(initial=0))
+    if reach > MOST_REACH or not can_be_modelled(reach, 1, tensor.size):
+        return Exact(tensor)
+    return Levels(levels.astype(np.int32), step, tensor.dtype)
 
 
 def _step(tensors: Sequence[np.ndarray], bits: float) -> float:
-    """The step, a float32 value, that gives the largest of all values the last of its levels."""
-    largest = float(np.max([np.abs(t).max(initial=0) for t in tensors], initial=0))
-    if not np.isfinite(largest):
-        raise IlwpError("a weight is NaN or infinite: the network did not train")
-    return max(float(np.float32(largest / (2 ** (bits - 1) - 1))), TINIEST)
+    """The step that gives the largest of all values the last of its levels."""
+    return of_step(max(map(_largest, tensors), default=0.0) / (2 ** (bits - 1) - 1)).step
 
 
-def _float32(values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        rounded: np.ndarray = values.astype(np.float32)
-    if not np.isfinite(rounded).all():
-        raise IlwpError("the weights are too large for float32 once they are quantized")
-    return rounded
+def _largest(tensor: np.ndarray) -> float:
+    return max((float(np.abs(block).max()) for block in _blocks(tensor)), default=0.0)
+
+
+def _root_mean_square(tensor: np.ndarray) -> float:
+    largest = _largest(tensor) or 1.0  # squares of what it divides neither vanish nor overflow
+    return largest * math.sqrt(math.fsum(float(np.square(b / largest).sum()) for b in _blocks(tensor)) / tensor.size)
+
+
+def _blocks(tensor: np.ndarray) -> Iterator[np.ndarray]:
+    """A tensor's values in float64, some at a time."""
+    flat = tensor.reshape(-1)
+    return (flat[start : start + BLOCK].astype(np.float64) for start in range(0, flat.size, BLOCK))

@@ -1,225 +1,318 @@
-"""The `.ilwp` file of format 2, byte by byte: a whole network, its levels on one ANS coder.
+"""The `.ilwp` file of format 2, byte by byte: any state dict, a segment for each tensor that is not small.
 
     bytes             what
     4                 "ILWP"
     1                 format version, 2
-    varint            number of tensors
-    per tensor        its name as in format 1 (`bitstream`); kind (1); number of axes (1), each axis (varint); then
-      0 exact           type (1), as in TYPES; the values
-      1 constant        type (1); the one value that all have
-      2 levels          step (4, float32); code
-      3 kernels         step (4, float32); flags (1): 0 to 3 method baseline, fss, lss, ill; 4 a set; 8 signs free;
-                        16 cosine coefficients; 32, 64 or 96 the prediction counts 0.75, 0.5 or 0.25 times;
-                        for a set its cells: number of runs, then length and cell of each (varints), no run if
-                        every channel is a cell of its own; code
-    varint            number of ANS words
-    4 a word          ANS words, uint32
-    4                 CRC-32 of everything before
+    4                 length of the index in bytes, uint32
+    4                 CRC-32 of the index
+    index             varint: number of tensors; then for each
+      name            bytes shared with the start of the name before and with its end, length of what lies between
+                      (varints), and that in UTF-8
+      1               kind (0 to 7), plus 8 if it lies in a segment that an earlier tensor began, plus 16 times the
+                      number of axes
+      1               type, a place in TYPES of `types`
+      axes            a varint each
+      kind 0 exact, 3 levels, 4 kernels, 5 codebooks: where another tensor began the segment, its number (varint), else
+                      the segment's length (varint) and its CRC-32 (4)
+      kind 1 constant the one value that all elements have
+      kind 2 shared   the number of the tensor before that has the same memory (varint); no type and no axes
+    metadata          varint: number of entries; then for each the lengths of key and value (varints), and both in UTF-8
+    segments          one after another, in the order in which the index begins them, until the end of the file
 
-Numbers are little-endian. A varint has seven bits a byte, the lowest first; all bytes but the last have the eighth
-bit set. `code` is the greatest magnitude of a level (varint), an index of KINDS in `entropy_models` (1), plus the
-number of kinds if one model serves all columns, and the models: a tensor of kind 2 has one column, kernels have one for
-each coefficient. "geometric" is one byte, with its own zero two, "table" gamma codes filled up to whole bytes.
-
-The ANS coder is constriction's, a stack; reading takes off it, tensor by tensor in the file's order, indices if the
-method has them, then levels: of kind 2 as they lie, of kernels coefficient by coefficient, or cell by cell as
-`multiset.pop` says. Then SEED is left. What the decoder makes of levels is in `network_codec`.
+Numbers are little-endian. A varint has seven bits a byte, the lowest first; all bytes but the last have the eighth bit
+set. Tensors and segments are numbered from 0 in the order of the index. Each segment can be read and decoded without
+the others: what is in it is in `segments`, and of codebooks in `codebook_file`.
 """
 
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
-from itertools import groupby, pairwise
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-import constriction
 import numpy as np
 
-from ilwp.common.bytes import (
-    MAGIC,
-    MOST_LAYERS,
-    WEIGHTS_LIMIT,
-    Reader,
-    opened,
-    pack_name,
-    pack_shape,
-    pack_varint,
-    room,
-)
-from ilwp.common.errors import IlwpError
-from ilwp.paper.settings import PAPER_METHODS
-from ilwp.whole.ans import pop, push
-from ilwp.whole.coding import WEIGHTS, Exact, KernelLevels, Levels, Piece, size
-from ilwp.whole.models import Code, fit, read_code
+from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, format_of, pack_varint, room
+from ilwp.common.errors import IlwpError, printable
+from ilwp.whole.types import number_of, type_of
 
 VERSION = 2
-TYPES = ("<f4", "<f2", "<f8", "<i8", "<i4", "<i2", "|i1", "|u1", "|b1")
-SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bits back from
-MOST_KERNELS = 1 << 17
-MOST_TAPS = 1 << 10
-# beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one, and models are made level by level
-DEPTHWISE_WEIGHTS, DEPTHWISE_KERNELS = (1 << 18, 64), (1 << 14, 16)
-MODELLED_LEVELS = (1 << 22, 256)
-EXACT, CONSTANT, LEVELS, KERNELS = range(4)
-A_SET, SIGNS_FREE, TRANSFORMED, WEIGHT = 4, 8, 16, 32
+HEAD = struct.Struct("<4sBII")
+EXACT, CONSTANT, SHARED, LEVELS, KERNELS, CODEBOOKS = range(6)
+JOINS, AXES = 8, 16
+MOST_AXES = 8
+LONGEST_NAME = 1 << 14
+# beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one
+KERNELS_LIMIT, KERNEL_WEIGHTS_LIMIT = (1 << 14, 16), (1 << 18, 64)
+MOST_LAYERS = 1 << 10  # of kernels, since each may be predicted from all before it
+MOST_SIZES = 32  # of kernels, since the models of each size take time
+
+Read = Callable[[int, int], bytes]  # so many bytes of a file from a place on, fewer where it ends
 
 
-def write(pieces: Mapping[str, Piece]) -> tuple[bytes, dict[str, float]]:
-    """The file's bytes, and how many bits of it each tensor takes; the same pieces give the same bytes.
+@dataclass(frozen=True)
+class Form:
+    """A tensor's shape and type."""
 
-    Raises IlwpError where a name, a layer or the network is too large for the format.
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The `content` of one or more `tensors`, of a `kind`: a constant's value, a shared tensor's name (its form is
+    none), or what lies in the file.
     """
-    heads: dict[str, bytes] = {}
-    codes: dict[str, Code | None] = {}
-    channels: dict[str, list[int]] = {}
-    counts: list[int] = []
-    for (before, name), piece in zip(pairwise(["", *pieces]), pieces.values(), strict=True):
-        head, codes[name] = _pack(piece)
-        heads[name] = pack_name(before, name) + head
-        channels[name] = counts[:]
-        counts += [len(piece.levels)] if isinstance(piece, KernelLevels) else []
-    stack = constriction.stream.stack.AnsCoder(np.array(SEED, np.uint32))
-    bits: dict[str, float] = {}
-    for name in reversed(list(pieces)):
-        held = stack.num_valid_bits()
-        push(stack, channels[name], pieces[name], codes[name])
-        bits[name] = 8 * len(heads[name]) + stack.num_valid_bits() - held
-    words = stack.get_compressed()
-    file = MAGIC + bytes([VERSION]) + pack_varint(len(pieces)) + b"".join(heads.values())
-    file += pack_varint(len(words)) + words.astype("<u4").tobytes()
-    _check_size(zip(pieces.values(), codes.values(), strict=True), len(file) + 4)
-    return file + struct.pack("<I", zlib.crc32(file)), {name: bits[name] for name in pieces}
+
+    kind: int
+    tensors: Mapping[str, Form | None]
+    content: bytes
+
+    def forms(self) -> list[tuple[str, Form]]:
+        """Names and forms of what has one."""
+        return [(name, form) for name, form in self.tensors.items() if form is not None]
 
 
-def read(file: bytes, most: int | None = None) -> dict[str, Piece]:
-    """What `write` was given. Raises IlwpError for anything that is not a whole, sound file of format 2.
+@dataclass(frozen=True)
+class Place:
+    """Where a segment lies in the file."""
 
-    Nor may it stand for more than `most` weights, where the file is a part of another.
+    start: int
+    length: int
+    checksum: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index says of a tensor: its segment's number, or for a constant or shared one none and the content."""
+
+    kind: int
+    form: Form | None
+    segment: int | None
+    content: bytes = b""
+
+
+def write(segments: Iterable[Segment], names: Sequence[str], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The file's bytes; `names` are all tensors' in their order. The same input gives the same bytes.
+
+    Raises IlwpError where a name, a shape or the network is too large for the format.
     """
-    reader = opened(file, VERSION)
-    reader.take(len(MAGIC) + 1)
-    heads: dict[str, tuple[Piece, Code | None]] = {}
-    name, left = b"", room(WEIGHTS_LIMIT, len(file))
-    left = left if most is None else min(left, most)
-    for _ in range(reader.varint()):
-        name = reader.name(name)
-        piece, code = _unpack(reader, left)
-        left -= size(piece)
-        if heads.setdefault(_text(name), (piece, code))[0] is not piece:
-            raise IlwpError("this file holds a tensor twice")
-    _check_size(heads.values(), len(file))
-    stack = _stack(reader)
-    pieces: dict[str, Piece] = {}
-    channels: list[int] = []
-    for key, (piece, code) in heads.items():
-        pieces[key] = pop(stack, channels, piece, code)
-        channels += [len(piece.levels)] if isinstance(piece, KernelLevels) else []
-    if stack.get_compressed().tolist() != list(SEED):
-        raise IlwpError("this file's coded levels do not end where they should")
-    return pieces
+    found = {name: segment for segment in segments for name in segment.tensors}
+    places, index, before = {name: i for i, name in enumerate(names)}, bytearray(), ""
+    contents: list[bytes] = []
+    numbers: dict[int, int] = {}
+    index += pack_varint(len(names))
+    for name in names:
+        segment = found[name]
+        index += _pack_name(before, name)
+        before = name
+        form, joins = segment.tensors[name], id(segment) in numbers
+        if form is None:
+            index += bytes([SHARED]) + pack_varint(places[segment.content.decode()])
+            continue
+        index += _pack_form(segment.kind + JOINS * joins, form)
+        if segment.kind == CONSTANT:
+            index += segment.content
+        elif joins:
+            index += pack_varint(numbers[id(segment)])
+        else:
+            numbers[id(segment)] = len(contents)
+            contents.append(segment.content)
+            index += pack_varint(len(segment.content)) + struct.pack("<I", zlib.crc32(segment.content))
+    index += pack_varint(len(metadata or {}))
+    for key, value in (metadata or {}).items():
+        index += _pack_text(key, value)
+    file = HEAD.pack(MAGIC, VERSION, len(index), zlib.crc32(index)) + bytes(index) + b"".join(contents)
+    _check_room(((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms()), len(file))
+    return file
 
 
-def _pack(piece: Piece) -> tuple[bytes, Code | None]:
-    """What the file says of a piece before its levels, and the code of its levels."""
-    if isinstance(piece, Exact):
-        tensor = piece.tensor.astype(piece.tensor.dtype.newbyteorder("<"))
-        if tensor.dtype.str not in TYPES:
-            raise IlwpError(
-                f"tensors of type {tensor.dtype} have no place in the format: convert the network to float32"
-            )
-        values = tensor.tobytes()
-        constant = tensor.size > 1 and values == values[: tensor.itemsize] * tensor.size
-        head = bytes([CONSTANT if constant else EXACT]) + pack_shape(tensor.shape)
-        return head + bytes([TYPES.index(tensor.dtype.str)]) + values[: tensor.itemsize if constant else None], None
-    step = struct.pack("<f", piece.step)
-    if isinstance(piece, Levels):
-        code, _ = fit(piece.levels.reshape(-1, 1))
-        return bytes([LEVELS]) + pack_shape(piece.levels.shape) + step + code.pack(), code
-    code, _ = fit(piece.levels, mirrored=piece.signed)
-    flags = PAPER_METHODS.index(piece.method) + A_SET * (piece.cells is not None)
-    flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed + WEIGHT * WEIGHTS.index(piece.weight)
-    head = bytes([KERNELS]) + pack_shape((len(piece.levels), 1, *piece.size)) + step + bytes([flags])
-    if piece.cells is not None:
-        alone = np.array_equal(piece.cells, np.arange(len(piece.cells)))
-        runs = [] if alone else [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]
-        head += pack_varint(len(runs)) + b"".join(pack_varint(length) + pack_varint(cell) for cell, length in runs)
-    return head + code.pack(), code
+class Archive:
+    """A file of format 2, of which only the index is read: `entries` by name, `metadata`; segments when asked for.
+
+    Raises IlwpError where the index is damaged or the file goes on after its last segment.
+    """
+
+    def __init__(self, read: Read, length: int) -> None:
+        head = read(0, HEAD.size)
+        if format_of(head) != VERSION:
+            raise IlwpError(f"this file has format version {head[4]}, not {VERSION}")
+        if len(head) < HEAD.size:
+            raise IlwpError("this .ilwp file is damaged or cut short: it ends before its index")
+        _, _, index_bytes, checksum = HEAD.unpack(head)
+        index = read(HEAD.size, index_bytes) if index_bytes <= length else b""
+        if len(index) < index_bytes or zlib.crc32(index) != checksum:
+            raise IlwpError("this .ilwp file is damaged or cut short: the checksum of its index is wrong")
+        self._read, self.length = read, length
+        self.places: list[Place] = []
+        self.members: list[list[str]] = []  # of each segment
+        self.entries: dict[str, Entry] = {}
+        self.metadata: dict[str, str] = {}
+        reader = Reader(index)
+        self._take_index(reader)
+        if reader.rest() or len(self.metadata) != self._entries_of_metadata:
+            raise IlwpError("this file's index makes no sense")
+        whole = [e for e in self.entries.values() if e.form and (e.segment is None or self.is_whole(e.segment))]
+        _check_room(((e.kind, e.form) for e in whole if e.form), length)
+        if sum(self.entries[names[0]].kind == KERNELS for names in self.members) > MOST_SIZES:
+            raise IlwpError(f"this file has more than {MOST_SIZES} segments of depthwise kernels")
+        if self.places and self.places[-1].start + self.places[-1].length < length:
+            raise IlwpError("this .ilwp file is damaged: it goes on after its last tensor")
+
+    def is_whole(self, number: int) -> bool:
+        """Whether the file reaches to the end of a segment."""
+        return self.places[number].start + self.places[number].length <= self.length
+
+    def segment(self, name: str) -> Segment:
+        """The segment that a tensor is in; raises IlwpError where there is no such tensor or its bytes are damaged."""
+        entry = self.entries.get(name)
+        if entry is None:
+            raise IlwpError(f"this file holds no tensor called {printable(name)}")
+        if entry.segment is None:
+            return Segment(entry.kind, {name: entry.form}, entry.content)
+        place = self.places[entry.segment]
+        if not self.is_whole(entry.segment):
+            raise IlwpError(f"this .ilwp file is cut short: {printable(name)} lies behind its end")
+        content = self._read(place.start, place.length)
+        if zlib.crc32(content) != place.checksum:
+            raise IlwpError(f"this .ilwp file is damaged: the checksum of {printable(name)} is wrong")
+        return Segment(entry.kind, {n: self.entries[n].form for n in self.members[entry.segment]}, content)
+
+    def segments(self) -> Iterator[str]:
+        """The first name of each segment, constants and shared tensors included, in order."""
+        seen: set[int] = set()
+        for name, entry in self.entries.items():
+            if entry.segment is None or entry.segment not in seen:
+                yield name
+            if entry.segment is not None:
+                seen.add(entry.segment)
+
+    def _take_index(self, reader: Reader) -> None:
+        start, before = HEAD.size + len(reader.content), b""
+        names: list[str] = []
+        for _ in range(reader.varint()):
+            before = _name(reader, before)
+            name, kind = _text(before), reader.take(1)[0]
+            if kind == SHARED:
+                entry = Entry(SHARED, None, None, _earlier(names, reader.varint(), self.entries).encode())
+            else:
+                form = _form(reader, kind // AXES)
+                entry, start = self._entry(reader, kind % AXES, form, name, start)
+            if name in self.entries:
+                raise IlwpError("this file holds a tensor twice")
+            self.entries[name] = entry
+            names.append(name)
+        self._entries_of_metadata = reader.varint()
+        for _ in range(self._entries_of_metadata):
+            lengths = reader.varint(), reader.varint()
+            key, value = (_text(reader.take(length)) for length in lengths)
+            self.metadata[key] = value
+
+    def _entry(self, reader: Reader, kind: int, form: Form, name: str, start: int) -> tuple[Entry, int]:
+        kind, joins = kind % JOINS, bool(kind & JOINS)
+        if kind == CONSTANT and not joins:
+            return Entry(kind, form, None, reader.take(form.dtype.itemsize)), start
+        if kind not in (EXACT, LEVELS, KERNELS, CODEBOOKS) or (joins and kind == LEVELS):
+            raise IlwpError("this file holds tensors of an unknown kind")
+        if not joins:
+            length = reader.varint()
+            self.places.append(Place(start, length, struct.unpack("<I", reader.take(4))[0]))
+            self.members.append([name])
+            return Entry(kind, form, len(self.places) - 1), start + length
+        number = reader.varint()
+        if number >= len(self.places) or self.entries[self.members[number][0]].kind != kind:
+            raise IlwpError("this file's index makes no sense")
+        self.members[number].append(name)
+        return Entry(kind, form, number), start
 
 
-def _unpack(reader: Reader, most: int) -> tuple[Piece, Code | None]:
-    """A piece, its levels still zero, of at most `most` weights, and the code of its levels."""
-    kind, shape = reader.take(1)[0], reader.shape()
-    if math.prod(shape) > most:
+def _pack_name(before: str, name: str) -> bytes:
+    try:
+        old, new = before.encode(), name.encode()
+    except UnicodeEncodeError as error:
+        raise IlwpError("a tensor's name is no Unicode text: rename it") from error
+    if len(new) > LONGEST_NAME:
+        raise IlwpError(f"the name {printable(name[:20])}... is longer than {LONGEST_NAME:,} bytes")
+    start = _shared_start(old, new)
+    end = _shared_start(old[start:][::-1], new[start:][::-1])
+    middle = new[start : len(new) - end]
+    return pack_varint(start) + pack_varint(end) + pack_varint(len(middle)) + middle
+
+
+def _shared_start(one: bytes, other: bytes) -> int:
+    shorter = min(len(one), len(other))
+    return next((i for i in range(shorter) if one[i] != other[i]), shorter)
+
+
+def _name(reader: Reader, before: bytes) -> bytes:
+    start, end, middle = reader.varint(), reader.varint(), reader.varint()
+    if start + end > len(before) or start + end + middle > LONGEST_NAME:
+        raise IlwpError("this file's names make no sense")
+    return before[:start] + reader.take(middle) + before[len(before) - end :]
+
+
+def _pack_form(kind: int, form: Form) -> bytes:
+    if not _is_possible(form.shape):
+        raise IlwpError(f"a tensor of shape {form.shape} has no place in the format: at most {MOST_AXES} axes")
+    head = bytes([kind + AXES * len(form.shape), number_of(form.dtype)])
+    return head + b"".join(map(pack_varint, form.shape))
+
+
+def _form(reader: Reader, axes: int) -> Form:
+    dtype = type_of(reader.take(1)[0])
+    shape = tuple(reader.varint() for _ in range(axes))
+    if not _is_possible(shape):
         raise IlwpError("this file claims an impossible number of weights")
-    if kind in (EXACT, CONSTANT):
-        type_ = reader.take(1)[0]
-        if type_ >= len(TYPES):
-            raise IlwpError("this file holds tensors of an unknown type")
-        dtype = np.dtype(TYPES[type_])
-        values = np.frombuffer(reader.take(dtype.itemsize * (1 if kind == CONSTANT else math.prod(shape))), dtype)
-        native = values.astype(dtype.newbyteorder("="))
-        return Exact(np.full(shape, native) if kind == CONSTANT else native.reshape(shape)), None
-    step = reader.float32()
-    if kind not in (LEVELS, KERNELS) or not (math.isfinite(step) and step > 0):
-        raise IlwpError("this file's tensors make no sense")
-    if kind == LEVELS:
-        return Levels(np.zeros(shape, np.int32), step), read_code(reader, 1)
-    if (
-        len(shape) != 4
-        or shape[1] != 1
-        or not 0 < shape[0] <= MOST_KERNELS
-        or not 0 < math.prod(shape[2:]) <= MOST_TAPS
-    ):
-        raise IlwpError("this file's depthwise kernels make no sense")
-    flags = reader.take(1)[0]
-    cells = _read_cells(reader, shape[0]) if flags & A_SET else None
-    method = PAPER_METHODS[flags % A_SET]
-    if flags >= len(WEIGHTS) * WEIGHT or not (flags < WEIGHT if method == "baseline" else cells is None):
-        raise IlwpError("this file's depthwise kernels make no sense")
-    levels, indices = np.zeros((shape[0], math.prod(shape[2:])), np.int32), np.zeros(shape[0], np.int64)
-    signed, transformed = bool(flags & SIGNS_FREE), bool(flags & TRANSFORMED)
-    weight = WEIGHTS[flags // WEIGHT]
-    piece = KernelLevels((shape[2], shape[3]), levels, step, method, indices, transformed, weight, cells, signed)
-    return piece, read_code(reader, levels.shape[1])
+    return Form(shape, dtype)
 
 
-def _read_cells(reader: Reader, channels: int) -> np.ndarray:
-    runs = [(reader.varint(), reader.varint()) for _ in range(min(reader.varint(), channels))]
-    if not runs:
-        return np.arange(channels)
-    if sum(length for length, _ in runs) != channels:
-        raise IlwpError("this file's depthwise kernels make no sense")
-    return np.repeat([cell for _, cell in runs], [length for length, _ in runs]).astype(np.int64)
+def _is_possible(shape: tuple[int, ...]) -> bool:
+    # numpy counts the other axes of an empty array too, at up to sixteen bytes a number
+    return (
+        len(shape) <= MOST_AXES and math.prod(axis or 1 for axis in shape) < 1 << 59 and max(shape, default=0) < 1 << 35
+    )
 
 
-def _check_size(pieces: Iterable[tuple[Piece, Code | None]], file_bytes: int) -> None:
-    pieces = list(pieces)
-    layers = [piece.levels for piece, _ in pieces if isinstance(piece, KernelLevels)]
-    kernels = sum(map(len, layers))
-    if len(layers) > MOST_LAYERS or kernels > MOST_KERNELS:
-        most = f"{MOST_KERNELS:,} depthwise kernels in {MOST_LAYERS:,} layers"
-        raise IlwpError(f"this network is too large for the format: at most {most}")
+def _earlier(names: Sequence[str], number: int, entries: Mapping[str, Entry]) -> str:
+    if number >= len(names) or entries[names[number]].kind == SHARED:
+        raise IlwpError("this file's index makes no sense")
+    return names[number]
+
+
+def _pack_text(*parts: str) -> bytes:
+    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
+    return b"".join(pack_varint(len(part)) for part in encoded) + b"".join(encoded)
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise IlwpError("this file's names are not UTF-8") from error
+
+
+def _check_room(forms: Iterable[tuple[int, Form]], file_bytes: int) -> None:
+    """Refuse what stands for much more than a file of so many bytes could say."""
+    forms = list(forms)
+    kernels = [form for kind, form in forms if kind == KERNELS]
+    if len(kernels) > MOST_LAYERS or len({form.shape[2:] for form in kernels}) > MOST_SIZES:
+        raise IlwpError(
+            f"this network is too large for the format: at most {MOST_LAYERS:,} depthwise layers of {MOST_SIZES} sizes"
+        )
     for count, limit in (
-        (sum(size(piece) for piece, _ in pieces), WEIGHTS_LIMIT),
-        (sum(levels.size for levels in layers), DEPTHWISE_WEIGHTS),
-        (kernels, DEPTHWISE_KERNELS),
+        (sum(form.size for _, form in forms), WEIGHTS_LIMIT),
+        (sum(form.size for form in kernels), KERNEL_WEIGHTS_LIMIT),
+        (sum(form.shape[0] for form in kernels if form.shape), KERNELS_LIMIT),
     ):
         if count > room(limit, file_bytes):
             raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
-    if sum(len(code.models) * (2 * code.reach + 1) for _, code in pieces if code) > room(MODELLED_LEVELS, file_bytes):
-        raise IlwpError(f"too many models of levels for a file of {file_bytes:,} bytes: choose fewer bits")
-
-
-def _stack(reader: Reader) -> Any:
-    words = np.frombuffer(reader.take(4 * reader.varint()), "<u4")
-    if reader.rest() or not words.size or not words[-1]:
-        raise IlwpError("this file's coded levels make no sense")
-    return constriction.stream.stack.AnsCoder(words.astype(np.uint32))
-
-
-def _text(name: bytes) -> str:
-    try:
-        return name.decode()
-    except UnicodeDecodeError as error:
-        raise IlwpError("this file's layer names are not UTF-8") from error

@@ -19,14 +19,15 @@ import constriction
 import numpy as np
 from bitarray import bitarray
 
-from ilwp.common.bytes import Reader, pack_varint
+from ilwp.common.bytes import Reader, pack_varint, room
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import decode_lengths, encode_table, entropy
+from ilwp.paper.quantization import BLOCK, MOST_REACH
 
 ROOT = math.sqrt(math.sqrt(math.sqrt(0.5)))  # an eighth of a bit
 EIGHTHS = list(itertools.accumulate([1.0] + 7 * [ROOT], operator.mul))
 LONGEST = 8 * 22  # eighths of a bit; rarer levels are rounded up to this share
-MOST_REACH = 1 << 16
+A_LAYERS_MODELS = (1 << 14, 128)  # levels that models of a tensor tell apart: how many, and more for each weight
 FINEST = 256  # ratios and shares of zeros are odd multiples of 1 / 512
 
 
@@ -81,7 +82,7 @@ class Code:
     models: tuple[Model, ...]
 
     def pack(self) -> bytes:
-        """As `network_file` describes it."""
+        """As `segments` describes it."""
         shared = len(KINDS) * (len(self.models) == 1)
         return pack_varint(self.reach) + bytes([self.kind + shared]) + b"".join(m.pack() for m in self.models)
 
@@ -96,14 +97,19 @@ def fit(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
 
     `mirrored`: every level is as likely to come with the other sign.
     """
-    reach = int(np.abs(columns).max(initial=0))
-    histograms = [np.bincount(column + reach, minlength=2 * reach + 1) for column in columns.T.astype(np.int64)]
+    reach = max(int(columns.max(initial=0)), -int(columns.min(initial=0)))
+    histograms = [_histogram(column, reach) for column in columns.T]
     if mirrored:
         histograms = [(h + h[::-1] + 1) // 2 for h in histograms]
     options = [_cheapest(histograms, reach)]
     if len(histograms) > 1:
         options.append(_cheapest([np.sum(histograms, axis=0)], reach))
     return min(options, key=lambda option: option[1])
+
+
+def can_be_modelled(reach: float, columns: int, levels: int) -> bool:
+    """Whether models of so many columns are worth their time for so many levels: they are made level by level."""
+    return (2 * reach + 1) * columns <= room(A_LAYERS_MODELS, levels)
 
 
 def code_bits(histogram: np.ndarray, model: Model) -> float:
@@ -131,6 +137,14 @@ def _read_model(reader: Reader, kind: int, reach: int) -> Model:
     eighths, used = decode_lengths(bits, 2 * reach + 1, LONGEST)
     reader.take(-(-used // 8))
     return Table(tuple(eighths.tolist()))
+
+
+def _histogram(column: np.ndarray, reach: int) -> np.ndarray:
+    """How often each level from -reach to reach occurs (2 reach + 1,)."""
+    counts = np.zeros(2 * reach + 1, np.int64)
+    for start in range(0, len(column), BLOCK):
+        counts += np.bincount(column[start : start + BLOCK] + reach, minlength=2 * reach + 1)
+    return counts
 
 
 def _cheapest(histograms: Sequence[np.ndarray], reach: int) -> tuple[Code, float]:

@@ -1,4 +1,4 @@
-"""The two-dimensional cosine transform of depthwise kernels, exact on every machine.
+"""The cosine transform of depthwise kernels, along every axis, exact on every machine.
 
 A kernel's taps resemble their neighbours, so most of its energy goes into few coefficients. The transform keeps
 distances: an error in the coefficients is as large in the kernel.
@@ -9,14 +9,15 @@ import math
 import numpy as np
 
 
-def basis(height: int, width: int) -> np.ndarray:
-    """Orthonormal kernels (height * width, height * width) float64, one a row, lowest frequency first.
+def basis(*size: int) -> np.ndarray:
+    """Orthonormal kernels (taps, taps) float64 of any number of axes, flattened, one a row, lowest frequency first.
 
     Their entries are float32 values, so that no machine's cosine makes another file of the same network.
     """
-    rows, columns = _cosines(height), _cosines(width)
-    products = np.einsum("ai,bj->abij", rows, columns).reshape(height * width, -1)
-    frequency = np.add.outer(np.arange(height), np.arange(width)).ravel()
+    products, frequency = np.ones((1, 1)), np.zeros(1, np.int64)
+    for axis in size:
+        products = np.einsum("fi,gj->fgij", products, _cosines(axis)).reshape(len(products) * axis, -1)
+        frequency = np.add.outer(frequency, np.arange(axis)).ravel()
     ordered: np.ndarray = products[np.argsort(frequency, kind="stable")].astype(np.float32).astype(np.float64)
     return ordered
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from ilwp.codebooks import additive, codebook_file
-from ilwp.codebooks.codebooks import CodedNetwork
 from ilwp.common.errors import IlwpError
 
 OPTIONS = {"books": 2, "bits": 3, "length": 4, "shared": True}
@@ -86,7 +85,7 @@ def test_weights_of_any_size_come_back(value: float):
     rng = np.random.default_rng(0)
     tensors = {"alike": np.full((4, 8), value, np.float32), "other": np.float32(value * rng.uniform(-1, 1, (4, 8)))}
     (found,) = additive.quantize(tensors, **OPTIONS)
-    (back,) = codebook_file.read(codebook_file.write(CodedNetwork((found,), {}))[0]).sets
+    back, _ = codebook_file.unpack(codebook_file.pack(found).segment)
     np.testing.assert_allclose(back.tensors()["alike"], tensors["alike"], rtol=0.1)
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ilwp.codebooks.codebooks import Codebooks, CodedNetwork, by_use, cut, joined, ordered, pieces
 from ilwp.common.errors import IlwpError
-from ilwp.whole.coding import Exact, Levels
+from ilwp.whole.pieces import Exact, Levels
 
 shapes = st.lists(st.lists(st.integers(0, 5), max_size=3).map(tuple), min_size=1, max_size=4)
 

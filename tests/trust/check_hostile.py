@@ -22,7 +22,7 @@ from ilwp.door import decoded
 from ilwp.paper import bitstream, codec
 
 FUZZED = {".ilwp, format 1": 300_000, ".ilwp, format 2": 450_000, "safetensors": 200_000, "torch": 100_000}
-FUZZED |= {".ilwp, format 3": 150_000, "record": 150_000, "profile": 50_000}
+FUZZED |= {".ilwp, codebooks": 150_000, "record": 150_000, "profile": 50_000}
 QUICK = 4_000
 MUTATED = 20_000 if LONG else 500
 SMALL_FILE = 600  # bytes

@@ -8,13 +8,15 @@ from results import LONG, save
 from samples import kernels, unusual_kernels
 
 from ilwp.common.paths import RUNS
+from ilwp.door import decoded
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import BITS, METHODS, Settings
-from ilwp.whole import container
-from ilwp.whole.coding import KernelLevels, Plan, decode, encode
+from ilwp.whole import segments
+from ilwp.whole.coding import Plan, encode
+from ilwp.whole.pieces import KernelLevels, decode
 
 BOTH = ("layer", "network")
 SLACK = 1 + 1e-6
@@ -83,16 +85,17 @@ def test_files_of_format_2(kind: str):
     fractions = FRACTIONS[1:2] if kind in REAL else FRACTIONS
     for method, bits, shared in itertools.product((*METHODS, "multiset"), fractions, BOTH):
         pieces = encode(tensors, Plan(method=method, bits=bits, range=shared), free)
-        content, _ = container.write(pieces)
-        assert container.write(container.read(content))[0] == content
-        meant, got = decode(pieces), decode(container.read(content))
+        content = segments.write(pieces)
+        meant, got = decode(pieces), decoded(content)
         assert {n: t.tobytes() for n, t in got.items()} == {n: t.tobytes() for n, t in meant.items()}
         files += 1
         if method in ("aligned", "multiset"):  # their channels come back in another order
             continue
         for name, tensor in tensors.items():
             piece = pieces[name]
-            assert isinstance(piece, KernelLevels)
+            if not isinstance(piece, KernelLevels):  # it reaches too many levels for its size, or takes no fewer bits
+                assert got[name].tobytes() == tensor.tobytes()
+                continue
             error = np.abs(got[name].astype(np.float64) - tensor) - np.spacing(np.abs(tensor))
             # cosine coefficients keep distances, so the bound is on the kernel as a whole
             length = np.sqrt((error.clip(0) ** 2).sum(axis=(1, 2, 3)).max() / tensor[0].size)

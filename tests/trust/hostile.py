@@ -35,8 +35,9 @@ from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import PAPER_METHODS, Settings
-from ilwp.whole import coding, container
+from ilwp.whole import coding, segments
 from ilwp.whole.coding import Plan
+from ilwp.whole.container import HEAD, Archive
 
 EXPECTED = Path(__file__).parent.parent / "expected"
 LONGEST_SECONDS = 1.0
@@ -64,16 +65,16 @@ def files_of_format_1() -> list[bytes]:
 def files_of_format_2() -> list[bytes]:
     tensors = {name: t for name, t in state_dict().items() if "depthwise" in name or t.ndim < 2}
     free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items() if t.ndim > 1]
-    plans = [Plan(m, bits=b, vector_bits=b) for m in (*PAPER_METHODS, "multiset") for b in (2, 5)]
-    written = [container.write(coding.encode(tensors, plan, free))[0] for plan in plans]
+    plans = [Plan(m, bits=b, dense_bits=b, vector_bits=b) for m in (*PAPER_METHODS, "multiset") for b in (2, 5)]
+    written = [segments.write(coding.encode(tensors, plan, free)) for plan in plans]
     return [*written, (EXPECTED / "network.ilwp").read_bytes()]
 
 
-def files_of_format_3() -> list[bytes]:
+def files_of_codebooks() -> list[bytes]:
     tensors = state_dict()
     sets = [additive.quantize(tensors, books, 3, 4, shared) for books in (1, 2) for shared in (True, False)]
     rest = pieces({name: t for name, t in tensors.items() if t.ndim < 2}, None)
-    written = [codebook_file.write(CodedNetwork(tuple(found), rest))[0] for found in sets]
+    written = [codebook_file.write(CodedNetwork(tuple(found), rest)) for found in sets]
     return [*written, (EXPECTED / "codebooks.ilwp").read_bytes()]
 
 
@@ -104,7 +105,29 @@ class Target:
 
     def sealed(self, content: bytes) -> bytes:
         """The content with its checksum made right, if it has one."""
-        return content[:-4] + struct.pack("<I", zlib.crc32(content[:-4])) if self.checksum else content
+        if not self.checksum:
+            return content
+        if content[4:5] == b"\2":
+            return _sealed_index(content)
+        return content[:-4] + struct.pack("<I", zlib.crc32(content[:-4]))
+
+
+def _sealed_index(content: bytes) -> bytes:
+    """A file of format 2 with the checksum of its index made right, and those of its segments where that reads."""
+    if len(content) < HEAD.size:
+        return content
+    length = HEAD.unpack(content[: HEAD.size])[2]
+    index = content[HEAD.size : HEAD.size + length]
+    sealed = HEAD.pack(b"ILWP", 2, length, zlib.crc32(index)) + content[HEAD.size :]
+    try:
+        archive = Archive(lambda start, size: sealed[start : start + size], len(sealed))
+    except IlwpError:
+        return sealed
+    for place in archive.places:
+        wrong = struct.pack("<I", place.checksum)
+        right = struct.pack("<I", zlib.crc32(sealed[place.start : place.start + place.length]))
+        index = index.replace(wrong, right, 1)
+    return HEAD.pack(b"ILWP", 2, length, zlib.crc32(index)) + index + sealed[HEAD.size + length :]
 
 
 def decoded_bytes(length: int) -> int:
@@ -115,7 +138,7 @@ def decoded_bytes(length: int) -> int:
 TARGETS = {
     ".ilwp, format 1": Target(inspect, files_of_format_1, decoded_bytes, checksum=True),
     ".ilwp, format 2": Target(inspect, files_of_format_2, decoded_bytes, checksum=True),
-    ".ilwp, format 3": Target(inspect, files_of_format_3, decoded_bytes, checksum=True),
+    ".ilwp, codebooks": Target(inspect, files_of_codebooks, decoded_bytes, checksum=True),
     "safetensors": Target(state(safetensors_files.read), lambda: [safetensors.numpy.save(state_dict())]),
     "torch": Target(state(torch_files.read), saved_by_torch),
     "record": Target(parse_record, records),

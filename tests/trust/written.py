@@ -6,10 +6,11 @@ import json
 import numpy as np
 from samples import VARIANTS, state_dict, unusual_kernels
 
+from ilwp.door import decoded
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.settings import METHODS, Settings
-from ilwp.whole import coding, container
+from ilwp.whole import coding, segments
 from ilwp.whole.coding import Plan
 
 
@@ -30,9 +31,9 @@ free = [Symmetry(n, np.zeros(len(t), np.int64), signed=()) for n, t in tensors.i
 for method in (*METHODS, "multiset"):
     for bits in (2, 5.5, 8):
         plan = Plan(method, bits=bits, dense_bits=bits, vector_bits=bits)
-        content, _ = container.write(coding.encode(tensors, plan, free))
+        content = segments.write(coding.encode(tensors, plan, free))
         found[f"2 {plan}"] = (
             hashlib.sha256(content).hexdigest()[:16],
-            digest(coding.decode(container.read(content))),
+            digest(decoded(content)),
         )
 print(json.dumps(found))

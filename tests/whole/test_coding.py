@@ -3,9 +3,12 @@ import pytest
 from samples import SHAPES, kernels, state_dict, unusual_kernels
 
 from ilwp.common.errors import IlwpError
+from ilwp.door import decoded as read
 from ilwp.networks.symmetry import Follower, Symmetry
-from ilwp.whole import container
-from ilwp.whole.coding import Exact, KernelLevels, Levels, Plan, decode, encode
+from ilwp.paper.distortion import snr
+from ilwp.whole import segments
+from ilwp.whole.coding import Plan, encode, stream
+from ilwp.whole.pieces import Exact, KernelLevels, Levels, decode
 
 # a layer of one kernel cannot be told from a plain convolution over one channel
 WHOLE = {name: found for name, found in unusual_kernels().items() if name != "one kernel a layer"}
@@ -33,7 +36,7 @@ def test_what_a_decoder_has_is_what_the_encoder_meant(method: str, name: str):
     tensors = {layer: k[:, None] for layer, k in WHOLE[name].items()}
     for shared in ("layer", "network"):
         pieces = encode(tensors, Plan(method=method, bits=5, range=shared), free(tensors))
-        back = decode(container.read(container.write(pieces)[0]))
+        back = read(segments.write(pieces))
         assert list(back) == list(tensors)
         for layer, decoded in decode(pieces).items():
             np.testing.assert_array_equal(back[layer], decoded)
@@ -129,7 +132,7 @@ def test_rounding_is_asked_for_every_dense_weight_in_order_with_what_is_decoded_
         asked.append(name)
         return np.full(tensors[name].shape, 2.0)
 
-    pieces = encode(tensors, Plan(bits=4), rounding=rounding)
+    pieces = encode(tensors, Plan(bits=4, dense_bits=8), rounding=rounding)
     assert asked == [n for n, p in pieces.items() if isinstance(p, Levels)]
     assert (pieces["classifier.weight"].levels == 2).all()
 
@@ -143,9 +146,48 @@ def test_weights_that_are_not_finite_are_refused(bad: float):
             encode(tensors, Plan())
 
 
-def test_kernels_whose_coefficients_reach_too_far_are_not_transformed():
-    constant = {f"{i}.weight": np.full((2, 1, 5, 5), 0.3, np.float32) for i in range(2)}
-    pieces = encode(constant, Plan(method="baseline", bits=16))
-    assert not any(piece.transformed for piece in pieces.values())
-    for layer in decode(container.read(container.write(pieces)[0])).values():
-        np.testing.assert_allclose(layer, 0.3, rtol=1e-4)
+def test_kernels_that_reach_too_many_levels_for_their_number_stay_exact():
+    layers = {f"{i}.weight": normal(2, 1, 5, 5, seed=i) for i in range(2)}
+    assert all(isinstance(piece, Exact) for piece in encode(layers, Plan(method="baseline", bits=16)).values())
+    assert all(isinstance(piece, KernelLevels) for piece in encode(layers, Plan(method="baseline", bits=7)).values())
+
+
+def normal(*shape: int, scale: float = 1.0, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
+
+
+@pytest.mark.parametrize("quality", [10.0, 31.0, 60.0])
+def test_the_noise_of_all_weights_together_is_that_of_the_quality(quality: float):
+    tensors = {f"{i}.weight": normal(10 * 4**i, 10, scale=10.0 ** (i - 2), seed=i) for i in range(5)}
+    found = {coded.name: coded.snr for coded in stream(tensors, Plan(quality=quality))}
+    assert sum(10 ** (-ratio / 10) for ratio in found.values()) == pytest.approx(10 ** (-quality / 10), rel=0.15)
+    noise = np.array([10 ** (-found[name] / 10) / tensors[name].size for name in tensors])
+    assert noise.max() < 1.5 * noise.min()
+
+
+def test_an_outlier_in_one_tensor_leaves_the_others_as_they_are():
+    tensors = {f"{i}.weight": normal(64, 64, seed=i) for i in range(3)}
+    wild = {name: t.copy() for name, t in tensors.items()}
+    wild["1.weight"][0, 0] = 1e6
+    one, other = decode(encode(tensors, Plan())), decode(encode(wild, Plan()))
+    for name in ("0.weight", "2.weight"):
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_given_steps_take_the_place_of_those_of_the_quality():
+    tensors = {"a.weight": normal(64, 64), "b.weight": normal(64, 64, seed=1)}
+    pieces = encode(tensors, Plan(), steps={"a.weight": 0.25})
+    assert pieces["a.weight"].step == 0.25
+    assert pieces["b.weight"].step != 0.25
+
+
+def test_depthwise_layers_of_each_size_are_predicted_among_their_own():
+    shapes = [(20, 1, 3, 3), (20, 1, 5, 5), (20, 1, 3, 3), (20, 1, 5, 5), (20, 1, 9), (20, 1, 3, 3, 3), (40, 1, 31, 1)]
+    first = {shape: normal(*shape) for shape in shapes}
+    tensors = {f"{i}.weight": first[shape] + normal(*shape, scale=0.01, seed=i) for i, shape in enumerate(shapes)}
+    pieces = encode(tensors, Plan(method="ill"))
+    assert [piece.method for piece in pieces.values()] == ["baseline"] * 2 + ["ill"] * 2 + ["baseline"] * 3
+    back = read(segments.write(pieces))
+    assert {name: t.shape for name, t in back.items()} == {name: t.shape for name, t in tensors.items()}
+    for name, tensor in tensors.items():
+        assert snr([tensor], [back[name]]) > 30

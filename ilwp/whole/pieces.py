@@ -1,0 +1,121 @@
+"""What a tensor is in a file: a piece; and what a decoder makes of it.
+
+state dict -> coding.encode -> pieces -> segments.pack   -> segments
+state dict <- decode        <- pieces <- segments.unpack <- segments
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ilwp.paper.prediction import predict
+from ilwp.paper.quantization import BLOCK
+from ilwp.paper.settings import Method
+from ilwp.whole.transform import basis, inverse
+from ilwp.whole.types import rounded
+
+FLOAT32 = np.dtype(np.float32)
+WEIGHTS = (1.0, 0.75, 0.5, 0.25)  # of a prediction
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A tensor as it is, of any type."""
+
+    tensor: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The same memory as the tensor `name`, which comes before."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A tensor of any shape: `levels` int32 times `step`, a float32 value, rounded to `dtype`."""
+
+    levels: np.ndarray
+    step: float
+    dtype: np.dtype = FLOAT32
+
+
+@dataclass(frozen=True)
+class KernelLevels:
+    """A depthwise layer (c, 1, *size): residual `levels` (c, taps) int32 times `step`, a float32 value.
+
+    They are cosine coefficients if `transformed`, else taps. `method` and `indices` (c,) int64 are those of
+    `prediction.predict`, whose result counts `weight` times; layers of one `size` are predicted from one another.
+    `cells` (c,) int64, where the order was free, numbers the channels that were sorted among themselves; `signed` says
+    that their signs were free too.
+    """
+
+    size: tuple[int, ...]
+    levels: np.ndarray
+    step: float
+    method: Method
+    indices: np.ndarray
+    transformed: bool
+    weight: float = 1.0
+    cells: np.ndarray | None = None
+    signed: bool = False
+    dtype: np.dtype = FLOAT32
+
+
+Piece = Exact | Shared | Levels | KernelLevels
+
+
+def decode(pieces: Mapping[str, Piece]) -> dict[str, np.ndarray]:
+    """The state dict that pieces stand for, the same bits on every machine."""
+    tensors: dict[str, np.ndarray] = {}
+    before: dict[tuple[int, ...], list[np.ndarray]] = {}
+    for name, piece in pieces.items():
+        if isinstance(piece, Exact):
+            tensors[name] = piece.tensor
+        elif isinstance(piece, Shared):
+            tensors[name] = tensors[piece.name]
+        elif isinstance(piece, Levels):
+            tensors[name] = dense(piece)
+        else:
+            layers = before.setdefault(piece.size, [])
+            tensors[name] = layer(piece, layers)
+            layers.append(flat(tensors[name]))
+    return tensors
+
+
+def dense(piece: Levels) -> np.ndarray:
+    """The tensor that levels stand for."""
+    tensor = np.empty(piece.levels.shape, piece.dtype)
+    levels, into = piece.levels.reshape(-1), tensor.reshape(-1)
+    # a level and a step have few digits: but for float64, their product is rounded once, to float32 first
+    inner = np.float64 if piece.dtype == np.float64 else np.float32
+    for start in range(0, levels.size, BLOCK):
+        values: np.ndarray = levels[start : start + BLOCK].astype(inner)
+        with np.errstate(over="ignore"):
+            values = values * inner(piece.step)
+        into[start : start + BLOCK] = rounded(values, piece.dtype)
+    return tensor
+
+
+def layer(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:
+    """The depthwise layer (c, 1, *size); `before` are those of its size that lie ahead of it, as `flat` has them."""
+    residual = piece.levels * piece.step
+    if piece.transformed:
+        residual = inverse(residual, basis(*piece.size))
+    if piece.method != "baseline":
+        residual = residual + piece.weight * predict(piece.method, piece.indices, before)
+    return rounded(residual, piece.dtype).reshape(-1, 1, *piece.size)
+
+
+def flat(layer: np.ndarray) -> np.ndarray:
+    """A layer's kernels (c, taps) float64."""
+    return layer.reshape(len(layer), -1).astype(np.float64)
+
+
+def size(piece: Piece) -> int:
+    """How many weights a piece has; none where they are another tensor's."""
+    if isinstance(piece, Shared):
+        return 0
+    return int(piece.tensor.size if isinstance(piece, Exact) else piece.levels.size)

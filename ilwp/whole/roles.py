@@ -1,0 +1,119 @@
+"""Which tensors are weights that may be quantized, which are depthwise kernels, and which must stay exact.
+
+With a network's graph that is known. Without, names and values tell, and what is in doubt stays exact: buffers are
+small, and a network with a changed normalisation constant, table of positions or mask is another network.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ilwp.common.errors import IlwpError, printable
+from ilwp.paper.quantization import BLOCK
+from ilwp.whole.types import QUANTIZED
+
+# parts of the names of tensors that no layer multiplies its input with
+NO_WEIGHT = (
+    "mask", "mean", "std", "var", "anchor", "pos", "freq", "index", "scale", "zero_point", "grid", "running", "cache",
+    "buffer", "logit", "temperature", "rotary", "coords", "norm",
+)  # fmt: skip
+FEWEST = 4096  # elements of a weight that only its values show to be one
+MOST_TAPS = 1 << 10  # of a depthwise kernel
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of weights that become levels, `dense` ones and `kernels` (c, 1, ...), and of small exact `vectors`.
+
+    `shared` maps a name to the one before it that has the same memory. All other tensors are exact.
+    """
+
+    dense: tuple[str, ...]
+    kernels: tuple[str, ...]
+    vectors: tuple[str, ...]
+    shared: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a network's graph tells: the names of its `parameters`, and those of the weights of depthwise layers."""
+
+    parameters: Collection[str]
+    depthwise: Collection[str]
+
+
+def roles(tensors: Mapping[str, np.ndarray], known: Known | None = None) -> Roles:
+    """The roles of a state dict's tensors; raises IlwpError for a weight that holds NaN or infinite values."""
+    shared = _shared(tensors)
+    dense, kernels, vectors = [], [], []
+    for name, tensor in tensors.items():
+        if name in shared or tensor.dtype.name not in QUANTIZED or _is_constant(tensor):
+            continue
+        if sum(axis > 1 for axis in tensor.shape) < 2:
+            vectors += [name] * (tensor.ndim == 1)
+        elif name in known.depthwise if known else _looks_depthwise(name, tensor):
+            kernels.append(name)
+        elif name in known.parameters if known else _looks_like_a_weight(name, tensor):
+            dense.append(name)
+    for name in (*dense, *kernels):
+        if not all_finite(tensors[name]):
+            raise IlwpError(f"{printable(name)} holds NaN or infinite weights: the network did not train")
+    return Roles(tuple(dense), tuple(kernels), tuple(vectors), shared)
+
+
+def all_finite(tensor: np.ndarray) -> bool:
+    """Whether no element is NaN or infinite; looked at in blocks, so that a large tensor needs no other of its size."""
+    flat = tensor.reshape(-1)
+    return all(np.isfinite(flat[start : start + BLOCK]).all() for start in range(0, flat.size, BLOCK))
+
+
+def _is_constant(tensor: np.ndarray) -> bool:
+    flat = tensor.reshape(-1)
+    return all((flat[start : start + BLOCK] == flat[0]).all() for start in range(0, flat.size, BLOCK))
+
+
+def _shared(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
+    first: dict[tuple[object, ...], str] = {}
+    shared: dict[str, str] = {}
+    for name, tensor in tensors.items():
+        if tensor.size:
+            where = tensor.__array_interface__["data"][0], tensor.shape, tensor.strides, tensor.dtype
+            if first.setdefault(where, name) != name:
+                shared[name] = first[where]
+    return shared
+
+
+def _called_weight(name: str) -> bool:
+    return "weight" in name.lower().rpartition(".")[2] or "weight" in ".".join(name.lower().split(".")[-2:])
+
+
+def _called_otherwise(name: str) -> bool:
+    last = name.lower() if not _called_weight(name) else name.lower().rpartition(".")[2]
+    return any(part in last for part in NO_WEIGHT)
+
+
+def _looks_depthwise(name: str, tensor: np.ndarray) -> bool:
+    if _called_otherwise(name) or not 3 <= tensor.ndim <= 5:
+        return False
+    filters = tensor.shape[0] > 1 and tensor.shape[1] == 1 and 1 < tensor[0].size <= MOST_TAPS
+    return filters and (_called_weight(name) or (tensor.ndim > 3 and tensor.size >= 64))
+
+
+def _looks_like_a_weight(name: str, tensor: np.ndarray) -> bool:
+    if _called_otherwise(name):
+        return False
+    return _called_weight(name) or (tensor.size >= FEWEST and _spread_like_weights(tensor))
+
+
+def _spread_like_weights(tensor: np.ndarray) -> bool:
+    """Whether values lie around zero without a pattern: no counts, no grids, no waves, no masks."""
+    some = tensor.reshape(-1)[: 1 << 20].astype(np.float64)
+    if not np.isfinite(some).all():
+        return False
+    deviation = float(some.std())
+    whole = bool((some == np.rint(some)).all())
+    # a wave's fourth moment is 1.5, that of weights at least 1.8, as when they are drawn from an interval
+    return (
+        not whole and abs(some.mean()) < deviation / 2 and float((some**4).mean()) > 1.7 * float((some**2).mean()) ** 2
+    )
