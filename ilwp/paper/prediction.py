@@ -9,7 +9,6 @@ reconstructed ones in a closed loop, original ones in an open loop. An index cou
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from ilwp.paper.settings import SEARCHES, Method
 
@@ -22,6 +21,8 @@ def nearest(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     >>> nearest(np.array([[1.0, 1.0], [5.0, 5.0]]), np.array([[0.0, 0.0], [2.0, 2.0], [4.0, 6.0]]))
     array([0, 2])
     """
+    from scipy.spatial.distance import cdist  # a third of a second, which decoding need not wait for
+
     rows = max(1, CHUNK // len(candidates))
     chunks = [targets[start : start + rows] for start in range(0, len(targets), rows)]
     return np.concatenate([cdist(chunk, candidates, "cityblock").argmin(axis=1) for chunk in chunks])
