@@ -164,3 +164,17 @@ def test_printing_to_a_full_disk_is_one_line(network_file: Path, ilwp: Ilwp, mon
 
     monkeypatch.setattr("click.echo", full)
     assert ilwp("inspect", network_file).refused("the output: No space left on device")
+
+
+def test_of_a_damaged_file_the_sound_tensors_are_written_when_asked_for(network_file: Path, ilwp: Callable[..., Any]):
+    assert ilwp("compress", network_file).code == 0
+    path, output = network_file.with_suffix(".ilwp"), network_file.with_name("back.safetensors")
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    assert ilwp("decompress", path, "-o", output).refused("--skip-damaged gives the")
+    assert not output.exists()
+    outcome = ilwp("decompress", path, "-o", output, "--skip-damaged")
+    assert outcome.code == 0
+    assert "left out" in outcome.err
+    assert 0 < len(safetensors.numpy.load_file(output)) < len(safetensors.numpy.load_file(network_file))
