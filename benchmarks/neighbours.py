@@ -18,7 +18,8 @@ from results import TRAINED, load, save
 from ilwp.codebooks import additive, codebook_file, weight_fixing
 from ilwp.codebooks.codebooks import Codebooks, CodedNetwork, cut, ordered
 from ilwp.codebooks.methods import WeightFixing
-from ilwp.door import Structure, compress_coded, compress_network, decoded, structure_of
+from ilwp.door import compress_coded, compress_network, decoded, structure_of
+from ilwp.door.structure import Structure
 from ilwp.networks.tensors import load_tensors
 from ilwp.paper.huffman import code_lengths, encode_table
 from ilwp.paper.huffman import encode as huffman_encode

@@ -19,7 +19,6 @@ from ilwp.door.reading import OpenFile, Row, decoded, read_file, read_state_dict
 from ilwp.door.writing import (
     REORDERING,
     Compressed,
-    Structure,
     compress_additive,
     compress_coded,
     compress_kernels,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
-    "REORDERING", "Compressed", "OpenFile", "Row", "Structure", "compress", "compress_additive", "compress_coded",
+    "REORDERING", "Compressed", "OpenFile", "Row", "compress", "compress_additive", "compress_coded",
     "compress_kernels", "compress_network", "decoded", "decompress", "load_file", "open_file", "read_file",
     "read_state_dict", "save_file", "structure_of",
 ]  # fmt: skip
@@ -67,7 +66,7 @@ def compress(
         from ilwp.networks.tensors import load_tensors
 
         load_tensors(network, arrays)
-        structure = structure_of_module(network.eval())
+        structure = structure_of_module(network.eval(), arrays)
     return compress_network(arrays, plan, structure, images, metadata).content
 
 

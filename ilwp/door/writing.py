@@ -1,57 +1,32 @@
 """A state dict to the bytes of an `.ilwp` file, of any format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
 from ilwp.common.progress import progress_bar
 from ilwp.common.tensor_files import Tensors
 from ilwp.door.reading import Row, codebook_rows, stored
-from ilwp.networks.symmetry import Symmetry
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan, Rounding
-from ilwp.whole.pieces import size
-from ilwp.whole.roles import Known
+from ilwp.whole.coding import Coded, Plan, Rounding
+from ilwp.whole.pieces import Piece, decode, size
+from ilwp.whole.roles import roles
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
     import torch
     from torch import nn
 
     from ilwp.codebooks.codebooks import Codebooks
+    from ilwp.door.structure import Structure
 
 REORDERING = ("aligned", "multiset")  # methods that put channels into another order
 IMAGES = 1000  # of a data set, that error feedback looks at
-
-
-@dataclass(frozen=True)
-class Structure:
-    """What a network's graph tells: its symmetries, and the eps of each batch norm."""
-
-    network: "nn.Module"
-    norms: Mapping[str, float]
-
-    @cached_property
-    def symmetries(self) -> list[Symmetry]:
-        """Found when first asked for, since most of what is done with a network needs no graph that can be traced."""
-        from ilwp.networks.symmetries import symmetries
-
-        return symmetries(self.network)
-
-    @property
-    def known(self) -> Known:
-        """Which tensors are parameters, and which are the weights of depthwise layers."""
-        depthwise = {
-            f"{name}.weight".removeprefix(".")
-            for name, layer in self.network.named_modules()
-            if getattr(layer, "groups", 1) > 1
-            and not getattr(layer, "transposed", False)
-            and layer.weight.shape[1] == 1
-        }
-        return Known({name for name, _ in self.network.named_parameters(remove_duplicate=False)}, depthwise)
 
 
 @dataclass(frozen=True)
@@ -64,21 +39,21 @@ class Compressed:
     weights: int = 0  # of depthwise layers, in format 1
 
 
-def structure_of(graph: str, width: float, tensors: Tensors) -> Structure:
+def structure_of(graph: str, width: float, tensors: Tensors) -> "Structure":
     """The structure of the network that `tensors` belong to; arguments and errors are those of `network_for`."""
     from ilwp.networks.graphs import network_for
 
-    return structure_of_module(network_for(graph, width, tensors))
+    return structure_of_module(network_for(graph, width, tensors), tensors)
 
 
-def structure_of_module(network: "nn.Module") -> Structure:
-    """The structure of a torch module."""
-    from ilwp.networks.tensors import norms_of
+def structure_of_module(network: "nn.Module", tensors: Tensors) -> "Structure":
+    """The structure of a torch module, in evaluation, that has loaded `tensors`."""
+    from ilwp.door.structure import Structure
 
-    return Structure(network, norms_of(network))
+    return Structure(network, tensors)
 
 
-def compress_kernels(tensors: Tensors, settings: Settings, structure: Structure | None = None) -> Compressed:
+def compress_kernels(tensors: Tensors, settings: Settings, structure: "Structure | None" = None) -> Compressed:
     """Format 1: depthwise kernels as in the paper, all other tensors as they are."""
     from ilwp.paper import bitstream, codec
     from ilwp.paper.kernels import depthwise_kernels
@@ -94,7 +69,7 @@ def compress_kernels(tensors: Tensors, settings: Settings, structure: Structure 
 
 
 def compress_network(
-    tensors: Tensors, plan: Plan, structure: Structure | None = None, images: "str | torch.Tensor | None" = None,
+    tensors: Tensors, plan: Plan, structure: "Structure | None" = None, images: "str | torch.Tensor | None" = None,
     metadata: Mapping[str, str] | None = None, steps: Mapping[str, float] | None = None, progress: bool = False,
 ) -> Compressed:  # fmt: skip
     """Format 2: every tensor, batch norms folded where the structure is known.
@@ -108,31 +83,43 @@ def compress_network(
                 if images is not None else "quantizing vectors")  # fmt: skip
     rounding = _error_feedback(structure.network, images) if structure and images is not None else None
     if structure:
-        tensors = folded(tensors, structure.norms)
+        folded(tensors, structure.all_norms)  # refuses a network that did not train
     symmetries = structure.symmetries if structure and plan.method in REORDERING else ()
-    pieces: dict[str, tuple[str, int, float]] = {}
+    known = structure.known if structure else None
+    if structure and plan.bits is None and plan.dense_bits is None and steps is None:
+        found = roles(tensors, known)
+        with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
+            steps = structure.steps((*found.dense, *found.kernels), plan.quality)
+    rows: dict[str, tuple[str, int, float]] = {}
     with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
 
-        def coded() -> Any:
-            known = structure.known if structure else None
+        def coded() -> Iterator[tuple[str, Piece]]:
             for one in coding.stream(tensors, plan, symmetries, rounding, known, steps):
+                rows[one.name] = stored(one.piece), size(one.piece), one.snr
+                before[one.name] = one.tensor
                 yield one.name, one.piece
-                pieces[one.name] = stored(one.piece), size(one.piece), one.snr
                 bar.update(tensors[one.name].nbytes)
 
-        packed = list(segments.pack_all(coded()))
+        before: dict[str, np.ndarray] = {}
+        pieces: Iterable[tuple[str, Piece]] = coded()
+        if structure:
+            made = dict(pieces)
+            settled = _settled(made, before, plan, structure)
+            rows |= {name: (stored(one.piece), size(one.piece), one.snr) for name, one in settled.items()}
+            pieces = (made | {name: one.piece for name, one in settled.items()}).items()
+        packed = list(segments.pack_all(pieces))
     content = container.write([p.segment for p in packed], list(tensors), metadata)
     bits = {name: count for p in packed for name, count in p.bits.items()}
-    rows = [
+    listed = [
         Row(name, kind, count, bits[name] / 8, tensors[name].nbytes * (count > 0), snr)
-        for name, (kind, count, snr) in pieces.items()
+        for name, (kind, count, snr) in rows.items()
     ]
-    return Compressed(content, rows)
+    return Compressed(content, listed)
 
 
 def compress_additive(
     tensors: Tensors, books: int, bits: int, length: int, shared: bool, vector_bits: float | None = None,
-    structure: Structure | None = None, metadata: Mapping[str, str] | None = None,
+    structure: "Structure | None" = None, metadata: Mapping[str, str] | None = None,
 ) -> Compressed:  # fmt: skip
     """Format 2, by additive quantization without training; arguments and errors are those of `additive.quantize`."""
     from ilwp.codebooks import additive
@@ -143,7 +130,7 @@ def compress_additive(
 
 def compress_coded(
     tensors: Tensors, sets: "Sequence[Codebooks]", vector_bits: float | None = None,
-    structure: Structure | None = None, metadata: Mapping[str, str] | None = None,
+    structure: "Structure | None" = None, metadata: Mapping[str, str] | None = None,
 ) -> Compressed:  # fmt: skip
     """Format 2: the sets, and the rest of the state dict with batch norms folded where the structure is known."""
     from ilwp.codebooks import codebook_file
@@ -168,7 +155,16 @@ def compress_coded(
     return Compressed(content, [rows[name] for name in tensors])
 
 
-def _needed(structure: Structure | None, what: str) -> Structure:
+def _settled(pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure") -> dict[str, Coded]:
+    """Biases that make up for the weights' errors, where that helps, and the tensors of folded batch norms."""
+    biases: dict[str, np.ndarray] = {}
+    with suppress(IlwpError):  # a network that takes no made-up inputs is not tried
+        biases = structure.corrected(before, decode(pieces))
+    settled = folded(before | biases, structure.norms)
+    return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}
+
+
+def _needed(structure: "Structure | None", what: str) -> "Structure":
     if structure is None:
         raise IlwpError(f"{printable(what)} needs the network itself, not only its tensors: give it with --graph")
     return structure

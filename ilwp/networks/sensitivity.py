@@ -11,10 +11,13 @@ Derivatives differ far more between tensors than between kinds of inputs, so syn
 amplitude falls as 1 / frequency, as that of photographs does.
 """
 
+import contextlib
+
 import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
+from ilwp.networks.trials import random_inputs
 
 SAMPLES = 8
 
@@ -32,6 +35,21 @@ def synthetic_inputs(shape: tuple[int, ...], count: int = SAMPLES, seed: int = 0
     fields = fields - fields.mean(dim=(2, 3), keepdim=True)
     scaled: torch.Tensor = fields / fields.std(dim=(1, 2, 3), keepdim=True)
     return scaled
+
+
+def natural_shape(network: nn.Module) -> tuple[int, ...]:
+    """The shape, without the batch axis, of inputs as a network usually gets them.
+
+    A convolution network whose first layer has a stride is taken to be made for images of 224 x 224, as those for
+    ImageNet are; the others' inputs are those of `trials.random_inputs`. Raises IlwpError where none can be made up.
+    """
+    first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is not None and max(first.stride) > 1:
+        large = (first.in_channels, 224, 224)
+        with contextlib.suppress(IlwpError):
+            random_inputs(network, large)
+            return large
+    return tuple(random_inputs(network)[0].shape[1:])
 
 
 def sensitivities(network: nn.Module, inputs: torch.Tensor, seed: int = 0) -> dict[str, float]:

