@@ -145,6 +145,8 @@ def compress(
         else:
             settings = Settings(method=method, bits=int(bits or BITS[-1]), range=range_ or "layer", **options)
             compressed = compress_kernels(tensors, settings, structure)
+    for what, why in structure.belief.refused.items() if structure and (coder == "ans" or method in REORDERING) else ():
+        show(f"{what} is left as it is: {why}", err=True)
     for symmetry in structure.symmetries if structure and method in REORDERING else ():
         if not symmetry.ordered:
             show(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")

@@ -28,11 +28,18 @@ def rates(compressed: Compressed) -> str:
     """Where the bits of a file go that was just made, and what its weights lost, the worst first."""
     if compressed.rate:
         return rate_table(compressed.rate, compressed.weights)
-    return tensor_table(sorted(compressed.rows, key=lambda row: row.snr or math.inf), len(compressed.content))
+    listed = tensor_table(sorted(compressed.rows, key=lambda row: row.snr or math.inf), len(compressed.content))
+    if compressed.outputs_snr is None:
+        return listed
+    return f"{listed}\nthe network's outputs for synthetic inputs: SNR {compressed.outputs_snr:.1f} dB"
 
 
 def warning(compressed: Compressed) -> str | None:
-    """A line about weights that are badly hit, if any are."""
+    """A line about outputs, or where they are not known about weights, that are badly hit, if any are."""
+    if compressed.outputs_snr is not None:
+        if compressed.outputs_snr >= POOR:
+            return None
+        return f"the outputs' SNR is below {POOR} dB: the network may not work any more; choose a higher quality"
     hit = [row for row in compressed.rows if row.snr is not None and row.snr < POOR]
     if not hit:
         return None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "REORDERING", "Compressed", "OpenFile", "Row", "compress", "compress_additive", "compress_coded",
     "compress_kernels", "compress_network", "decoded", "decompress", "load_file", "open_file", "read_file",
-    "read_state_dict", "save_file", "structure_of",
+    "read_state_dict", "save_file", "structure_of", "structure_of_module",
 ]  # fmt: skip
 
 PathLike = str | Path

@@ -6,6 +6,7 @@ Outputs are those for synthetic inputs, so no data is needed.
 """
 
 import copy
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,11 +89,11 @@ class Structure:
             if (sensitivity := found.get(own.get(name, ""), 0.0)) > 0
         }
 
-    def corrected(self, before: Tensors, after: Tensors) -> dict[str, np.ndarray]:
-        """Biases that take off the mean shift which quantization causes, if the outputs are nearer with them.
+    def corrected(self, before: Tensors, after: Tensors) -> tuple[dict[str, np.ndarray], float]:
+        """Biases that take off the mean shift which quantization causes, and the SNR of the outputs with them, in dB.
 
-        `before` and `after` are state dicts of one function up to quantization, their channels in one order. Whether
-        the outputs are nearer is tried on other synthetic inputs than those that the shift is measured on.
+        `before` and `after` are state dicts of one function up to quantization, their channels in one order. There are
+        no biases where the outputs are nearer without. The SNR is measured on other synthetic inputs than the shift.
         """
         network = copy.deepcopy(self.network)
         shape = natural_shape(network)
@@ -104,13 +105,13 @@ class Structure:
         found = {self.names[name]: bias for name, bias in biases.items()}
         tried = synthetic_inputs(shape, seed=1)
         wanted = _outputs(network, tried)
-        errors = []
-        for state in (after, dict(after) | found):
-            load_tensors(network, state)
-            errors.append(
-                sum(float((a - b).square().sum()) for a, b in zip(_outputs(network, tried), wanted, strict=True))
-            )
-        return found if errors[1] < errors[0] else {}
+        options = []
+        for chosen in ({}, found):
+            load_tensors(network, dict(after) | chosen)
+            noise = _power([one - other for one, other in zip(_outputs(network, tried), wanted, strict=True)])
+            options.append((noise, chosen))
+        noise, chosen = min(options, key=lambda option: option[0])
+        return chosen, 10 * math.log10(_power(wanted) / noise) if noise else math.inf
 
 
 def _outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:

@@ -31,12 +31,16 @@ IMAGES = 1000  # of a data set, that error feedback looks at
 
 @dataclass(frozen=True)
 class Compressed:
-    """A file's bytes and what they hold: a row a tensor, or for format 1 where the bits of the file go."""
+    """A file's bytes and what they hold: a row a tensor, or for format 1 where the bits of the file go.
+
+    `outputs_snr` is that of the network's outputs for synthetic inputs in dB, where the network could be tried.
+    """
 
     content: bytes
     rows: Sequence[Row] = ()
     rate: Rate | None = None
     weights: int = 0  # of depthwise layers, in format 1
+    outputs_snr: float | None = None
 
 
 def structure_of(graph: str, width: float, tensors: Tensors) -> "Structure":
@@ -91,6 +95,7 @@ def compress_network(
         with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
             steps = structure.steps((*found.dense, *found.kernels), plan.quality)
     rows: dict[str, tuple[str, int, float]] = {}
+    outputs_snr: float | None = None
     with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
 
         def coded() -> Iterator[tuple[str, Piece]]:
@@ -104,7 +109,7 @@ def compress_network(
         pieces: Iterable[tuple[str, Piece]] = coded()
         if structure:
             made = dict(pieces)
-            settled = _settled(made, before, plan, structure)
+            settled, outputs_snr = _settled(made, before, plan, structure)
             rows |= {name: (stored(one.piece), size(one.piece), one.snr) for name, one in settled.items()}
             pieces = (made | {name: one.piece for name, one in settled.items()}).items()
         packed = list(segments.pack_all(pieces))
@@ -114,7 +119,7 @@ def compress_network(
         Row(name, kind, count, bits[name] / 8, tensors[name].nbytes * (count > 0), snr)
         for name, (kind, count, snr) in rows.items()
     ]
-    return Compressed(content, listed)
+    return Compressed(content, listed, outputs_snr=outputs_snr)
 
 
 def compress_additive(
@@ -155,13 +160,16 @@ def compress_coded(
     return Compressed(content, [rows[name] for name in tensors])
 
 
-def _settled(pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure") -> dict[str, Coded]:
-    """Biases that make up for the weights' errors, where that helps, and the tensors of folded batch norms."""
+def _settled(
+    pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure"
+) -> tuple[dict[str, Coded], float | None]:
+    """Biases that make up for the weights' errors and the tensors of folded batch norms; the outputs' SNR in dB."""
     biases: dict[str, np.ndarray] = {}
+    outputs_snr = None
     with suppress(IlwpError):  # a network that takes no made-up inputs is not tried
-        biases = structure.corrected(before, decode(pieces))
+        biases, outputs_snr = structure.corrected(before, decode(pieces))
     settled = folded(before | biases, structure.norms)
-    return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}
+    return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}, outputs_snr
 
 
 def _needed(structure: "Structure | None", what: str) -> "Structure":
