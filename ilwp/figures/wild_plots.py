@@ -36,14 +36,14 @@ def lifts(found: pd.DataFrame) -> Figure:
 def pairs(found: pd.DataFrame) -> Figure:
     """Eq. 1 pair by pair, a line a sequence: a random kernel of each layer, and the nearest of each."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 5.4), sharey=True)
-    for ax, reading, title in zip(axes, ("random", "nearest"), ("A random kernel", "The nearest kernel"), strict=True):
+    for ax, reading, title in zip(axes, ("random", "nearest"), ("Random kernel", "Nearest kernel"), strict=True):
         ax.axvline(0.5, color=INK, linewidth=1, linestyle=DASHED)
         _dots(ax, found, reading, AS_IS, "s", "as is")
         _dots(ax, found, f"unit_{reading}", UNIT, "o", "at unit length")
         ax.plot(found[f"unit_{reading}_null"], found.index, "|", color=INK, markersize=6, markeredgewidth=1.2,
                 label="shuffled kernels, at unit length")  # fmt: skip
         _name(ax, found)
-        ax.set(title=title, xlabel="nearer in the previous layer", xlim=(0.2, 1))
+        ax.set(title=title, xlabel="share of pairs", xlim=(0.2, 1), xticks=[0.25, 0.5, 0.75])
         keep_table(ax, found[["title", *(column for column in found if reading in column)]])
     shared_legend(figure, axes, columns=2)
     return figure
