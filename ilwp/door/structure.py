@@ -21,6 +21,7 @@ from ilwp.networks.bias_correction import corrections
 from ilwp.networks.sensitivity import floating, natural_shape, sensitivities, synthetic_inputs
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import load_tensors, matched, norms_of
+from ilwp.networks.trace import in_short
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
 
@@ -119,7 +120,7 @@ def _outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
         with torch.inference_mode():
             return [output.double() for output in floating(network(inputs))]
     except Exception as error:  # whatever the network's code raises
-        raise IlwpError(f"the network does not take made-up inputs ({' '.join(str(error).split())[:120]})") from error
+        raise IlwpError(f"the network does not take made-up inputs ({in_short(error)})") from error
 
 
 def _power(outputs: list[torch.Tensor]) -> float:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
+from ilwp.networks.trace import in_short
 from ilwp.networks.trials import random_inputs
 
 SAMPLES = 8
@@ -75,7 +76,7 @@ def sensitivities(network: nn.Module, inputs: torch.Tensor, seed: int = 0) -> di
             for name, derivative in zip(parameters, derivatives, strict=True):
                 total[name] += 0.0 if derivative is None else float(derivative.square().mean()) / len(inputs)
     except Exception as error:  # whatever the network's code raises
-        raise IlwpError(f"the network's outputs cannot be differentiated ({_one_line(error)})") from error
+        raise IlwpError(f"the network's outputs cannot be differentiated ({in_short(error)})") from error
     finally:
         for p, before in zip(parameters.values(), wanted, strict=True):
             p.requires_grad_(before)
@@ -91,7 +92,3 @@ def floating(outputs: object) -> list[torch.Tensor]:
     if isinstance(outputs, list | tuple):
         return [tensor for value in outputs for tensor in floating(value)]
     return []
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
