@@ -21,7 +21,6 @@ from ilwp.common.shards import network_in, shards_of
 
 Tensors = dict[str, np.ndarray]
 
-PREFIXES = ("module.", "_orig_mod.")  # of data parallel training and of torch.compile
 
 NO_KEYS = "--key chooses between networks in a torch file, and this is none"
 
@@ -79,14 +78,6 @@ def to_safetensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str
 def from_safetensors(content: bytes) -> Tensors:
     """The tensors of a safetensors file's bytes, in the order of its header; raises IlwpError where it is damaged."""
     return safetensors_files.read(mapped(content))[0]
-
-
-def stripped(tensors: Mapping[str, np.ndarray]) -> Tensors:
-    """The tensors under their names in the network itself, where wrapping it has put a prefix before every one."""
-    found = dict(tensors)
-    while prefix := next((p for p in PREFIXES if found and all(n.startswith(p) and n != p for n in found)), ""):
-        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
-    return found
 
 
 def in_network_order(tensors: Tensors, known: Sequence[str] = ()) -> Tensors:

@@ -7,7 +7,7 @@ import torch
 from samples import state_dict
 
 from ilwp.common.errors import IlwpError
-from ilwp.common.tensor_files import in_network_order, read_tensor_file, read_tensors, stripped, write_state_dict
+from ilwp.common.tensor_files import in_network_order, read_tensor_file, read_tensors, write_state_dict
 
 NETWORK = in_network_order(state_dict())
 HALVES = [dict(list(NETWORK.items())[:6]), dict(list(NETWORK.items())[6:])]
@@ -99,13 +99,3 @@ def test_tensors_that_the_index_forgot_are_kept_and_it_decides_where_two_shards_
         found = read_tensors(index)
         assert list(found) == ["a", "b", "both"]
         assert found["both"] == value
-
-
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
-def test_prefixes_of_all_names_are_stripped_and_no_others(prefix: str):
-    assert list(stripped({f"{prefix}{name}": t for name, t in NETWORK.items()})) == list(NETWORK)
-
-
-@pytest.mark.parametrize("names", [[], ["module."], ["module.a", "b"], ["modules.a"], ["a.module.b"]])
-def test_names_without_a_common_prefix_stay(names: list[str]):
-    assert list(stripped(dict.fromkeys(names, np.ones(1)))) == names
