@@ -2,7 +2,7 @@
 
     python benchmarks/zoo.py                      (`make bench-zoo`; an hour on one core, 8 GB of memory, 3 GB of disk)
     python benchmarks/zoo.py swin_t mobilenet_v2  some of them, on the screen
-    python benchmarks/zoo.py --timm 30            with timm's networks of at most 30 million parameters, if it is installed
+    python benchmarks/zoo.py --timm 30            and those of timm of at most 30 million parameters, if it is installed
 
 Each state dict is saved with torch, compressed as `ilwp compress` does, without the graph, and decoded. It fails if a
 name, type or shape changes, if a weight has a lower SNR than the quality says, or if anything else is not exact.
