@@ -42,7 +42,7 @@ def codebook_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def additive_arguments(
     codebooks: int, codeword_bits: int, length: int, own_codebooks: bool, **_: object
 ) -> dict[str, Any]:
-    """What `additive.quantize` calls these options."""
+    """What `additive.quantize_additive` calls these options."""
     return {"books": codebooks, "bits": codeword_bits, "length": length, "shared": not own_codebooks}
 
 

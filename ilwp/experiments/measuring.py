@@ -25,9 +25,9 @@ def measure(network: nn.Module, images: datasets.Images, progress: bool = True) 
     accuracies: dict[bytes, float] = {}
     with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
         for settings in SWEEP:
-            coded = codec.encode(trained, settings)
-            _, rate = bitstream.write(coded)
-            decoded = codec.decode(coded)
+            coded = codec.encode_kernels(trained, settings)
+            _, rate = bitstream.write_kernel_file(coded)
+            decoded = codec.decode_kernels(coded)
             # of tied layers many settings leave the same weights
             weights = b"".join(layer.tobytes() for layer in decoded.values())
             if weights not in accuracies:
