@@ -12,7 +12,8 @@ from ilwp.experiments.records import RunRecord, read_kernels, read_record
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.laplace import fit_laplace
-from ilwp.paper.settings import Loop, Method, Settings
+from ilwp.paper.methods import Loop, Method
+from ilwp.paper.settings import Settings
 
 PLAIN, TRAINED_FOR_IT, TIED = (
     RUNS / "cpu" / f"cifar10-mobilenet-lambda{value}-seed0.json" for value in ("0", "1", "inf")

@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from ilwp.cli import reports
 from ilwp.cli.common import DATASETS, FilePath, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
-from ilwp.door import compress_coded, decoded, read_state_dict, structure_of
 
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
 CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
@@ -105,9 +103,11 @@ def finetune(
     """
     import torch
 
+    from ilwp.cli import reports
     from ilwp.codebooks.finetuning import Tuning
     from ilwp.codebooks.finetuning import finetune as tune
     from ilwp.codebooks.methods import AdditiveQuantization, WeightFixing
+    from ilwp.door import compress_coded, decoded, read_state_dict, structure_of
     from ilwp.networks.graphs import classes_of
     from ilwp.networks.tensors import arrays, load_tensors
     from ilwp.training import datasets, devices, train

@@ -15,6 +15,7 @@ from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.coding import CodedTensor, Plan, Rounding
+from ilwp.whole.methods import REORDERING
 from ilwp.whole.pieces import Piece, decode_pieces, size
 from ilwp.whole.roles import roles
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a network without its gr
     from ilwp.codebooks.codebooks import Codebooks
     from ilwp.door.structure import Structure
 
-REORDERING = ("aligned", "multiset")  # methods that put channels into another order
 IMAGES = 1000  # of a data set, that error feedback looks at
 
 

@@ -8,7 +8,8 @@ from ilwp.common.progress import progress_bar
 from ilwp.experiments.records import Measurement
 from ilwp.networks.tensors import kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import BITS, LOOPS, PAPER_METHODS, Settings, loops
+from ilwp.paper.methods import BITS, LOOPS, PAPER_METHODS, loops
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 

@@ -15,7 +15,8 @@ from ilwp.figures.benchmarks import bits_at
 from ilwp.paper import codec
 from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Loop, Settings
+from ilwp.paper.methods import Loop
+from ilwp.paper.settings import Settings
 
 
 def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: Loop = "closed") -> pd.DataFrame:

@@ -22,7 +22,8 @@ from ilwp.paper import codec
 from ilwp.paper.codec import CodedKernels
 from ilwp.paper.huffman import code_lengths, encode_table
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import BITS, Loop, Method, Rate, Settings
+from ilwp.paper.methods import BITS, Loop, Method
+from ilwp.paper.settings import Rate, Settings
 from ilwp.training import datasets
 from ilwp.whole import models as level_models
 

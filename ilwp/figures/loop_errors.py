@@ -10,7 +10,8 @@ import numpy as np
 
 from ilwp.paper import codec
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import LOOPS, Settings
+from ilwp.paper.methods import LOOPS
+from ilwp.paper.settings import Settings
 
 
 def loop_errors(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:

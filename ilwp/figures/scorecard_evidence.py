@@ -20,7 +20,8 @@ from ilwp.experiments.records import RunRecord
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import LOOPS, Loop, Settings
+from ilwp.paper.methods import LOOPS, Loop
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 
 

@@ -36,8 +36,9 @@ from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors, from_safetensors, to_safetensors
 from ilwp.paper.codec import CodedKernels
 from ilwp.paper.coded_section import read_section, write_section
+from ilwp.paper.methods import BITS, METHODS
 from ilwp.paper.quantization import Quantizer, of_range
-from ilwp.paper.settings import BITS, METHODS, Rate, Settings
+from ilwp.paper.settings import Rate, Settings
 
 VERSION = 1
 HEAD = struct.Struct("<4sBBBBBBHI")

@@ -14,9 +14,10 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper.kernels import Kernels, checked
+from ilwp.paper.methods import Method
 from ilwp.paper.prediction import predict, references
 from ilwp.paper.quantization import Quantizer, dequantize, of_range, quantize
-from ilwp.paper.settings import Method, Settings
+from ilwp.paper.settings import Settings
 
 
 @dataclass(frozen=True)

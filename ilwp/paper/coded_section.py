@@ -7,8 +7,9 @@ from bitarray.util import ba2int, int2ba
 from ilwp.common.errors import IlwpError
 from ilwp.paper.codec import CodedKernels
 from ilwp.paper.huffman import code_lengths, decode_symbols, decode_table, encode_symbols, encode_table
+from ilwp.paper.methods import SEARCHES
 from ilwp.paper.quantization import of_range
-from ilwp.paper.settings import SEARCHES, Settings
+from ilwp.paper.settings import Settings
 
 MOST_SEARCHED = 1 << 14  # kernels of a layer with indices: taking one number apart costs their square
 

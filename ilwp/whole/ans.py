@@ -8,7 +8,7 @@ import constriction
 import numpy as np
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.settings import SEARCHES
+from ilwp.paper.methods import SEARCHES
 from ilwp.whole import sets
 from ilwp.whole.models import AnsStack, Code
 from ilwp.whole.pieces import KernelLevels, Levels

@@ -24,16 +24,16 @@ from pydantic.dataclasses import dataclass as validated
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.paper.distortion import snr
+from ilwp.paper.methods import SEARCHES, Method
 from ilwp.paper.prediction import candidates, predict, references
 from ilwp.paper.quantization import BLOCK, MOST_REACH, TINIEST, of_step, quantize
-from ilwp.paper.settings import SEARCHES, Method
 from ilwp.whole import sets
+from ilwp.whole.methods import QUALITY
 from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense, flat, layer
 from ilwp.whole.roles import Known, Roles, all_finite, roles
 from ilwp.whole.transform import basis, forward
 
-QUALITY = 31.0  # dB
 MOST_FINER = 30.0  # dB that the smallest tensors get more than the quality
 MOST_STEP = float(np.finfo(np.float32).max)
 Bits = Annotated[float, Field(ge=2, le=16)]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ilwp.paper.methods import Method
 from ilwp.paper.prediction import predict
 from ilwp.paper.quantization import BLOCK
-from ilwp.paper.settings import Method
 from ilwp.whole.transform import basis, inverse
 from ilwp.whole.types import rounded
 

@@ -33,7 +33,7 @@ import numpy as np
 
 from ilwp.common.bytes import Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
-from ilwp.paper.settings import PAPER_METHODS
+from ilwp.paper.methods import PAPER_METHODS
 from ilwp.whole import container
 from ilwp.whole.ans import pop_kernels, pop_levels, push_piece
 from ilwp.whole.container import CONSTANT, EXACT, KERNELS, LEVELS, SHARED, Form, Segment

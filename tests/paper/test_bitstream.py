@@ -13,7 +13,8 @@ from samples import SMALL, VARIANTS, kernels
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import PAPER_METHODS, Method, Settings
+from ilwp.paper.methods import PAPER_METHODS, Method
+from ilwp.paper.settings import Settings
 
 EXPECTED = Path(__file__).parents[1] / "expected"
 

@@ -11,7 +11,8 @@ from samples import SMALL, VARIANTS
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import Method, Settings
+from ilwp.paper.methods import Method
+from ilwp.paper.settings import Settings
 
 
 def small_file(chosen: Settings, other: bitstream.Tensors | None = None) -> bytes:

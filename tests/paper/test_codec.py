@@ -14,7 +14,8 @@ from samples import kernels, unusual_kernels
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import METHODS, PAPER_METHODS, Method, Settings
+from ilwp.paper.methods import METHODS, PAPER_METHODS, Method
+from ilwp.paper.settings import Settings
 
 UNUSUAL = unusual_kernels()
 KINDS = list(UNUSUAL)

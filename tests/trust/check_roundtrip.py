@@ -13,7 +13,8 @@ from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import BITS, METHODS, Settings
+from ilwp.paper.methods import BITS, METHODS
+from ilwp.paper.settings import Settings
 from ilwp.whole import segments
 from ilwp.whole.coding import Plan, encode_tensors
 from ilwp.whole.pieces import KernelLevels, decode_pieces

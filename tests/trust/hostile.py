@@ -34,7 +34,8 @@ from ilwp.experiments.records import parse_record
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.paper.settings import PAPER_METHODS, Settings
+from ilwp.paper.methods import PAPER_METHODS
+from ilwp.paper.settings import Settings
 from ilwp.whole import coding, segments
 from ilwp.whole.coding import Plan
 from ilwp.whole.container import HEAD, Archive

@@ -9,7 +9,8 @@ from samples import VARIANTS, state_dict, unusual_kernels
 from ilwp.door import decoded
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import METHODS, Settings
+from ilwp.paper.methods import METHODS
+from ilwp.paper.settings import Settings
 from ilwp.whole import coding, segments
 from ilwp.whole.coding import Plan
 

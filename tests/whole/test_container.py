@@ -21,7 +21,7 @@ from ilwp.door import decoded as read
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper.huffman import entropy
-from ilwp.paper.settings import Method
+from ilwp.paper.methods import Method
 from ilwp.whole import container, segments
 from ilwp.whole.coding import Plan, encode_tensors
 from ilwp.whole.container import HEAD
