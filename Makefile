@@ -89,7 +89,7 @@ test-slurm: .venv/.done
 	touch $@
 
 bench-peers: .venv-peers/.done
-	for name in kernels ablation tried trellis search inter_layer networks; do \
+	for name in kernels ablation tried trellis search inter_layer networks default; do \
 		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
 
 bench-neighbours: .venv/.done

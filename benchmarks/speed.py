@@ -10,7 +10,6 @@ tensors included.
 """
 
 import argparse
-import json
 import resource
 import statistics
 import subprocess
@@ -106,7 +105,7 @@ def measured(network: str, tensors: Tensors, codecs: Mapping[str, Codec], folder
             "encode_s": encoding, "decode_s": decoding,
         } | peaks  # fmt: skip
         if name == "ilwp":
-            row["two_cores"] = statistics.median(_gain_of_two(coded) for _ in range(3))
+            row["two_cores"] = statistics.median(_gain_of_two(plain, coded) for _ in range(3))
         print(row, flush=True)
         rows.append(row)
     return rows
@@ -123,10 +122,10 @@ def _peak(codec: str, way: str, plain: Path, coded: Path) -> float:
     return float(_child("--peak", codec, way, plain, coded))
 
 
-def _gain_of_two(coded: Path) -> float:
+def _gain_of_two(plain: Path, coded: Path) -> float:
     """Processor time of one process that decodes a file, over that of the slower of two at once."""
-    alone = float(_child("--part", coded, "0", "1"))
-    both = [_started("--part", coded, part, "2") for part in "01"]
+    alone = float(_child("--part", plain, coded, "0", "1"))
+    both = [_started("--part", plain, coded, part, "2") for part in "01"]
     return alone / max(float(child.communicate()[0]) for child in both)
 
 
@@ -156,17 +155,14 @@ def peak(codec: str, way: str, plain: Path, coded: Path) -> None:
     print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 
 
-def part(coded: Path, number: int, parts: int) -> None:
+def part(plain: Path, coded: Path, number: int, parts: int) -> None:
     """Print the processor time of decoding one of several parts of a file, with about as many weights each."""
+    sizes, shares, mine = {name: t.size for name, t in read_tensors(plain).items()}, [0] * parts, []
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        least = shares.index(min(shares))
+        shares[least] += sizes[name]
+        mine += [name] * (least == number)
     with ilwp.open_file(coded) as file:
-        entries = file._archive.entries
-        sizes = {name: entry.form.size if entry.form else 0 for name, entry in entries.items()}
-        shares = [0] * parts
-        mine = []
-        for name in sorted(sizes, key=lambda name: -sizes[name]):
-            least = shares.index(min(shares))
-            shares[least] += sizes[name]
-            mine += [name] * (least == number)
         started = time.process_time()
         for name in mine:
             file.get_tensor(name)
@@ -177,14 +173,14 @@ def main() -> None:
     """All networks into data/benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
-    parser.add_argument("--part", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--part", nargs=4, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.peak:
         codec, way, plain, coded = wanted.peak
         peak(codec, way, Path(plain), Path(coded))
     elif wanted.part:
-        coded, number, parts = wanted.part
-        part(Path(coded), int(number), int(parts))
+        plain, coded, number, parts = wanted.part
+        part(Path(plain), Path(coded), int(number), int(parts))
     else:
         rows = []
         with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ from torch import nn
 
 from ilwp import compress, decompress
 from ilwp.networks.comparison import snr_db
-from ilwp.whole.coding import QUALITY
+from ilwp.whole.methods import QUALITY
 
 
 def of(module: str):
