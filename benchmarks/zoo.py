@@ -5,7 +5,8 @@
     python benchmarks/zoo.py --timm 30            and those of timm of at most 30 million parameters, if it is installed
 
 Each state dict is saved with torch, compressed as `ilwp compress` does, without the graph, and decoded. It fails if a
-name, type or shape changes, if a weight has a lower SNR than the quality says, or if anything else is not exact.
+name, type or shape changes, if a parameter or a batch norm's statistic has a lower SNR than the quality says, or if
+anything else is not exact.
 Families in which orders of channels may be free are compressed with their graph, too. There what must have the quality
 is the outputs. A network that is done is not done again, unless the package has changed.
 """
@@ -46,7 +47,8 @@ def of_tensors(builder: Builder) -> dict[str, Any]:
     file, coded = FOLDER / "network.pth", FOLDER / "network.ilwp"
     module = builder.make()
     torch.save(module.state_dict(), file)
-    weights = {name for name, p in module.named_parameters() if sum(axis > 1 for axis in p.shape) > 1}
+    inexact = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    inexact |= {name for name in module.state_dict() if name.endswith(("running_mean", "running_var"))}
     del module
     tensors = read_state_dict(file)
     encoding = _seconds(lambda: save_file(tensors, coded))
@@ -56,13 +58,12 @@ def of_tensors(builder: Builder) -> dict[str, Any]:
     quality = {n: snr_db(t, back[n]) for n, t in tensors.items() if n in back and t.shape == back[n].shape}
     wrong = list(tensors) != list(back) and ["other names or another order"]
     wrong = wrong or [f"{name} is of another type or shape" for name, t in tensors.items() if not _alike(t, back[name])]
-    wrong += [f"{n} has {q:.1f} dB" for n, q in quality.items() if q < (QUALITY - SLACK if n in weights else math.inf)]
-    inexact = {name: q for name, q in quality.items() if math.isfinite(q)}
-    worst = min(inexact, key=lambda name: inexact[name], default="")
+    wrong += [f"{n} has {q:.1f} dB" for n, q in quality.items() if q < (QUALITY - SLACK if n in inexact else math.inf)]
+    worst = min(quality, key=lambda name: quality[name], default="")
     memory = sum({id(t): t.nbytes for t in tensors.values()}.values())
     return {
         "tensors": len(tensors), "memory": memory, "bytes": coded.stat().st_size,
-        "share": coded.stat().st_size / memory, "worst": worst, "snr_db": inexact.get(worst),
+        "share": coded.stat().st_size / memory, "worst": worst, "snr_db": quality.get(worst),
         "encode_s": encoding, "decode_s": decoding, "failure": "; ".join(wrong[:3]),
     }  # fmt: skip
 

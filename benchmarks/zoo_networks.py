@@ -1,7 +1,9 @@
 """Every network that torchvision builds, and timm's where it is installed, with random weights.
 
 Weights are drawn for each network from a seed of its own: normal, as large as the number of inputs asks for, each
-output with a scale of its own. Batch norms have gains, offsets and statistics that do something.
+output with a scale of its own. Batch norms have gains and offsets that do something. Their statistics are random, too,
+but where orders of channels are looked for those of what the layers before give, as after training: without that a deep
+network of random weights is chaos, in which every error grows.
 """
 
 import importlib
@@ -15,6 +17,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
 
 # families in which orders of channels are looked for, by the beginnings of torchvision's names
 FREE = {
@@ -41,8 +45,10 @@ class Builder:
         """The network in evaluation, with random weights."""
         with _no_initialisation():
             network = _made(self.library, self.name)
-        randomise(network, zlib.crc32(self.name.encode()))
-        return network.eval()
+        randomise(network.eval(), zlib.crc32(self.name.encode()))
+        if self.family:
+            _settle(network)
+        return network
 
 
 def builders(timm_parameters: int) -> list[Builder]:
@@ -80,6 +86,17 @@ def randomise(network: nn.Module, seed: int) -> None:
                 module.running_mean.normal_(0, 0.3, generator=generator)
                 module.running_var.copy_(drawn(module.running_var.shape, 0.5, 2))
                 module.num_batches_tracked.fill_(1000)
+
+
+def _settle(network: nn.Module) -> None:
+    """Set batch norms' statistics to those of made-up images."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    with torch.no_grad():
+        network(synthetic_inputs(natural_shape(network)))
+    network.eval()
 
 
 def _made(library: str, name: str) -> nn.Module:
