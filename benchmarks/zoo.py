@@ -87,7 +87,7 @@ def of_graph(builder: Builder) -> dict[str, Any]:
         "family": builder.family, "layers": len(structure.symmetries),
         "free": sum(s.ordered for s in structure.symmetries),
         "signed": sum(s.signed is not None for s in structure.symmetries),
-        "norms": len(structure.all_norms), "folded": len(structure.norms), "refused": refused,
+        "norms": len(structure.all_norms), "folded": len(structure.foldable_norms), "refused": refused,
         "bytes": len(found.content), "snr_db": snr, "prove_s": proving, "encode_s": encoding,
         "failure": "; ".join(wrong),
     }  # fmt: skip
