@@ -10,6 +10,7 @@ tensors included.
 """
 
 import argparse
+import importlib
 import resource
 import statistics
 import subprocess
@@ -24,7 +25,6 @@ from typing import Any
 import numpy as np
 import zstandard
 from peers import nncodec_decode, nncodec_encode
-from results import IMAGENET, load, save
 from zipnn import ZipNN
 
 import ilwp
@@ -38,18 +38,19 @@ Tensors = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec's two directions, and how often each is measured for networks of many weights and of few."""
+    """A codec's two directions, and how often they are measured on networks of few weights and of many."""
 
     encode: Callable[[Tensors], bytes]
     decode: Callable[[bytes, Tensors], Any]
-    large: int = 3
     small: int = 5
+    large: int = 3
 
 
-def _zstd(level: int, large: int) -> Codec:
+def _zstd(level: int, small: int, large: int) -> Codec:
     return Codec(
         lambda tensors: zstandard.ZstdCompressor(level).compress(to_safetensors(tensors)),
         lambda content, _: from_safetensors(zstandard.ZstdDecompressor().decompress(content)),
+        small,
         large,
     )
 
@@ -67,15 +68,15 @@ CODECS = {
     "NNCodec": Codec(
         lambda tensors: nncodec_encode(_floats(tensors), QP, True),
         lambda content, tensors: nncodec_decode(content, {n: t.shape for n, t in _floats(tensors).items()}),
-        1,
-        3,
+        small=3,
+        large=0,
     ),
     "ZipNN": Codec(
         lambda tensors: _zipnn().compress(to_safetensors(tensors)),
         lambda content, _: from_safetensors(bytes(_zipnn().decompress(content))),
     ),
-    "zstd, level 3": _zstd(3, 3),
-    "zstd, level 19": _zstd(19, 0),
+    "zstd, level 3": _zstd(3, 5, 3),
+    "zstd, level 19": _zstd(19, 1, 0),
 }  # fmt: skip
 
 
@@ -144,6 +145,7 @@ def _child(*arguments: object) -> str:
 
 def peak(codec: str, way: str, plain: Path, coded: Path) -> None:
     """Print the bytes that one direction takes at most, in this process."""
+    importlib.import_module("nncodec.nn" if codec == "NNCodec" else "ilwp.door")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if way == "encode":
         CODECS[codec].encode(read_tensors(plain))
@@ -182,6 +184,8 @@ def main() -> None:
         plain, coded, number, parts = wanted.part
         part(Path(plain), Path(coded), int(number), int(parts))
     else:
+        from results import IMAGENET, load, save  # which no process that is measured needs
+
         rows = []
         with tempfile.TemporaryDirectory() as folder:
             for network in (IMAGENET, VIT, CONVNEXT):

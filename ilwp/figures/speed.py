@@ -1,4 +1,4 @@
-"""Speed and memory beside peers: data/benchmarks/speed.json -> speeds, speed_aims."""
+"""Speed and memory beside peers: data/benchmarks/speed.json -> speeds, speed_numbers, speed_aims."""
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,16 @@ def speeds(rows: pd.DataFrame) -> pd.DataFrame:
         found[f"{way}_times"] = found[f"{way}_s"] / found["network"].map(ours)
     columns = ["network", "codec", "share", "encode", "decode", "encode_times", "decode_times"]
     return found[[*columns, "encode_peak", "decode_peak"]]
+
+
+def speed_numbers(rows: pd.DataFrame) -> dict[str, float]:
+    """The numbers that prose quotes."""
+    found = speeds(rows)
+    vit = found[(found["codec"] == OURS) & found["network"].str.startswith("ViT")].iloc[0]
+    peer = found[(found["codec"] == PEER) & (found["network"] == IMAGENET)].iloc[0]
+    weights = rows.loc[rows["network"] == vit["network"], "weights"].iloc[0] / 1e6
+    numbers = {"vit_weights": weights, "encode": vit["encode"], "decode": vit["decode"]}
+    return {name: float(value) for name, value in (numbers | {"peer_times": peer["decode_times"]}).items()}
 
 
 def speed_aims(rows: pd.DataFrame) -> pd.DataFrame:

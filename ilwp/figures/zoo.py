@@ -35,7 +35,8 @@ def zoo_numbers(rows: pd.DataFrame) -> dict[str, float]:
     """The numbers that prose quotes."""
     found, grouped = compressed(rows), families(rows)
     numbers = {
-        "networks": len(found), "failed": (rows["failure"] != "").sum(), "graphs": (rows["row"] == "graph").sum(),
+        "networks": len(found), "tries": len(rows), "quality": QUALITY, "failed": (rows["failure"] != "").sum(),
+        "graphs": (rows["row"] == "graph").sum(),
         "most_millions": found["millions"].max(), "all_millions": found["millions"].sum(),
         "share_median": found["share"].median(), "share_most": found["share"].max(), "snr_least": found["snr_db"].min(),
         "layers": grouped["layers"].sum(), "free": grouped["free"].sum(), "refused": grouped["refused"].sum(),
