@@ -1,6 +1,7 @@
 """Every network that torchvision builds, compressed and decoded: what failed, how small files are, how much is lost.
 
-data/benchmarks/zoo.json -> compressed, families, zoo_numbers, sizes_and_losses
+data/benchmarks/zoo.json     -> compressed, families, zoo_numbers, sizes_and_losses
+data/benchmarks/default.json -> default_losses, default_numbers
 """
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ilwp.experiments.curves import CURVES
+from ilwp.figures.benchmarks import IMAGENET
 from ilwp.figures.output import keep_table
 from ilwp.figures.style import BLUE, DASHED, INK, WIDTH
 from ilwp.whole.methods import QUALITY
@@ -65,3 +67,17 @@ def sizes_and_losses(rows: pd.DataFrame) -> Figure:
     axes[1].xaxis.set_major_formatter("{x:g}")
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return figure
+
+
+def default_losses(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the default costs two trained networks: the rows of data/benchmarks/default.json, and the share of bytes."""
+    return rows.assign(share=rows["bytes"] / rows["memory"])
+
+
+def default_numbers(losses: pd.DataFrame) -> dict[str, float]:
+    """The numbers that prose quotes of `default_losses`, of each network with its graph."""
+    graphs = losses[losses["options"] != ""].set_index("network")
+    public, own = graphs.loc[IMAGENET], graphs.drop(IMAGENET).iloc[0]
+    numbers = {name: public[name] for name in ("agreement", "share", "inputs")}
+    numbers |= {name: own[name] for name in ("accuracy", "accuracy_before")}
+    return {name: float(value) for name, value in numbers.items()}
