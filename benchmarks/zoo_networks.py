@@ -94,8 +94,9 @@ def _settle(network: nn.Module) -> None:
     for norm in norms:
         norm.train()
         norm.momentum = 1.0
-    with torch.no_grad():
-        network(synthetic_inputs(natural_shape(network)))
+    if norms:
+        with torch.no_grad():
+            network(synthetic_inputs(natural_shape(network)))
     network.eval()
 
 
