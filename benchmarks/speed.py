@@ -11,7 +11,7 @@ tensors included.
 
 import argparse
 import importlib
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -146,7 +146,7 @@ def _child(*arguments: object) -> str:
 def peak(codec: str, way: str, plain: Path, coded: Path) -> None:
     """Print the bytes that one direction takes at most, in this process."""
     importlib.import_module("nncodec.nn" if codec == "NNCodec" else "ilwp.door")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _most_held()
     if way == "encode":
         CODECS[codec].encode(read_tensors(plain))
     elif codec == "NNCodec":  # it has to be told shapes, which take no memory
@@ -154,7 +154,12 @@ def peak(codec: str, way: str, plain: Path, coded: Path) -> None:
         CODECS[codec].decode(coded.read_bytes(), shapes)
     else:
         CODECS[codec].decode(coded.read_bytes(), {})
-    print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+    print(_most_held() - before)
+
+
+def _most_held() -> int:
+    """Bytes of memory that this process has held at most, on Linux; `getrusage` would count its parent's."""
+    return 1024 * int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0])
 
 
 def part(plain: Path, coded: Path, number: int, parts: int) -> None:
