@@ -42,8 +42,8 @@ class Codec:
 
     encode: Callable[[Tensors], bytes]
     decode: Callable[[bytes, Tensors], Any]
-    small: int = 5
-    large: int = 3
+    small: int = 3
+    large: int = 2
 
 
 def _zstd(level: int, small: int, large: int) -> Codec:
@@ -68,14 +68,14 @@ CODECS = {
     "NNCodec": Codec(
         lambda tensors: nncodec_encode(_floats(tensors), QP, True),
         lambda content, tensors: nncodec_decode(content, {n: t.shape for n, t in _floats(tensors).items()}),
-        small=3,
+        small=2,
         large=0,
     ),
     "ZipNN": Codec(
         lambda tensors: _zipnn().compress(to_safetensors(tensors)),
         lambda content, _: from_safetensors(bytes(_zipnn().decompress(content))),
     ),
-    "zstd, level 3": _zstd(3, 5, 3),
+    "zstd, level 3": _zstd(3, 3, 2),
     "zstd, level 19": _zstd(19, 1, 0),
 }  # fmt: skip
 
@@ -86,7 +86,7 @@ def measured(network: str, tensors: Tensors, codecs: Mapping[str, Codec], folder
     many = weights > 1e7
     seconds: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in codecs}
     files: dict[str, bytes] = {}
-    for turn in range(5):
+    for turn in range(3):
         for name, codec in codecs.items():
             if turn < (codec.large if many else codec.small):
                 files[name], encoding = _timed(lambda c=codec: c.encode(tensors))
@@ -105,8 +105,8 @@ def measured(network: str, tensors: Tensors, codecs: Mapping[str, Codec], folder
             "network": network, "codec": name, "weights": weights, "memory": memory, "bytes": len(content),
             "encode_s": encoding, "decode_s": decoding,
         } | peaks  # fmt: skip
-        if name == "ilwp":
-            row["two_cores"] = statistics.median(_gain_of_two(plain, coded) for _ in range(3))
+        if name == "ilwp" and many:
+            row["two_cores"] = _gain_of_two(plain, coded)
         print(row, flush=True)
         rows.append(row)
     return rows
@@ -150,7 +150,7 @@ def peak(codec: str, way: str, plain: Path, coded: Path) -> None:
     if way == "encode":
         CODECS[codec].encode(read_tensors(plain))
     elif codec == "NNCodec":  # it has to be told shapes, which take no memory
-        shapes = {n: np.broadcast_to(np.float32(0), t.shape) for n, t in read_tensors(plain).items()}
+        shapes = {n: np.broadcast_to(np.float32(0), t.shape) for n, t in _floats(read_tensors(plain)).items()}
         CODECS[codec].decode(coded.read_bytes(), shapes)
     else:
         CODECS[codec].decode(coded.read_bytes(), {})
