@@ -172,7 +172,7 @@ def _scale(name: str, tensors: Tensors) -> float:
     tensor = tensors[name]
     if (variance := deviations_of(name)) in tensors:
         positive = tensors[variance].astype(np.float64).clip(LEAST_VARIANCE)
-        return float(np.mean(1 / positive)) ** -0.5
+        return math.sqrt(1 / float(np.mean(1 / positive)))
     return root_mean_square(tensor)
 
 

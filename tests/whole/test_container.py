@@ -223,9 +223,28 @@ def test_the_index_takes_at_most_twelve_bytes_a_tensor_beside_its_name():
         for n, shape in shapes.items()
     }
     file = compress(tensors)
-    _, _, index_bytes, _ = HEAD.unpack(file[: HEAD.size])
     names = sum(len(container._pack_name(a, b)) for a, b in zip(["", *tensors], tensors, strict=False))
-    assert index_bytes - names <= 12 * len(tensors)
+    index, _ = index_and_segments(file)
+    assert len(index) - names <= 12 * len(tensors)
+    assert HEAD.unpack_from(file)[2] < len(index) / 3
+
+
+def test_an_index_that_shrinks_too_well_is_not_packed():
+    names = [f"{i:099d}" for i in range(40_000)]
+    tied = {name: Shared(names[0]) for name in names[1:]}
+    file = segments.write({names[0]: Exact(np.zeros(2, np.float32))} | tied)
+    index, _ = index_and_segments(file)
+    assert len(index) < container.room(container.INDEX_LIMIT, HEAD.unpack_from(file)[2])
+    assert list(opened(file).entries) == names
+
+
+@pytest.mark.parametrize(
+    "packed", [b"", b"\xff", zlib.compress(b"\0\0", wbits=-15)[:-1], zlib.compress(b"\0\0", wbits=-15) + b"\0",
+               zlib.compress(bytes(1 << 22), wbits=-15)],
+)  # fmt: skip
+def test_an_index_that_is_no_deflate_stream_or_a_very_long_one_is_refused(packed: bytes):
+    with pytest.raises(IlwpError, match="index makes no sense"):
+        opened(of_packed(packed))
 
 
 def test_one_tensor_is_read_without_the_rest(tmp_path: Path):
@@ -285,12 +304,12 @@ def test_a_cut_tail_costs_what_lay_there_and_anything_appended_is_refused():
 @settings(max_examples=600)
 @given(st.integers(0, len(FILE) - HEAD.size - 1), st.binary(min_size=1, max_size=6))
 def test_a_forged_file_is_refused_or_decodes(position: int, value: bytes):
-    _, _, index_bytes, _ = HEAD.unpack(FILE[: HEAD.size])
-    body = bytearray(FILE[HEAD.size :])
+    index, content = index_and_segments(FILE)
+    body = bytearray(index + content)
+    position %= len(body)
     body[position : position + len(value)] = value
-    with suppress(IlwpError), OpenFile(with_checksum(bytes(body[:index_bytes]), bytes(body[index_bytes:]))) as file:
+    with suppress(IlwpError), OpenFile(with_checksum(bytes(body[: len(index)]), bytes(body[len(index) :]))) as file:
         file.sound_tensors()
-        file._archive._read = lambda start, length: bytes(body)[start - HEAD.size : start - HEAD.size + length]
 
 
 @settings(max_examples=300)
