@@ -21,7 +21,7 @@ from ilwp.common.tensor_files import Tensors
 from ilwp.networks.bias_correction import corrections
 from ilwp.networks.sensitivity import floating, natural_shape, sensitivities, synthetic_inputs
 from ilwp.networks.symmetry import Symmetry
-from ilwp.networks.tensors import load_tensors, matched, norms_of
+from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
 from ilwp.networks.trace import in_short
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.belief import Belief, believed
@@ -46,15 +46,16 @@ class Structure:
         return self.belief.symmetries
 
     @property
-    def norms(self) -> Mapping[str, float]:
+    def foldable_norms(self) -> Mapping[str, float]:
         """The batch norms whose folding is proven, and their eps."""
-        return self.belief.norms
+        return self.belief.foldable_norms
 
     @property
     def all_norms(self) -> dict[str, float]:
         """All batch norms with weights, biases and running statistics, and their eps."""
         return {
-            self.names[f"{name}.weight"].removesuffix(".weight"): eps for name, eps in norms_of(self.network).items()
+            self.names[f"{name}.weight"].removesuffix(".weight"): eps
+            for name, eps in batch_norms_of(self.network).items()
         }
 
     @cached_property
@@ -81,7 +82,7 @@ class Structure:
         takes no inputs that can be made up.
         """
         network = copy.deepcopy(self.network)
-        load_tensors(network, folded(self.tensors, self.norms))
+        load_tensors(network, folded(self.tensors, self.foldable_norms))
         inputs = synthetic_inputs(natural_shape(network))
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})

@@ -22,14 +22,16 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
+from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.paper.distortion import snr
+from ilwp.paper.methods import SEARCHES, Method
 from ilwp.paper.prediction import candidates, predict, references
 from ilwp.paper.quantization import MOST_REACH, of_step, quantize
-from ilwp.paper.settings import SEARCHES, Method
 from ilwp.whole import sets
-from ilwp.whole.models import can_be_modelled, fit
-from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode, dense, flat, layer
+from ilwp.whole.methods import QUALITY
+from ilwp.whole.models import can_be_modelled, fit_code
+from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense, flat, layer
 from ilwp.whole.roles import Known, Roles, all_finite, deviations_of, is_factor, roles
 from ilwp.whole.rounding import (
     given_levels,
@@ -42,7 +44,6 @@ from ilwp.whole.rounding import (
 )  # fmt: skip
 from ilwp.whole.transform import basis, forward
 
-QUALITY = 31.0  # dB
 LEAST_VARIANCE = 1e-5  # what batch norms usually add to theirs
 Bits = Annotated[float, Field(ge=2, le=16)]
 
@@ -63,7 +64,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedTensor:
     """A tensor's piece, and the ratio of signal to noise of what is decoded, in dB; infinite where it is exact.
 
     `tensor` is what was coded, its channels in the order that they come back in.
@@ -75,12 +76,11 @@ class Coded:
     snr: float
 
 
-Tensors = Mapping[str, np.ndarray]
-Rounding = Callable[[str, float, Tensors], np.ndarray]
+Rounding = Callable[[str, float, StateDict], np.ndarray]
 
 
-def encode(
-    tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
+def encode_tensors(
+    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
     known: Known | None = None, steps: Mapping[str, float] | None = None,
 ) -> dict[str, Piece]:  # fmt: skip
     """A piece for every tensor of a state dict, in its order; arguments and errors are those of `stream`."""
@@ -88,9 +88,9 @@ def encode(
 
 
 def stream(
-    tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
+    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
     known: Known | None = None, steps: Mapping[str, float] | None = None,
-) -> Iterator[Coded]:  # fmt: skip
+) -> Iterator[CodedTensor]:  # fmt: skip
     """A state dict's tensors coded one by one, in its order, so that only one tensor's levels are held at a time.
 
     `aligned` and `multiset` put channels into another order, as far as `symmetries` allow. `rounding` gives the levels
@@ -109,7 +109,7 @@ def stream(
             piece = Shared(found.shared[name])
         elif name in found.dense and rounding and chosen[name]:
             piece = given_levels(rounding(name, chosen[name], decoded), chosen[name], tensor)
-            decoded[name] = decode({name: piece})[name]
+            decoded[name] = decode_pieces({name: piece})[name]
         elif name in found.dense:
             piece = levels_of(tensor, chosen[name])
         elif name in found.vectors:
@@ -117,12 +117,12 @@ def stream(
             continue
         piece = piece or Exact(tensor)
         back = kernels[name] if name in kernels else dense(piece) if isinstance(piece, Levels) else tensor
-        yield Coded(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
+        yield CodedTensor(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
 
 
 def vectors(
-    tensors: Tensors, names: Collection[str], plan: Plan, known: Known | None, steps: Mapping[str, float]
-) -> dict[str, Coded]:
+    tensors: StateDict, names: Collection[str], plan: Plan, known: Known | None, steps: Mapping[str, float]
+) -> dict[str, CodedTensor]:
     """The tensors `names` of a state dict, vectors as `stream` codes them and others exact; arguments are those of
     `stream`.
     """
@@ -130,7 +130,7 @@ def vectors(
     return {name: _vector(name, t, plan, chosen.get(name, 0.0)) for name, t in tensors.items() if name in names}
 
 
-def _vector(name: str, tensor: np.ndarray, plan: Plan, step: float) -> Coded:
+def _vector(name: str, tensor: np.ndarray, plan: Plan, step: float) -> CodedTensor:
     """A bias, a gain or what a batch norm knows of its inputs, exact where that is shorter.
 
     `step` is that of a bias or a mean, and of the others' natural logarithms.
@@ -139,17 +139,17 @@ def _vector(name: str, tensor: np.ndarray, plan: Plan, step: float) -> Coded:
     if all_finite(tensor) and np.ptp(tensor) > 0:
         bits = plan.vector_bits
         piece = levels_of(tensor, step_of_bits([tensor], bits)) if bits else vector_of(tensor, step, is_factor(name))
-    back = decode({name: piece})[name]
-    return Coded(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
+    back = decode_pieces({name: piece})[name]
+    return CodedTensor(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
 
 
-def _aligned(tensors: Tensors, symmetries: Sequence[Symmetry]) -> dict[str, np.ndarray]:
+def _aligned(tensors: StateDict, symmetries: Sequence[Symmetry]) -> dict[str, np.ndarray]:
     from ilwp.whole.alignment import align  # SciPy's optimizers take half a second to import
 
     return align(tensors, symmetries)
 
 
-def _steps(tensors: Tensors, found: Roles, plan: Plan, given: Mapping[str, float] | None) -> dict[str, float]:
+def _steps(tensors: StateDict, found: Roles, plan: Plan, given: Mapping[str, float] | None) -> dict[str, float]:
     """A step for each weight and vector; none for kernels whose step follows from their residuals."""
     weights = [*found.dense, *found.kernels, *found.vectors]
     total = sum(tensors[name].size for name in weights)
@@ -165,7 +165,7 @@ def _steps(tensors: Tensors, found: Roles, plan: Plan, given: Mapping[str, float
     return {name: of_step(step).step if step else 0.0 for name, step in steps.items()}
 
 
-def _scale(name: str, tensors: Tensors) -> float:
+def _scale(name: str, tensors: StateDict) -> float:
     """What a tensor's error is measured against: its own values; of a batch norm's means its deviations, above all the
     smallest.
     """
@@ -235,4 +235,4 @@ def _kernel_levels(tensor: np.ndarray, before: list[np.ndarray], plan: Plan, ste
 def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
     """About how many bits a piece takes."""
     searched = len(candidates(piece.method, before)) if piece.method in SEARCHES else 1
-    return fit(piece.levels)[1] + len(piece.levels) * float(np.log2(searched))
+    return fit_code(piece.levels)[1] + len(piece.levels) * float(np.log2(searched))

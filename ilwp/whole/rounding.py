@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ilwp.paper.quantization import BLOCK, MOST_REACH, TINIEST, of_step, quantize
-from ilwp.whole.models import can_be_modelled, fit
+from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import MOST_FINENESS, Exact, Levels, Powers
 
 MOST_FINER = 30.0  # dB that the smallest tensors get more than the quality
@@ -53,8 +53,8 @@ def vector_of(tensor: np.ndarray, step: float, factor: bool) -> Levels | Powers 
     piece = _powers(tensor, step) if factor else levels_of(tensor, step)
     if isinstance(piece, Exact):
         return piece
-    bits = fit((piece.levels - int(np.median(piece.levels))).reshape(-1, 1))[1]
-    bits += fit(piece.signs.reshape(-1, 1))[1] if isinstance(piece, Powers) else 0.0
+    bits = fit_code((piece.levels - int(np.median(piece.levels))).reshape(-1, 1))[1]
+    bits += fit_code(piece.signs.reshape(-1, 1))[1] if isinstance(piece, Powers) else 0.0
     return piece if bits < EXACT_SHARE * 8 * tensor.nbytes else Exact(tensor)
 
 

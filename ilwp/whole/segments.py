@@ -20,7 +20,7 @@ codes filled up to whole bytes.
 
 The ANS coder is constriction's, a stack. Reading takes off it, layer by layer, indices if the method has them, then
 levels: of a tensor as they lie, less its centre, and then its signs; of kernels tap by tap, or cell by cell as
-`sets.pop` says. After the kernels SEED is left, after other levels nothing. A weight is its level times the step,
+`sets.pop_set` says. After the kernels SEED is left, after other levels nothing. A weight is its level times the step,
 multiplied in float32 (in float64 for float64) and rounded to its type; with a fineness it is what `pieces.powers` makes
 of it. What kernels are made of is in `pieces.layer`.
 """
@@ -35,13 +35,13 @@ from typing import Any
 import constriction
 import numpy as np
 
-from ilwp.common.bytes import Reader, pack_varint, room
+from ilwp.common.bytes import Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
-from ilwp.paper.settings import PAPER_METHODS
+from ilwp.paper.methods import PAPER_METHODS
 from ilwp.whole import container
-from ilwp.whole.ans import pop_kernels, pop_levels, push
+from ilwp.whole.ans import pop_kernels, pop_levels, push_piece
 from ilwp.whole.container import CONSTANT, EXACT, KERNELS, LEVELS, SHARED, Form, Segment
-from ilwp.whole.models import Code, fit, read_code
+from ilwp.whole.models import Code, fit_code, read_code
 from ilwp.whole.pieces import MOST_FINENESS, WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared
 from ilwp.whole.roles import MOST_TAPS
 from ilwp.whole.types import from_little_endian, little_endian
@@ -64,9 +64,9 @@ class Packed:
     bits: Mapping[str, float]
 
 
-def write(pieces: Mapping[str, Piece]) -> bytes:
-    """The file of a state dict's pieces; errors are those of `pack_all` and `container.write`."""
-    return container.write([packed.segment for packed in pack_all(pieces.items())], list(pieces))
+def write_pieces(pieces: Mapping[str, Piece]) -> bytes:
+    """The file of a state dict's pieces; errors are those of `pack_all` and `container.write_container`."""
+    return container.write_container([packed.segment for packed in pack_all(pieces.items())], list(pieces))
 
 
 def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
@@ -108,7 +108,7 @@ def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
         yield _pack_kernels(layers)
 
 
-def unpack(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
+def unpack_segment(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
     """The pieces of a segment, and how many bits each takes; raises IlwpError for what `pack_all` cannot have made."""
     if segment.kind == LEVELS:
         return _unpack_levels(segment)
@@ -163,11 +163,11 @@ def _unpack_exact(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]
 def _pack_plane(plane: np.ndarray) -> bytes:
     """One byte of every value, coded where that is shorter."""
     levels = plane.astype(np.int32) - 128
-    code, bits = fit(levels[:, None])
+    code, bits = fit_code(levels[:, None])
     if bits > 7.9 * len(plane):
         return b"\0" + plane.tobytes()
     stack = constriction.stream.stack.AnsCoder()
-    push(stack, [], Levels(levels, 1.0), code)
+    push_piece(stack, [], Levels(levels, 1.0), code)
     words = _words(stack)
     return b"\1" + code.pack() + pack_varint(len(words) // 4) + words
 
@@ -199,15 +199,15 @@ def _pack_levels(pieces: Mapping[str, Levels | Powers]) -> Packed:
     for name, piece in reversed(list(pieces.items())):
         centre, before = _centre(piece), stack.num_valid_bits()
         levels = piece.levels - centre if centre else piece.levels
-        code, _ = fit(levels.reshape(-1, 1))
+        code, _ = fit_code(levels.reshape(-1, 1))
         head = _pack_scale(piece) + pack_varint(2 * centre if centre >= 0 else -2 * centre - 1) + code.pack()
         codes.append(code)
         if isinstance(piece, Powers) and not (piece.signs == 1).all():
-            signs, _ = fit(piece.signs.reshape(-1, 1))
-            push(stack, [], Levels(piece.signs, 1.0), signs)
+            signs, _ = fit_code(piece.signs.reshape(-1, 1))
+            push_piece(stack, [], Levels(piece.signs, 1.0), signs)
             head += signs.pack()
             codes.append(signs)
-        push(stack, [], Levels(levels, 1.0), code)
+        push_piece(stack, [], Levels(levels, 1.0), code)
         heads[name] = head
         bits[name] = 8.0 * len(head) + stack.num_valid_bits() - before
     content = b"".join(heads[name] for name in pieces) + _words(stack)
@@ -270,13 +270,13 @@ def _centre(piece: Levels | Powers) -> int:
 
 
 def _pack_kernels(pieces: Mapping[str, KernelLevels]) -> Packed:
-    codes = {name: fit(piece.levels, mirrored=piece.signed)[0] for name, piece in pieces.items()}
+    codes = {name: fit_code(piece.levels, mirrored=piece.signed)[0] for name, piece in pieces.items()}
     heads = {name: _pack_head(piece, codes[name]) for name, piece in pieces.items()}
     counts = [len(piece.levels) for piece in pieces.values()]
     stack, bits = constriction.stream.stack.AnsCoder(np.array(SEED, np.uint32)), {}
     for place, name in reversed(list(enumerate(pieces))):
         held = stack.num_valid_bits()
-        push(stack, counts[:place], pieces[name], codes[name])
+        push_piece(stack, counts[:place], pieces[name], codes[name])
         bits[name] = 8 * len(heads[name]) + stack.num_valid_bits() - held
     content = b"".join(heads.values()) + _words(stack)
     _check_models(codes.values(), len(content), KERNELS_MODELLED_LEVELS)
@@ -371,5 +371,5 @@ def _stack(reader: Reader) -> Any:
 
 
 def _check_models(codes: Iterable[Code], content_bytes: int, limit: tuple[int, int] = MODELLED_LEVELS) -> None:
-    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > room(limit, content_bytes):
+    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > decoding_limit(limit, content_bytes):
         raise IlwpError(f"too many models of levels for {content_bytes:,} bytes: choose a lower quality")

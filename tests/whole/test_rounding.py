@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from ilwp.paper.distortion import snr
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode
-from ilwp.whole.pieces import Exact, Levels, Powers, decode
+from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.pieces import Exact, Levels, Powers, decode_pieces
 from ilwp.whole.rounding import step_of_quality, vector_of
 
 
@@ -31,7 +31,7 @@ def norm(count: int = 200, prefix: str = "norm.") -> dict[str, np.ndarray]:
 def test_powers_keep_signs_and_zeros_and_every_error_is_a_share(drawn: np.ndarray, step: float):
     tensor = np.concatenate([drawn, gains()])
     piece = vector_of(tensor, step, factor=True)
-    back = decode({"a": piece})["a"]
+    back = decode_pieces({"a": piece})["a"]
     if isinstance(piece, Powers):
         np.testing.assert_array_equal(np.sign(back), np.sign(tensor))
         most = step / math.sqrt(2) * 1.01  # half a step, which is off by a factor of the square root of two at most
@@ -43,7 +43,7 @@ def test_powers_keep_signs_and_zeros_and_every_error_is_a_share(drawn: np.ndarra
 
 @given(st.integers(0, 12), arrays(np.int32, 20, elements=st.integers(-4000, 4000)))
 def test_powers_are_powers_of_two(fineness: int, levels: np.ndarray):
-    back = decode({"a": Powers(levels, np.ones(20, np.int8), fineness, np.dtype(np.float64))})["a"]
+    back = decode_pieces({"a": Powers(levels, np.ones(20, np.int8), fineness, np.dtype(np.float64))})["a"]
     exponents = (levels / 2**fineness).clip(-1022, 1000)
     inside = np.abs(levels / 2**fineness) < 1000
     np.testing.assert_allclose(back[inside], 2.0 ** exponents[inside], rtol=1e-14)
@@ -53,8 +53,8 @@ def test_powers_are_powers_of_two(fineness: int, levels: np.ndarray):
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
 def test_vectors_are_as_good_as_the_quality_and_variances_stay_positive(dtype: str):
     tensors = {"layer.weight": normal(100, 200)} | {n: t.astype(dtype) for n, t in norm().items()}
-    pieces = encode(tensors, Plan(quality=20))
-    back = decode(pieces)
+    pieces = encode_tensors(tensors, Plan(quality=20))
+    back = decode_pieces(pieces)
     kinds = {"weight": Powers, "bias": Levels, "running_mean": Levels, "running_var": Powers}
     for part, kind in kinds.items():
         name = f"norm.{part}"
@@ -67,7 +67,7 @@ def test_vectors_are_as_good_as_the_quality_and_variances_stay_positive(dtype: s
 def test_the_means_of_a_channel_that_hardly_varies_keep_their_place():
     tensors = {"layer.weight": normal(100, 200)} | norm()
     tensors["norm.running_var"][:20] = 1e-4
-    back = decode(encode(tensors, Plan(quality=20)))["norm.running_mean"]
+    back = decode_pieces(encode_tensors(tensors, Plan(quality=20)))["norm.running_mean"]
     error = (back - tensors["norm.running_mean"]) / np.sqrt(tensors["norm.running_var"])
     assert -10 * np.log10(np.square(error).mean()) > 20 + 10
 
@@ -78,10 +78,10 @@ def test_what_would_break_stays_exact(value: float):
     for name in norm():
         tensors[name] = tensors[name].copy()
         tensors[name][3] = value
-    pieces = encode(tensors, Plan())
+    pieces = encode_tensors(tensors, Plan())
     for name in norm():
         assert isinstance(pieces[name], Exact)
-        np.testing.assert_array_equal(decode(pieces)[name], tensors[name])
+        np.testing.assert_array_equal(decode_pieces(pieces)[name], tensors[name])
 
 
 def test_what_is_no_vector_stays_exact():
@@ -91,7 +91,7 @@ def test_what_is_no_vector_stays_exact():
         "layer.few.bias": normal(2), "layer.scale": np.float32(3.5), "a.weight": np.ones(9, np.float32),
         "lonely.running_mean": normal(300), "counts.bias": whole.astype(np.int64),
     }  # fmt: skip
-    pieces = encode(tensors, Plan())
+    pieces = encode_tensors(tensors, Plan())
     assert {name for name, piece in pieces.items() if not isinstance(piece, Exact)} == {"layer.weight"}
 
 
@@ -99,12 +99,12 @@ def test_vectors_share_a_segment_and_take_few_bytes():
     tensors = {"layer.weight": normal(100, 200)}
     for i in range(40):
         tensors |= norm(128, f"norms.{i}.")
-    pieces = encode(tensors, Plan(quality=30))
+    pieces = encode_tensors(tensors, Plan(quality=30))
     packed = list(segments.pack_all(pieces.items()))
     assert len(packed) < 20
-    found = {name: piece for p in packed for name, piece in segments.unpack(p.segment)[0].items()}
-    for name, tensor in decode(found).items():
-        np.testing.assert_array_equal(tensor, decode(pieces)[name])
+    found = {name: piece for p in packed for name, piece in segments.unpack_segment(p.segment)[0].items()}
+    for name, tensor in decode_pieces(found).items():
+        np.testing.assert_array_equal(tensor, decode_pieces(pieces)[name])
     raw = sum(t.nbytes for name, t in tensors.items() if name != "layer.weight")
     assert sum(p.bits[name] for p in packed for name in p.bits if name != "layer.weight") / 8 < 0.42 * raw
 
