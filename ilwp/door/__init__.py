@@ -52,9 +52,9 @@ def compress(
     `quality` is the ratio of signal to noise of the largest weight in dB; smaller tensors get more, biases and batch
     norms too, and all that is no weight stays exact. `network` is the torch module that the tensors belong to; with it,
     batch norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in
-    another order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset` with a
-    network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose. `metadata`
-    is kept with the file.
+    another order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset`
+    with a network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose.
+    `metadata` is kept with the file.
 
     Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
     """
