@@ -32,7 +32,7 @@ from ilwp.whole import sets
 from ilwp.whole.methods import QUALITY
 from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense, flat, layer
-from ilwp.whole.roles import Known, Roles, all_finite, deviations_of, is_factor, roles
+from ilwp.whole.roles import Known, Roles, all_finite, is_factor, roles, variances_of
 from ilwp.whole.rounding import (
     given_levels,
     largest_of,
@@ -136,7 +136,7 @@ def _vector(name: str, tensor: np.ndarray, plan: Plan, step: float) -> CodedTens
     `step` is that of a bias or a mean, and of the others' natural logarithms.
     """
     piece: Piece = Exact(tensor)
-    if all_finite(tensor) and np.ptp(tensor) > 0:
+    if tensor.size and all_finite(tensor) and np.ptp(tensor) > 0:
         bits = plan.vector_bits
         piece = levels_of(tensor, step_of_bits([tensor], bits)) if bits else vector_of(tensor, step, is_factor(name))
     back = decode_pieces({name: piece})[name]
@@ -166,14 +166,14 @@ def _steps(tensors: StateDict, found: Roles, plan: Plan, given: Mapping[str, flo
 
 
 def _scale(name: str, tensors: StateDict) -> float:
-    """What a tensor's error is measured against: its own values; of a batch norm's means its deviations, above all the
-    smallest.
+    """What a tensor's error is measured against: its own values; of a batch norm's means its deviations too, above all
+    the smallest.
     """
-    tensor = tensors[name]
-    if (variance := deviations_of(name)) in tensors:
+    scale = root_mean_square(tensors[name])
+    if (variance := variances_of(name)) in tensors:
         positive = tensors[variance].astype(np.float64).clip(LEAST_VARIANCE)
-        return math.sqrt(1 / float(np.mean(1 / positive)))
-    return root_mean_square(tensor)
+        return min(scale, math.sqrt(1 / float(np.mean(1 / positive))))
+    return scale
 
 
 def _kernels(

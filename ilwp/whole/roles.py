@@ -60,7 +60,8 @@ def roles(tensors: Mapping[str, np.ndarray], known: Known | None = None) -> Role
         if name in shared or tensor.dtype.name not in QUANTIZED or _is_constant(tensor):
             continue
         if sum(axis > 1 for axis in tensor.shape) < 2:
-            vectors += [name] * (_is_statistic(name, tensors) or _is_vector(name, tensor, known))
+            small = _is_statistic(name, tensors) or _is_vector(name, tensor, known)
+            vectors += [name] * (small and all_finite(tensor))
         elif name in known.depthwise if known else _looks_depthwise(name, tensor):
             kernels.append(name)
         elif name in known.parameters if known else _looks_like_a_weight(name, tensor):
@@ -93,7 +94,7 @@ def _shared(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
     return shared
 
 
-def deviations_of(mean: str) -> str:
+def variances_of(mean: str) -> str:
     """The name of the variances that belong to a batch norm's means, empty for what has another name."""
     return mean.removesuffix(MEAN) + VARIANCE if mean.endswith(MEAN) else ""
 
@@ -110,8 +111,6 @@ def _is_statistic(name: str, tensors: Mapping[str, np.ndarray]) -> bool:
 
 
 def _is_vector(name: str, tensor: np.ndarray, known: Known | None) -> bool:
-    if not all_finite(tensor):
-        return False
     return name in known.parameters if known else tensor.ndim == 1 and name.rpartition(".")[2] in VECTORS
 
 
