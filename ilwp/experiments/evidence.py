@@ -25,12 +25,22 @@ Runs = Mapping[Path, RunRecord]
 
 
 def load_runs(name: str) -> dict[Path, RunRecord]:
-    """The runs that a profile's present recipe and settings made.
+    """The runs that a profile's present recipe and settings made, without controls.
 
     Raises IlwpError for an unknown profile or a damaged record.
     """
     profile = load_profile(name)
     return {path: r for path, r in records_in(RUNS / name).items() if _is_current(profile, r)}
+
+
+def load_controls(name: str) -> dict[TrainConfig, tuple[Path, RunRecord] | None]:
+    """The controls in a profile's grid, each with the record that its present recipe made, or None where there is none.
+
+    Raises IlwpError for an unknown profile or a damaged record.
+    """
+    profile = load_profile(name)
+    made = {r.config: (path, r) for path, r in records_in(RUNS / name).items() if r.recipe == profile.recipe}
+    return {config: made.get(config) for config in profile.cells() if config.is_control}
 
 
 def select(runs: Runs, **wanted: Any) -> dict[Path, RunRecord]:
@@ -112,5 +122,5 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _is_current(profile: Profile, record: RunRecord) -> bool:
-    c = record.config
+    c = record.config  # a control's has more than these
     return record.is_of(profile.recipe, profile.config(c.dataset, c.network, c.inter_layer, c.seed))
