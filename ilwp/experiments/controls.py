@@ -1,6 +1,6 @@
 """Controls of the inter-layer loss: their kernels coded against the layers that their own loss compared them with.
 
-No file format names such layers, so a network is coded pair by pair: each layer after a network of one layer, its target.
+No file format names such layers, so a network is coded pair by pair: each layer after its target.
 """
 
 from collections.abc import Sequence

@@ -90,9 +90,9 @@ def made_from(records: Iterable[RunRecord]) -> str:
     for (epochs, batch, width, lambdas), by_network in alike.items():
         places: dict[str, list[str]] = {}
         for network, where in by_network.items():
-            places.setdefault(_listed(where), []).append(network)
+            places.setdefault(listed(where), []).append(network)
         trained.setdefault((epochs, batch), []).extend(
-            f"{_listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
+            f"{listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
         )
     sentences = [
         f"{'; '.join(parts)}; {epochs} epochs of batches of {batch}" for (epochs, batch), parts in trained.items()
@@ -108,6 +108,11 @@ def missing_commands(profile: str, dataset: str, network: str, weights: Sequence
     )
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence has them: with commas, and `and` before the last."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _lambdas(seeds: Mapping[float, set[int]]) -> str:
     by_count: dict[int, list[str]] = {}
     for value in sorted(seeds):
@@ -115,10 +120,6 @@ def _lambdas(seeds: Mapping[float, set[int]]) -> str:
     return ", ".join(
         f"{', '.join(values)} ({'one seed' if count == 1 else f'{count} seeds'})" for count, values in by_count.items()
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _is_current(profile: Profile, record: RunRecord) -> bool:

@@ -112,11 +112,15 @@ def cell_name(config: TrainConfig) -> str:
 
 def train_options(config: TrainConfig) -> str:
     """The options with which `ilwp train` makes a run of a profile."""
-    options = [f"--dataset {config.dataset}", f"--network {config.network}", f"--lambda {config.inter_layer}"]
+    options = [
+        f"--dataset {config.dataset}",
+        f"--network {config.network}",
+        f"--lambda {_shortest(config.inter_layer)}",
+    ]
     if config.reference:
         options.append(f"--reference {config.reference}")
     if config.depthwise_decay is not None:
-        options.append(f"--depthwise-decay {config.depthwise_decay}")
+        options.append(f"--depthwise-decay {_shortest(config.depthwise_decay)}")
     return " ".join([*options, f"--seed {config.seed}"])
 
 

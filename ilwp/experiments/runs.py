@@ -187,7 +187,7 @@ def _measured(
 
 
 def _targets(config: TrainConfig, layers: int) -> list[int] | None:
-    """The layers that a control was trained to be predicted from; None where ill and the baseline predict as trained."""
+    """The layers that a control was trained to be predicted from; None where a method of the paper predicts so."""
     targets = [target for target in loss_targets(config, layers) if target is not None]
     return targets if config.reference and targets else None
 

@@ -35,8 +35,8 @@ TIMED = 50  # steps of a probe
 class Parts:
     """What a step reads and changes.
 
-    `weight` is the factor of Eq. 2, `targets` what it compares layers with. `sums` (2,) float64 adds up, over the images since it was last zeroed, the total
-    loss before each step and the inter-layer loss after it.
+    `weight` is the factor of Eq. 2, `targets` what it compares layers with. `sums` (2,) float64 adds up, over the
+    images since it was last zeroed, the total loss before each step and the inter-layer loss after it.
     """
 
     network: nn.Module
