@@ -17,7 +17,7 @@ from ilwp.experiments.records import RunRecord
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Settings
+from ilwp.paper.settings import Method, Settings
 from ilwp.training.recipe import TrainConfig
 
 Controls = Mapping[TrainConfig, tuple[Path, RunRecord] | None]
@@ -167,7 +167,7 @@ def _network(record: RunRecord, kernels: Kernels) -> dict[str, float]:
     if record.targets:
         coded = encode_against(kernels, record.targets, Settings("ill", 8))[0]
     else:
-        method = "ill" if AS_TRAINED[kind_of(record.config)] == PREVIOUS else "baseline"
+        method: Method = "ill" if AS_TRAINED[kind_of(record.config)] == PREVIOUS else "baseline"
         coded = codec.encode(kernels, Settings(method, 8))
     return {
         "rms": float(np.sqrt(np.mean(later**2))),
