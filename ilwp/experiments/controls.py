@@ -11,10 +11,10 @@ from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Settings
 
 
-def encode_against(kernels: Kernels, targets: Sequence[int], settings: Settings) -> tuple[codec.Coded, Kernels]:
+def encode_against(kernels: Kernels, targets: Sequence[int], settings: Settings) -> tuple[codec.CodedKernels, Kernels]:
     """Collocated prediction (3.3) of each layer from the second on from another earlier layer than the previous one.
 
-    `targets` holds that layer for each, counted from 0. Returns what a file would hold, as `codec.encode` does, and
+    `targets` holds that layer for each, counted from 0. Returns what a file would hold, as `codec.encode_kernels` does, and
     what a decoder that knows the targets would get. The settings' method is ill, and each layer has a range of its own.
     """
     names = list(kernels)
@@ -22,10 +22,10 @@ def encode_against(kernels: Kernels, targets: Sequence[int], settings: Settings)
     decoded, pairs = {names[0]: first}, []
     for name, target in zip(names[1:], (names[t] for t in targets), strict=True):
         reference = decoded[target] if settings.loop == "closed" else kernels[target]
-        pair = codec.encode({target: reference, name: kernels[name]}, settings)
-        decoded[name] = codec.decode(replace(pair, first=decoded[target]))[name]
+        pair = codec.encode_kernels({target: reference, name: kernels[name]}, settings)
+        decoded[name] = codec.decode_kernels(replace(pair, first=decoded[target]))[name]
         pairs.append(pair)
     levels, indices, quantizers = (
         tuple(part for pair in pairs for part in getattr(pair, field)) for field in ("levels", "indices", "quantizers")
     )
-    return codec.Coded(settings, tuple(names), first, levels, indices, quantizers), decoded
+    return codec.CodedKernels(settings, tuple(names), first, levels, indices, quantizers), decoded

@@ -12,7 +12,8 @@ from ilwp.experiments.records import Measurement
 from ilwp.networks.tensors import kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import BITS, LOOPS, PAPER_METHODS, Rate, Settings, loops
+from ilwp.paper.methods import BITS, LOOPS, PAPER_METHODS, loops
+from ilwp.paper.settings import Rate, Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 
@@ -54,8 +55,8 @@ def measure(
 def _coded(kernels: Kernels, settings: Settings, targets: Sequence[int] | None) -> tuple[Rate, Kernels]:
     """Where a file's bits go, and what a decoder gets."""
     if targets is None:
-        coded = codec.encode(kernels, settings)
-        return bitstream.write(coded)[1], codec.decode(coded)
+        coded = codec.encode_kernels(kernels, settings)
+        return bitstream.write_kernel_file(coded)[1], codec.decode_kernels(coded)
     coded, decoded = encode_against(kernels, targets, settings)
-    rate = bitstream.write(coded)[1]
+    rate = bitstream.write_kernel_file(coded)[1]
     return replace(rate, side=rate.side + TARGET_BITS * len(targets)), decoded

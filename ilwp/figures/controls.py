@@ -17,7 +17,8 @@ from ilwp.experiments.records import RunRecord
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Method, Settings
+from ilwp.paper.methods import Method
+from ilwp.paper.settings import Settings
 from ilwp.training.recipe import TrainConfig
 
 Controls = Mapping[TrainConfig, tuple[Path, RunRecord] | None]
@@ -168,7 +169,7 @@ def _network(record: RunRecord, kernels: Kernels) -> dict[str, float]:
         coded = encode_against(kernels, record.targets, Settings("ill", 8))[0]
     else:
         method: Method = "ill" if AS_TRAINED[kind_of(record.config)] == PREVIOUS else "baseline"
-        coded = codec.encode(kernels, Settings(method, 8))
+        coded = codec.encode_kernels(kernels, Settings(method, 8))
     return {
         "rms": float(np.sqrt(np.mean(later**2))),
         "zeros": 100 * zero_share(coded.levels),

@@ -16,7 +16,8 @@ from ilwp.experiments.profiles import cell_name, load_profile, train_options
 from ilwp.experiments.records import read_kernels, read_record
 from ilwp.networks.tensors import load_kernels
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import Loop, Settings
+from ilwp.paper.methods import Loop
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.recipe import TrainConfig, loss_targets
 from ilwp.training.train import evaluate
@@ -47,8 +48,8 @@ def folder(tmp_path: Path, tiny_cifar: Path, on_a_cpu: None, monkeypatch: pytest
     return tmp_path
 
 
-def same(a: codec.Coded, b: codec.Coded) -> bool:
-    return bitstream.write(a)[0] == bitstream.write(b)[0]
+def same(a: codec.CodedKernels, b: codec.Coded) -> bool:
+    return bitstream.write_kernel_file(a)[0] == bitstream.write_kernel_file(b)[0]
 
 
 @pytest.mark.parametrize("loop", ["closed", "open"])
@@ -56,9 +57,9 @@ def same(a: codec.Coded, b: codec.Coded) -> bool:
 def test_against_the_previous_layers_it_is_the_codec(loop: Loop, bits: int):
     layers, settings = kernels(CHANNELS), Settings("ill", bits, loop)
     coded, decoded = encode_against(layers, [0, 1, 2], settings)
-    plain = codec.encode(layers, settings)
+    plain = codec.encode_kernels(layers, settings)
     assert same(coded, plain)
-    for name, layer in codec.decode(plain).items():
+    for name, layer in codec.decode_kernels(plain).items():
         np.testing.assert_array_equal(decoded[name], layer)
 
 
@@ -84,7 +85,7 @@ def test_each_layer_is_predicted_from_the_one_named(data: st.DataObject, loop: L
 
 def test_in_a_network_of_one_layer_nothing_is_predicted():
     coded, decoded = encode_against(kernels((4,)), [], Settings())
-    assert same(coded, codec.encode(kernels((4,)), Settings()))
+    assert same(coded, codec.encode_kernels(kernels((4,)), Settings()))
     assert list(decoded) == list(kernels((4,)))
 
 
@@ -137,7 +138,7 @@ def test_a_control_is_trained_measured_and_recorded(folder: Path, ilwp: Callable
     ]
     for m in record.against_targets[::6]:
         coded, decoded = encode_against(kernels_, record.targets, Settings("ill", m.bits, m.loop))
-        rate = bitstream.write(coded)[1]
+        rate = bitstream.write_kernel_file(coded)[1]
         assert m.rate == replace(rate, side=rate.side + 8 * 12)
         load_kernels(network, decoded)
         assert m.accuracy == evaluate(network, datasets.load("cifar10"))
