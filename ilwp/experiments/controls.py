@@ -14,8 +14,8 @@ from ilwp.paper.settings import Settings
 def encode_against(kernels: Kernels, targets: Sequence[int], settings: Settings) -> tuple[codec.CodedKernels, Kernels]:
     """Collocated prediction (3.3) of each layer from the second on from another earlier layer than the previous one.
 
-    `targets` holds that layer for each, counted from 0. Returns what a file would hold, as `codec.encode_kernels` does, and
-    what a decoder that knows the targets would get. The settings' method is ill, and each layer has a range of its own.
+    `targets` holds that layer for each, counted from 0. Returns what a file would hold, as `codec.encode_kernels` does,
+    and what a decoder that knows the targets would get. The settings' method is ill, and each layer has its own range.
     """
     names = list(kernels)
     first = kernels[names[0]]

@@ -48,7 +48,7 @@ def folder(tmp_path: Path, tiny_cifar: Path, on_a_cpu: None, monkeypatch: pytest
     return tmp_path
 
 
-def same(a: codec.CodedKernels, b: codec.Coded) -> bool:
+def same(a: codec.CodedKernels, b: codec.CodedKernels) -> bool:
     return bitstream.write_kernel_file(a)[0] == bitstream.write_kernel_file(b)[0]
 
 
