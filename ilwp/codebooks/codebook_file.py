@@ -27,10 +27,12 @@ from ilwp.codebooks.codebooks import Codebooks, CodedNetwork
 from ilwp.common.bytes import WEIGHTS_LIMIT, Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.whole import container
-from ilwp.whole.container import CODEBOOKS, Form, Segment
+from ilwp.whole.container import CODEBOOKS, Segment
+from ilwp.whole.index_fields import Form
 from ilwp.whole.models import AnsStack, Code, code_bits, fit_code, read_code
 from ilwp.whole.pieces import FLOAT32
-from ilwp.whole.segments import Packed, pack_all
+from ilwp.whole.segment_parts import Packed
+from ilwp.whole.segments import pack_all
 
 HALF, SCALED = 1, 2
 MOST_BOOKS = 64

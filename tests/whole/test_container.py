@@ -25,6 +25,7 @@ from ilwp.paper.methods import Method
 from ilwp.whole import container, segments
 from ilwp.whole.coding import Plan, encode_tensors
 from ilwp.whole.container import HEAD
+from ilwp.whole.index_fields import pack_tensor_name
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode_pieces
 
 
@@ -216,7 +217,7 @@ def test_the_index_takes_at_most_twelve_bytes_a_tensor_beside_its_name():
     }
     file = compress(tensors)
     _, _, index_bytes, _ = HEAD.unpack(file[: HEAD.size])
-    names = sum(len(container._pack_name(a, b)) for a, b in zip(["", *tensors], tensors, strict=False))
+    names = sum(len(pack_tensor_name(a, b)) for a, b in zip(["", *tensors], tensors, strict=False))
     assert index_bytes - names <= 12 * len(tensors)
 
 
