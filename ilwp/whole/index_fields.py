@@ -52,7 +52,7 @@ def _shared_start(one: bytes, other: bytes) -> int:
 
 
 def read_tensor_name(reader: Reader, before: bytes) -> bytes:
-    """A tensor's name in UTF-8, after the name before; raises IlwpError for what `pack_tensor_name` cannot have made."""
+    """A tensor's name in UTF-8, after the name before; raises IlwpError for what no writer makes."""
     start, end, middle = reader.varint(), reader.varint(), reader.varint()
     if start + end > len(before) or start + end + middle > LONGEST_NAME:
         raise IlwpError("this file's names make no sense")
