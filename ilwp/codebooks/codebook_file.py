@@ -31,7 +31,7 @@ from ilwp.whole.container import CODEBOOKS, Segment
 from ilwp.whole.index_fields import Form
 from ilwp.whole.models import AnsStack, Code, code_bits, fit_code, read_code
 from ilwp.whole.pieces import FLOAT32
-from ilwp.whole.segment_parts import Packed
+from ilwp.whole.segment_parts import Packed, ans_words, stack_of_rest
 from ilwp.whole.segments import pack_all
 
 HALF, SCALED = 1, 2
@@ -63,7 +63,7 @@ def pack_codebooks(books: Codebooks) -> Packed:
     stack = constriction.stream.stack.AnsCoder()
     for (book, codes), model in zip(reversed(_columns(books)), reversed(models), strict=True):
         _push(stack, codes, len(book), model)
-    content = _pack_head(books, models) + stack.get_compressed().astype("<u4").tobytes()
+    content = _pack_head(books, models) + ans_words(stack)
     if _memory(books) > decoding_limit(WEIGHTS_LIMIT, len(content)):
         raise IlwpError(f"too many weights for {len(content):,} bytes: nearly all of them are the same")
     forms = {name: Form(shape, FLOAT32) for name, shape in books.shapes.items()}
@@ -74,10 +74,7 @@ def unpack_codebooks(segment: Segment) -> tuple[Codebooks, dict[str, float]]:
     """The set, and the bits of each tensor's codes; raises IlwpError for what `pack_codebooks` cannot have made."""
     reader = Reader(segment.content)
     books, models = _unpack_head(reader, dict(segment.forms()), decoding_limit(WEIGHTS_LIMIT, len(segment.content)))
-    content = reader.rest()
-    if len(content) % 4 or content[-4:] == bytes(4):
-        raise IlwpError("this file's coded levels make no sense")
-    stack = constriction.stream.stack.AnsCoder(np.frombuffer(content, "<u4").astype(np.uint32))
+    stack = stack_of_rest(reader)
     found = _pop(stack, books, models)
     if not stack.is_empty():
         raise IlwpError("this file's coded levels do not end where they should")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ilwp.common.bytes import Reader, pack_varint
+from ilwp.common.bytes import Reader, front_coded, pack_varint
 from ilwp.common.errors import IlwpError, printable
 from ilwp.whole.types import number_of, type_of
 
@@ -40,15 +40,8 @@ def pack_tensor_name(before: str, name: str) -> bytes:
         raise IlwpError("a tensor's name is no Unicode text: rename it") from error
     if len(new) > LONGEST_NAME:
         raise IlwpError(f"the name {printable(name[:20])}... is longer than {LONGEST_NAME:,} bytes")
-    start = _shared_start(old, new)
-    end = _shared_start(old[start:][::-1], new[start:][::-1])
-    middle = new[start : len(new) - end]
+    start, end, middle = front_coded(old, new)
     return pack_varint(start) + pack_varint(end) + pack_varint(len(middle)) + middle
-
-
-def _shared_start(one: bytes, other: bytes) -> int:
-    shorter = min(len(one), len(other))
-    return next((i for i in range(shorter) if one[i] != other[i]), shorter)
 
 
 def read_tensor_name(reader: Reader, before: bytes) -> bytes:
