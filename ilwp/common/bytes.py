@@ -3,7 +3,7 @@
 import struct
 import zlib
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 
 from ilwp.common.errors import IlwpError
 
@@ -26,9 +26,14 @@ def pack_name(before: str, name: str) -> bytes:
 
 def front_coded(before: bytes, name: bytes) -> tuple[int, int, bytes]:
     """How many bytes a name shares with the start and with the rest of the name before, and what lies between."""
-    start = len(commonprefix([before, name]))
-    end = len(commonprefix([before[start:][::-1], name[start:][::-1]]))
+    start = _shared(before, name)
+    end = _shared(before[start:][::-1], name[start:][::-1])
     return start, end, name[start : len(name) - end]
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def pack_varint(number: int) -> bytes:
