@@ -6,10 +6,21 @@ from typing import Any
 import click
 
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
-from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, named_after, number, other_than, show
+from ilwp.cli.common import (
+    FilePath,
+    ilwp_output_option,
+    kernels_in,
+    key_option,
+    named_after,
+    number,
+    other_than,
+    show,
+    width_option,
+)
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
-from ilwp.paper.methods import BITS, METHODS
+from ilwp.paper.methods import BITS, LOOPS, METHODS
+from ilwp.training import CLASSES
 from ilwp.whole.methods import QUALITY, REORDERING
 
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("quality", "dense_bits", "vector_bits")
@@ -40,9 +51,7 @@ kernels after prediction; batch norms, biases and all that is no weight stay exa
 {METHOD_HELP}"""
 )
 @click.argument("network", type=FilePath)
-@click.option(
-    "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
-)
+@ilwp_output_option
 @click.option("--coder", type=click.Choice(["ans", "huffman"]), default="ans", show_default=True)
 @click.option(
     "--method", type=click.Choice([*METHODS, "multiset", "additive"]),
@@ -71,7 +80,7 @@ kernels after prediction; batch norms, biases and all that is no weight stay exa
     " Huffman]",
 )  # fmt: skip
 @click.option(
-    "--loop", type=click.Choice(["closed", "open"]), default="closed", show_default=True,
+    "--loop", type=click.Choice(LOOPS), default="closed", show_default=True,
     help="Huffman: predict from reconstructed kernels, or from the originals as in the paper's section 3.1 (errors add"
     " up).",
 )  # fmt: skip
@@ -87,9 +96,9 @@ kernels after prediction; batch norms, biases and all that is no weight stay exa
     help="The network itself: mobilenet, mobilenetv2, shufflenet, shufflenetv2, or MODULE:FUNCTION, such as"
     " torchvision.models:mobilenet_v2.",
 )  # fmt: skip
-@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the first four alone.")
+@width_option
 @click.option(
-    "--images", type=click.Choice(DATASETS),
+    "--images", type=click.Choice(list(CLASSES)),
     help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
     " for most of the accuracy that few bits cost; needs --graph.",
 )  # fmt: skip

@@ -35,7 +35,7 @@ from ilwp.experiments.records import (
 )
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, kernels_of, load_tensors
-from ilwp.training import checkpoints, datasets
+from ilwp.training import CLASSES, checkpoints, datasets
 from ilwp.training.devices import device, single_threaded
 from ilwp.training.recipe import Epoch, Layout, TrainConfig, inter_layer_weight
 from ilwp.training.step import layout_speeds
@@ -122,7 +122,7 @@ def measure_trained(folder: Path, output: Path, progress: bool = True) -> RunRec
     record = read_trained(folder)
     config = record.config
     single_threaded()
-    network = build(config.network, datasets.CLASSES[config.dataset], config.width)
+    network = build(config.network, CLASSES[config.dataset], config.width)
     with about(folder / NETWORK):
         load_tensors(network, read_tensors(folder / NETWORK))
     network = network.to(device()).to(memory_format=torch.channels_last).eval()

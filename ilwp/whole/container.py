@@ -29,7 +29,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, decoding_limit, format_of, pack_varint
+from ilwp.common.bytes import MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, decoding_limit, format_of, pack_varint
 from ilwp.common.errors import IlwpError, printable
 from ilwp.whole.index_fields import (
     AXES,
@@ -48,7 +48,6 @@ EXACT, CONSTANT, SHARED, LEVELS, KERNELS, CODEBOOKS = range(6)
 JOINS = 8
 # beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one
 KERNELS_LIMIT, KERNEL_WEIGHTS_LIMIT = (1 << 14, 16), (1 << 18, 64)
-MOST_LAYERS = 1 << 10  # of kernels, since each may be predicted from all before it
 MOST_SIZES = 32  # of kernels, since the models of each size take time
 
 Read = Callable[[int, int], bytes]  # so many bytes of a file from a place on, fewer where it ends

@@ -11,7 +11,7 @@ from ilwp.whole.types import number_of, type_of
 
 AXES = 16
 MOST_AXES = 8
-LONGEST_NAME = 1 << 14
+LONGEST_TENSOR_NAME = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def pack_tensor_name(before: str, name: str) -> bytes:
         old, new = before.encode(), name.encode()
     except UnicodeEncodeError as error:
         raise IlwpError("a tensor's name is no Unicode text: rename it") from error
-    if len(new) > LONGEST_NAME:
-        raise IlwpError(f"the name {printable(name[:20])}... is longer than {LONGEST_NAME:,} bytes")
+    if len(new) > LONGEST_TENSOR_NAME:
+        raise IlwpError(f"the name {printable(name[:20])}... is longer than {LONGEST_TENSOR_NAME:,} bytes")
     start, end, middle = front_coded(old, new)
     return pack_varint(start) + pack_varint(end) + pack_varint(len(middle)) + middle
 
@@ -47,7 +47,7 @@ def pack_tensor_name(before: str, name: str) -> bytes:
 def read_tensor_name(reader: Reader, before: bytes) -> bytes:
     """A tensor's name in UTF-8, after the name before; raises IlwpError for what no writer makes."""
     start, end, middle = reader.varint(), reader.varint(), reader.varint()
-    if start + end > len(before) or start + end + middle > LONGEST_NAME:
+    if start + end > len(before) or start + end + middle > LONGEST_TENSOR_NAME:
         raise IlwpError("this file's names make no sense")
     return before[:start] + reader.take(middle) + before[len(before) - end :]
 
