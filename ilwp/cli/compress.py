@@ -111,8 +111,8 @@ def compress(
 ) -> None:  # fmt: skip
     """Command `compress`."""
     from ilwp.cli import reports
+    from ilwp.common.numbers import check_no_nan
     from ilwp.door import compress_additive, compress_kernels, compress_network, read_file, structure_of
-    from ilwp.paper.kernels import without_nan
     from ilwp.paper.settings import Settings
     from ilwp.whole.coding import Plan
 
@@ -139,7 +139,7 @@ def compress(
     if coder == "huffman" and (method == "multiset" or (bits or BITS[-1]) not in BITS):
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
     with about(network):
-        without_nan(tensors)
+        check_no_nan(tensors)
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
     with about(network):
         structure = structure_of(graph, width, tensors) if graph else None

@@ -122,10 +122,10 @@ def evaluate(file: Path, dataset: str, network: str, width: float, key: str | No
 
     FILE is a state dict of one of the four networks, or an .ilwp file of one.
     """
+    from ilwp.common.numbers import check_finite
     from ilwp.door import read_state_dict
     from ilwp.networks.build import build
     from ilwp.networks.tensors import load_tensors
-    from ilwp.paper.kernels import finite
     from ilwp.training import datasets, devices
     from ilwp.training import train as training
 
@@ -133,7 +133,8 @@ def evaluate(file: Path, dataset: str, network: str, width: float, key: str | No
     devices.single_threaded()
     module = build(network, CLASSES[dataset], width).to(devices.device())
     with about(file):
-        load_tensors(module, finite(tensors))
+        check_finite(tensors)
+        load_tensors(module, tensors)
     show(f"{training.evaluate(module, datasets.load(dataset)):.2f}")
 
 

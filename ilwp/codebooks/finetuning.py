@@ -22,9 +22,9 @@ from torch import nn
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError
 from ilwp.common.files import delete_temporaries
+from ilwp.common.numbers import check_finite
 from ilwp.common.progress import progress_bar
 from ilwp.networks.tensors import arrays
-from ilwp.paper.kernels import finite
 from ilwp.training import checkpoints, datasets
 from ilwp.training.train import evaluate
 
@@ -177,8 +177,9 @@ def _shuffled(
 
 def _digest(network: nn.Module) -> str:
     """Tells one network from another by its weights; raises IlwpError where one is no finite number."""
-    digest = hashlib.sha256()
-    for name, tensor in finite(arrays(network)).items():
+    tensors, digest = arrays(network), hashlib.sha256()
+    check_finite(tensors)
+    for name, tensor in tensors.items():
         digest.update(name.encode() + tensor.tobytes())
     return digest.hexdigest()
 

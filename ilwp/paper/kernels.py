@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
+from ilwp.common.numbers import check_finite
 
 Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
 
@@ -49,22 +50,8 @@ def checked(kernels: Kernels) -> Kernels:
     for name, layer in kernels.items():
         if layer.dtype != np.float32:
             raise IlwpError(f"{printable(name)} is {layer.dtype}: convert the network to float32 first")
-    return finite(kernels)
-
-
-def finite(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same arrays of any shape; raises IlwpError that names the first with a NaN or an infinity in it."""
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise IlwpError(f"{printable(name)} holds NaN or infinite weights: the network did not train")
-    return tensors
-
-
-def without_nan(tensors: Mapping[str, np.ndarray]) -> None:
-    """Raises IlwpError that names the first array with a NaN in it; an infinity may be meant, as in a mask."""
-    for name, tensor in tensors.items():
-        if np.isnan(tensor).any():
-            raise IlwpError(f"{printable(name)} holds NaN: the network did not train")
+    check_finite(kernels)
+    return kernels
 
 
 def with_kernels(tensors: Mapping[str, np.ndarray], kernels: Kernels) -> dict[str, np.ndarray]:

@@ -17,9 +17,10 @@ from torch.nn.utils import parametrize
 
 from ilwp.networks.build import build
 from ilwp.paper.kernels import depthwise_names
-from ilwp.paper.losses import inter_layer_loss, tie, total_loss
+from ilwp.paper.losses import inter_layer_loss, total_loss
 from ilwp.training import CLASSES, datasets
 from ilwp.training.recipe import Layout, TrainConfig, inter_layer_weight
+from ilwp.training.tying import tie
 
 MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
