@@ -17,12 +17,12 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from ilwp import __version__
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write, check_writable, delete_temporaries, read_bytes
 from ilwp.common.paths import CHECKPOINTS, RUNS
 from ilwp.common.tensor_files import read_tensors, write_state_dict
+from ilwp.common.version import __version__
 from ilwp.experiments.profiles import Profile, cell_name
 from ilwp.experiments.records import (
     Execution,
