@@ -29,11 +29,11 @@ CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
 _OPTIONS = [
     click.option(
         "--codebooks", type=click.IntRange(1, 16), default=3, show_default=True,
-        help="additive: how many codewords are added up.",
+        help="additive: number of codebooks; a vector is the sum of one codeword of each.",
     ),
     click.option(
         "--codeword-bits", type=click.IntRange(1, 12), default=8, show_default=True,
-        help="additive: of n bits, 2 ** n codewords a codebook.",
+        help="additive: n bits for 2 ** n codewords a codebook.",
     ),
     click.option(
         "--length", type=click.IntRange(1, 64), default=8, show_default=True, help="additive: weights in a codeword.",
@@ -78,12 +78,12 @@ def refuse_width(context: click.Context, graph: str | None) -> None:
 @dataset_option
 @click.option(
     "--delta", type=click.FloatRange(0, 1 / 9, min_open=True, max_open=True), default=0.03, show_default=True,
-    callback=number, help="weight-fixing: how far weights may move, relative, in the mean; more makes a smaller file.",
+    callback=number, help="weight-fixing: largest mean relative change of a weight; more makes a smaller file.",
 )  # fmt: skip
 @codebook_options
 @click.option(
     "--epochs", type=click.FloatRange(0, 1000, min_open=True), default=3.0, show_default=True, callback=number,
-    help="In each of weight fixing's ten steps, or of additive quantization in all; may be a fraction.",
+    help="Epochs in each of weight fixing's ten steps, or in all of additive quantization; may be a fraction.",
 )  # fmt: skip
 @click.option(
     "--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=number,
@@ -91,7 +91,7 @@ def refuse_width(context: click.Context, graph: str | None) -> None:
 )  # fmt: skip
 @click.option(
     "--vector-bits", type=click.FloatRange(2, 16), callback=number,
-    help="Bits of batch norms and biases in no codebook; without, they stay exact.",
+    help="Bits for a number of the batch norms and biases that no codebook holds.  [default: exact]",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @quiet_option

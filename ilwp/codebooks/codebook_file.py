@@ -11,7 +11,7 @@
 
 Vectors are cut from tensors, which the index names, as `codebooks.cut` says, so their number follows from the shapes.
 Codewords stand in the order of use, and code r is coded as level 0, 1, -1, 2, -2 ... for r = 0, 1, 2 ..., so that
-levels are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0, takes no
+larger levels are rarer; a codebook of one codeword, or a `code` that reaches no level but 0, takes no
 room. ANS is a stack; reading takes off it, codebook by codebook, the codes of all vectors.
 """
 
@@ -82,7 +82,7 @@ def unpack_codebooks(segment: Segment) -> tuple[Codebooks, dict[str, float]]:
 
 
 def _check(books: Codebooks) -> None:
-    """Refuse what a reader would."""
+    """Raise IlwpError for what a reader would refuse."""
     if not 0 < len(books.books) <= MOST_BOOKS or max(map(len, books.books)) > MOST_CODEWORDS:
         raise IlwpError(f"too many codebooks for the format: at most {MOST_BOOKS}, of {MOST_CODEWORDS:,} codewords")
     if not all(np.isfinite(book).all() for book in books.books):

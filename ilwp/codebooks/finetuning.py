@@ -51,7 +51,7 @@ class Round:
 
 
 class FinetuningMethod:
-    """Fine-tuning as such, of all parameters; what compresses as well is derived from it."""
+    """Plain fine-tuning of all parameters; methods that compress too derive from it."""
 
     decays = True  # the learning rate falls along a line to zero, else it stays
 
@@ -76,7 +76,7 @@ class FinetuningMethod:
         return found
 
     def loss(self, cross_entropy: torch.Tensor) -> torch.Tensor:
-        """What is minimised."""
+        """The loss to minimise, from the cross-entropy."""
         return cross_entropy
 
     def before_step(self) -> None:

@@ -64,7 +64,7 @@ class WeightFixing(FinetuningMethod):
         return cross_entropy + weight_fixing.ALPHA * (cross_entropy / distance.clamp(min=1e-12)).detach() * distance
 
     def before_step(self) -> None:
-        """Give fixed weights no gradient, and all together one of limited length."""
+        """Set the gradient of fixed weights to zero, and limit the norm of the whole gradient."""
         for name, p in self.pool.items():
             if p.grad is not None:
                 p.grad[self.fixed[name]] = 0

@@ -1,7 +1,7 @@
 """Weight Fixing Networks (Subia-Waud and Dasmahapatra 2022): all weights of a network become one of a few values.
 
 In T steps a growing share of all weights is fixed to centroids near them; in between, training moves the others closer
-(`regularization`). Distance is relative, |w - c| / |w|, so a centroid may be the further away the larger it is. A
+(`regularization`). Distance is relative, |w - c| / |w|, so the larger a centroid, the further away it may be. A
 centroid is a sum of few powers of two.
 
 What the paper leaves open, decided here: the order of centroids starts at 0 in every step; centroids go on until every

@@ -16,7 +16,7 @@ WEIGHTS_LIMIT = (1 << 20, 2048)  # how many a file may stand for, and how many m
 
 
 def pack_name(before: str, name: str) -> bytes:
-    """Front-coded against the name before; the shared start and end of `before` must not overlap."""
+    """A layer's name after the name before, of which it repeats neither the shared start nor the shared end."""
     old, new = before.encode(), name.encode()
     if len(new) > LONGEST_NAME:
         raise IlwpError(f"the layer name {name[:20]}... is longer than {LONGEST_NAME} bytes")

@@ -18,7 +18,7 @@ NUMBER = r"-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
 RANGE = re.compile(rf"(?<![\w.-])({NUMBER}) to ({NUMBER})(?!\w)")
 ONE_OF = re.compile(r"\bone of ([^\s,;]+(?:, [^\s,;]+)*)")
 TYPES_IN_WORDS = {"bool": "True or False", "float": "a number", "int": "a whole number", "str": "text"}
-INJECTED = "# Parameters\n"  # papermill begins so the cell with the values that it was given
+INJECTED = "# Parameters\n"  # the start of the cell into which papermill puts the given values
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ def check_values(parameters: Mapping[str, Parameter], values: Mapping[str, Any])
 
 
 def check_parameters() -> None:
-    """In a notebook, behind the cell of parameters: the same for what they are now, whoever has set them.
+    """Check the values that a notebook's parameters have now, however they were set; raises IlwpError.
 
-    Without IPython do nothing.
+    A notebook calls it behind its cell of parameters. Outside IPython it does nothing.
     """
     from IPython.core.getipython import get_ipython
 

@@ -29,7 +29,7 @@ def measure(network: nn.Module, images: datasets.Images, progress: bool = True) 
             coded = codec.encode_kernels(trained, settings)
             _, rate = bitstream.write_kernel_file(coded)
             decoded = codec.decode_kernels(coded)
-            # of tied layers many settings leave the same weights
+            # where layers are tied, many settings leave the same weights
             weights = b"".join(layer.tobytes() for layer in decoded.values())
             if weights not in accuracies:
                 load_kernels(network, decoded)

@@ -89,7 +89,7 @@ def epoch_reached(name: str, profile: Profile, config: TrainConfig) -> int:
 def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress: bool = True) -> RunRecord:
     """Train (or go on training) a cell, compress it every way, and write its record to `output`.
 
-    Raises IlwpError where another process is at it, or it cannot be trained.
+    Raises IlwpError where another process works on the cell, or it cannot be trained.
     """
     with _at_work(name, profile, config) as folder:
         check_writable(output)
@@ -117,7 +117,7 @@ def train_only(name: str, profile: Profile, config: TrainConfig, progress: bool 
 def measure_trained(folder: Path, output: Path, progress: bool = True) -> RunRecord:
     """Compress the network that `train_only` left in `folder` every way, and write the whole record to `output`.
 
-    It is the record that `run` would have written, but for `measured_on`.
+    It is the record that `run` would have written, except for `measured_on`.
     """
     record = read_trained(folder)
     config = record.config
@@ -132,7 +132,7 @@ def measure_trained(folder: Path, output: Path, progress: bool = True) -> RunRec
 
 @contextmanager
 def _at_work(name: str, profile: Profile, config: TrainConfig) -> Iterator[Path]:
-    """Hold the cell's folder, rid of what an older recipe left."""
+    """Lock the cell's folder, and delete what an older recipe left in it."""
     folder = network_path(name, config).parent
     with locks.held(folder):
         if not _is_of_recipe(folder, profile.recipe):
@@ -200,7 +200,7 @@ def _layouts(config: TrainConfig, images: datasets.Images, folder: Path) -> dict
 
 
 def _execution(layouts: dict[Layout, float], history: list[Epoch], images: int) -> Execution:
-    """What a GPU's record says besides: the layout taken and the pace of the median epoch over `images` images."""
+    """The part of a GPU's record alone: the layout taken and the pace of the median epoch over `images` images."""
     pace = images / median(epoch.seconds for epoch in history)
     return Execution("captured graph", max(layouts, key=lambda tried: layouts[tried]), layouts, pace)
 

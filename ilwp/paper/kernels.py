@@ -1,8 +1,8 @@
 """The depthwise kernels K[i][j] of a module or a state dict, in network order, and writing them back.
 
-A layer is an array (c_i, kh, kw) float32, its name the state dict's key. In a state dict a depthwise
-weight is one of shape (c, 1, kh, kw) with more than one kernel of more than one tap; a plain first
-convolution over one-channel images looks the same there, but not in a module, where groups tell.
+A layer is an array (c_i, kh, kw) float32, its name the state dict's key. A state dict shows shapes alone: there a
+depthwise weight is one of shape (c, 1, kh, kw) with more than one kernel of more than one tap. A first convolution over
+one-channel images has that shape too. In a module the number of groups tells the two apart.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
 def depthwise_names(module: Any) -> list[str]:
     """State dict keys of the depthwise weights of a torch module, in the order of registration.
 
-    Their kernels have one axis or more. A weight that the module makes out of others, as in weight norm, is none.
+    Their kernels have one axis or more. A weight computed from other parameters, as in weight norm, is left out.
     """
     return [
         f"{name}.weight" if name else "weight"
