@@ -35,16 +35,16 @@ class Fixed:
     beyond: int
 
 
-def tolerance(delta: float, step: int) -> float:
+def step_tolerance(delta: float, step: int) -> float:
     """delta_t, the largest mean relative distance in step 1 to T = 10.
 
-    >>> [tolerance(0.5, step) for step in (1, 8, 9, 10)]
+    >>> [step_tolerance(0.5, step) for step in (1, 8, 9, 10)]
     [4.5, 1.0, 0.5, 0.5]
     """
     return max(delta, delta * (len(SHARES) - step))
 
 
-def centroids(tolerance: float, order: int, largest: float) -> np.ndarray:
+def candidate_centroids(tolerance: float, order: int, largest: float) -> np.ndarray:
     """Candidates (k,) float32 for weights up to the magnitude `largest`, in rising order.
 
     They are zero and, of both signs, a geometric sequence from `SMALLEST` on whose neighbours are 2 `tolerance` apart,
@@ -106,7 +106,7 @@ def fix(weights: np.ndarray, fixed: np.ndarray, share: float, tolerance: float) 
     wanted = math.ceil(share * len(weights))
     largest, beyond = float(np.abs(weights).max(initial=0)), 0
     for order in range(LAST_ORDER + 1):
-        values = centroids(tolerance, order, largest)
+        values = candidate_centroids(tolerance, order, largest)
         free = np.flatnonzero(~fixed)
         nearest, distance = distances(weights[free], values)
         ranked = np.lexsort((distance, nearest))

@@ -68,6 +68,7 @@ def assert_same(one: dict[str, Piece], other: dict[str, Piece]) -> None:
         assert type(a) is type(b)
         for key, value in vars(a).items():
             np.testing.assert_array_equal(getattr(b, key), value)
+            assert np.asarray(getattr(b, key)).dtype == np.asarray(value).dtype
 
 
 def with_checksum(index: bytes, content: bytes = b"") -> bytes:
