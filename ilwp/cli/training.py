@@ -23,6 +23,7 @@ profile_option = click.option(
 record_option = click.option(
     "-o", "--output", type=FilePath, help="The record to write.  [default: data/runs/PROFILE/CELL.json]"
 )
+REFERENCES = ("previous", "random", "first", "zero")
 
 
 @click.command()
@@ -33,13 +34,18 @@ record_option = click.option(
     "--lambda", "inter_layer", type=float, default=1.0, show_default=True,
     help="Weight of the inter-layer loss in the paper's schedule (Eq. 3); 0 trains the baseline, inf ties all layers.",
 )  # fmt: skip
+@click.option(
+    "--reference", type=click.Choice(REFERENCES), default="previous", show_default=True,
+    help="Controls: the layer that the loss compares each one with, a random earlier one, the first, or zeros (L1).",
+)  # fmt: skip
+@click.option("--depthwise-decay", type=float, help="A control: weight decay of the depthwise kernels alone.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @record_option
 @click.option("--no-measure", is_flag=True, help="Train only; `ilwp measure` does the rest, here or elsewhere.")
 @quiet_option
 def train(
-    profile: str, dataset: str, network: str, inter_layer: float, seed: int, output: Path | None, no_measure: bool,
-    quiet: bool,
+    profile: str, dataset: str, network: str, inter_layer: float, reference: str, depthwise_decay: float | None,
+    seed: int, output: Path | None, no_measure: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Train a network, compress it every way, and record the result.
 
@@ -51,7 +57,8 @@ def train(
     from ilwp.experiments.records import check_replaceable
 
     chosen = load_profile(profile)
-    config = chosen.config(dataset, network, inter_layer, seed)
+    other = None if reference == "previous" else reference
+    config = chosen.config(dataset, network, inter_layer, seed, other, depthwise_decay)
     path = output or runs.record_path(profile, config)
     if path.suffix != ".json" or path.is_dir():
         raise IlwpError(f"{path} is no name for a record: it must end in .json")

@@ -1,15 +1,17 @@
 """The fields of an index, each as it is written and as it is read; the format is at the top of `container`."""
 
 import math
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from ilwp.common.bytes import Reader, front_coded, pack_varint
+from ilwp.common.bytes import Reader, decoding_limit, front_coded, pack_varint
 from ilwp.common.errors import IlwpError, printable
 from ilwp.whole.types import number_of, type_of
 
 AXES = 16
+INDEX_LIMIT = (1 << 16, 64)  # bytes of an index, and how many more for each of its packed bytes
 MOST_AXES = 8
 LONGEST_TENSOR_NAME = 1 << 14
 
@@ -30,6 +32,28 @@ class Form:
     def nbytes(self) -> int:
         """Bytes of all elements."""
         return self.size * self.dtype.itemsize
+
+
+def pack_index(index: bytes) -> bytes:
+    """Not made shorter where a reader would not believe how much is in it."""
+    for level in (9, 0):
+        stream = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        packed = stream.compress(index) + stream.flush()
+        if len(index) <= decoding_limit(INDEX_LIMIT, len(packed)):
+            break
+    return packed
+
+
+def unpack_index(packed: bytes) -> bytes:
+    """What `pack_index` was given; raises IlwpError where that cannot be."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        index = stream.decompress(packed, decoding_limit(INDEX_LIMIT, len(packed)))
+    except zlib.error as error:
+        raise IlwpError("this file's index makes no sense") from error
+    if not stream.eof or stream.unused_data:
+        raise IlwpError("this file's index makes no sense")
+    return index
 
 
 def pack_tensor_name(before: str, name: str) -> bytes:

@@ -1,7 +1,6 @@
 """Segments of depthwise layers of one size; the format is at the top of `segments`."""
 
 import math
-import struct
 from collections.abc import Mapping
 from itertools import groupby
 
@@ -17,7 +16,7 @@ from ilwp.whole.index_fields import Form
 from ilwp.whole.models import Code, fit_code, read_code
 from ilwp.whole.pieces import WEIGHTS, KernelLevels, Piece
 from ilwp.whole.roles import MOST_TAPS
-from ilwp.whole.segment_parts import Packed, ans_words, check_models, read_step, stack_of_rest
+from ilwp.whole.segment_parts import Packed, ans_words, check_models, pack_step, read_step, stack_of_rest
 
 SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bits back from
 A_SET, SIGNS_FREE, TRANSFORMED, WEIGHT = 4, 8, 16, 32
@@ -66,7 +65,7 @@ def unpack_kernels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]
 def _pack_head(piece: KernelLevels, code: Code) -> bytes:
     flags = PAPER_METHODS.index(piece.method) + A_SET * (piece.cells is not None)
     flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed + WEIGHT * WEIGHTS.index(piece.weight)
-    head = struct.pack("<f", piece.step) + bytes([flags])
+    head = pack_step(piece.step) + bytes([flags])
     if piece.cells is not None:
         alone = np.array_equal(piece.cells, np.arange(len(piece.cells)))
         runs = [] if alone else [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]

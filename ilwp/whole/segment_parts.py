@@ -1,6 +1,7 @@
 """What segments of all kinds have in common: steps, words of the ANS coder, a limit on models."""
 
 import math
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,15 +20,23 @@ MODELLED_LEVELS = (1 << 15, 256)
 
 @dataclass(frozen=True)
 class Packed:
-    """A segment, and how many bits of it each of its tensors takes."""
+    """A segment, and how many bits of it each of its tensors takes; none for what the index holds."""
 
     segment: Segment
     bits: Mapping[str, float]
 
 
+def pack_step(step: float) -> bytes:
+    """The bytes of a quantization step; raises ValueError unless its lowest byte is 0."""
+    packed = struct.pack("<f", step)
+    if packed[0]:
+        raise ValueError("a step is a value of quantization.of_step")
+    return packed[1:]
+
+
 def read_step(reader: Reader) -> float:
     """A quantization step; raises IlwpError unless it is finite and above zero."""
-    step = reader.float32()
+    step: float = struct.unpack("<f", b"\0" + reader.take(3))[0]
     if not (math.isfinite(step) and step > 0):
         raise IlwpError("this file's quantization steps make no sense")
     return step
