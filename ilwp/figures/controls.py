@@ -1,6 +1,6 @@
 """What controls of the inter-layer loss save beside the loss itself, and the verdict that follows.
 
-runs, controls -> measured -> a row a run -> savings -> a row a kind of loss -> verdict, a sentence a question
+runs, controls -> measured -> a row a run -> savings -> a row a kind of loss -> control_verdicts, a sentence a question
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -106,7 +106,7 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def verdict_on_controls(found: pd.DataFrame) -> dict[str, str]:
+def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
     """The answer to each of `QUESTIONS` in a sentence, by `RULE`, from the table of `savings`."""
     own = found[found["prediction"] == OWN]
     shares = own.groupby("kind", sort=False)["share"].agg(["min", "max"])
