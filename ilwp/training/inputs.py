@@ -21,7 +21,7 @@ from ilwp.common.files import read_bytes
 from ilwp.common.tensor_files import read_tensors
 from ilwp.training import CLASSES, datasets
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation, as most trained networks want them
+IMAGENET_COLOURS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation, as most trained networks want them
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
 PICTURES_SIDE = 224
 
@@ -131,5 +131,5 @@ def _normalised(images: torch.Tensor, normalisation: str) -> torch.Tensor:
         return images.contiguous()
     if normalisation in CLASSES:
         return _data_set(normalisation).normalise(images * 255)
-    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in IMAGENET)
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in IMAGENET_COLOURS)
     return (images - mean) / deviation
