@@ -17,8 +17,9 @@ from results import load, save
 from ilwp.networks.tensors import load_tensors
 from ilwp.paper import codec
 from ilwp.paper.kernels import Kernels, depthwise_kernels
+from ilwp.paper.methods import Loop, loops
 from ilwp.paper.quantization import dequantize, of_range, quantize
-from ilwp.paper.settings import Loop, Settings, loops
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 
@@ -37,8 +38,8 @@ def with_quantized_first(kernels: Kernels, settings: Settings) -> Kernels:
     name = next(iter(kernels))
     first = quantized(kernels[name], settings.bits)
     if settings.loop == "closed":
-        return codec.decode(codec.encode(kernels | {name: first}, settings))
-    return codec.decode(replace(codec.encode(kernels, settings), first=first))
+        return codec.decode_kernels(codec.encode_kernels(kernels | {name: first}, settings))
+    return codec.decode_kernels(replace(codec.encode_kernels(kernels, settings), first=first))
 
 
 def main() -> None:

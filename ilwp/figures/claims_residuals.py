@@ -13,7 +13,7 @@ from ilwp.figures.residuals import coded_residuals
 from ilwp.figures.scorecard_evidence import FIRST, LOOP_TITLES, Evidence
 from ilwp.figures.scores import Part, Score, mean_and_deviation
 from ilwp.paper.laplace import fit_laplace
-from ilwp.paper.settings import Loop
+from ilwp.paper.methods import Loop
 
 
 def residuals_are_laplace(found: Evidence) -> Score:

@@ -11,7 +11,7 @@ from ilwp import networks
 from ilwp.figures.paired import Paired, ratios
 from ilwp.figures.scorecard_evidence import LOOP_TITLES, Evidence, title
 from ilwp.figures.scores import Part, Score
-from ilwp.paper.settings import Loop
+from ilwp.paper.methods import Loop
 
 WITHIN = 5  # points below a run's best file: a file further down is not one to use
 SHARE = 0.9  # of a rival's files that must be matched

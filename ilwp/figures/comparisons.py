@@ -15,7 +15,7 @@ from ilwp.experiments.evidence import paper_table1
 from ilwp.figures.paired import Paired, ratios
 from ilwp.figures.scorecard_evidence import Evidence
 from ilwp.figures.scores import mean_and_deviation
-from ilwp.paper.settings import LOOPS, Loop
+from ilwp.paper.methods import LOOPS, Loop
 from ilwp.training import datasets
 
 PARTS = {"texture": "texture", "index": "index", "raw": "first layer", "side": "side", "total": "total"}

@@ -16,7 +16,8 @@ from ilwp.paper import codec
 from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.huffman import entropy
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Loop, Method, Settings
+from ilwp.paper.methods import Loop, Method
+from ilwp.paper.settings import Settings
 
 BITS = 8
 
@@ -46,8 +47,8 @@ def coded_residuals(kernels: Kernels, method: Method, loop: Loop, bits: int = BI
     """What a method quantizes of each later layer, (c_i, kh * kw) float64: against original or decoded predictions."""
     if method == "baseline" or loop == "open":
         return codec.residuals(kernels, method)
-    coded = codec.encode(kernels, Settings(method, bits, loop))
-    decoded = codec.decode(coded)
+    coded = codec.encode_kernels(kernels, Settings(method, bits, loop))
+    decoded = codec.decode_kernels(coded)
     return [
         # decoded kernels are prediction plus level
         (kernels[name].astype(np.float64) - decoded[name] + levels * quantizer.step).reshape(len(levels), -1)
@@ -88,8 +89,8 @@ def peaks_and_bits(runs: Runs, kernels: Callable[[Path], Kernels], curve: str, l
 
 def _peaks(kernels: Kernels, method: Method, loop: Loop) -> tuple[np.ndarray, ...]:
     residuals = coded_residuals(kernels, method, loop)
-    coded = codec.encode(kernels, Settings(method, BITS, loop))
+    coded = codec.encode_kernels(kernels, Settings(method, BITS, loop))
     means = np.array([np.abs(layer).mean() for layer in residuals])
     bits = np.array([entropy(np.unique(q, return_counts=True)[1]) for q in coded.levels])
-    snr_db = np.array(later_layers_snr(kernels, codec.decode(coded)))
+    snr_db = np.array(later_layers_snr(kernels, codec.decode_kernels(coded)))
     return peakedness(residuals), bits, means, means / rms_of_later_layers(kernels), snr_db

@@ -22,7 +22,8 @@ from ilwp.figures.paired import Paired, differences, ratios
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import LOOPS, Loop, Settings
+from ilwp.paper.methods import LOOPS, Loop
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 
 DEALS = 10  # of the kernels to layers at random
@@ -96,7 +97,7 @@ class Evidence:
     def zeros(self, curve: str, inter_layer: float, loop: Loop, bits: int = 8) -> np.ndarray:
         """Percent of a method's levels that are zero, MobileNet on CIFAR-10, run by run."""
         paths = evidence.select(self.runs, network=FIRST[0], dataset=FIRST[1], inter_layer=inter_layer)
-        coded = [codec.encode(self.kernels(path), Settings(curve, bits, loop)) for path in paths]  # type: ignore[arg-type]
+        coded = [codec.encode_kernels(self.kernels(path), Settings(curve, bits, loop)) for path in paths]  # type: ignore[arg-type]
         return np.array([100 * zero_share(c.levels) for c in coded])
 
 
