@@ -24,7 +24,7 @@ from typing import Any
 # a kernel's figures go into its notebook; matplotlib asks where to when it is imported
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 MODULES = (
-    "faiss", "ipykernel.kernelapp", "jupyter_client.manager", "matplotlib.pyplot", "matplotlib_inline.backend_inline",
+    "faiss", "ipykernel.kernelapp", "jupyter_client.manager", "matplotlib.pyplot",
     "myst_nb", "pandas.io.formats.style", "papermill", "scipy.optimize", "scipy.spatial.distance", "scipy.stats",
     "seaborn", "sklearn.datasets", "torch", "torchvision",
 )  # fmt: skip
