@@ -26,8 +26,8 @@ PAPER = "https://arxiv.org/abs/1907.06835"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 TYPES = {".json": "application/json", ".safetensors": "application/octet-stream"}
 DATASETS = {
-    "cifar10": ("CIFAR-10", "https://www.cs.toronto.edu/~kriz/cifar.html"),
-    "cifar100": ("CIFAR-100", "https://www.cs.toronto.edu/~kriz/cifar.html"),
+    "cifar10": ("CIFAR-10", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"),
+    "cifar100": ("CIFAR-100", "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"),
     "digits": ("Handwritten digits", "https://archive.ics.uci.edu/dataset/80"),
 }
 
@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
     about = {"name": "ilwp train", "version": project["version"], "url": PAPER}
     tool = crate.add(SoftwareApplication(crate, "#ilwp-train", properties=about))
     author = crate.add(_thing(crate, "#contributors", "Organization", name="the ilwp contributors"))
-    profile = crate.add(_thing(crate, PROFILE, "CreativeWork", name="Process Run Crate", version="0.5"))
+    profile = crate.add(_thing(crate, PROFILE, ["CreativeWork", "Profile"], name="Process Run Crate", version="0.5"))
     crate.root_dataset["conformsTo"] = profile
     crate.root_dataset["author"] = author
     for path in sorted(RUNS.glob("*/*.json")):
@@ -102,11 +102,16 @@ def _add_value(crate: ROCrate, identifier: str, name: str, value: Any, unit: str
 
 
 def _add_file(crate: ROCrate, path: Path, name: str) -> Any:
-    properties = {"name": name, "encodingFormat": TYPES[path.suffix], "contentSize": str(path.stat().st_size)}
+    properties = {
+        "name": name,
+        "description": f"{name}; data/README.md says what it holds",
+        "encodingFormat": TYPES[path.suffix],
+        "contentSize": str(path.stat().st_size),
+    }
     return crate.add_file(path, path.relative_to(ROOT).as_posix(), properties=properties)
 
 
-def _thing(crate: ROCrate, identifier: str, kind: str, /, **properties: Any) -> ContextEntity:
+def _thing(crate: ROCrate, identifier: str, kind: str | list[str], /, **properties: Any) -> ContextEntity:
     return ContextEntity(crate, identifier, properties={"@type": kind, **properties})
 
 
