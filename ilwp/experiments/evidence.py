@@ -102,6 +102,22 @@ def made_from(records: Iterable[RunRecord]) -> str:
     return f"Made from {'; '.join(sentences)}. The paper: width 1, 200 epochs, batches of 256, 5 runs each."
 
 
+def provenance(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """What `made_from` says as a table: a row for runs alike but for network and data set, the last for the paper."""
+    columns = ["networks", "data sets", "width", "epochs", "batch", "runs for each λ"]
+    seeds: dict[tuple[Any, ...], dict[float, set[int]]] = {}
+    for c in (record.config for record in records):
+        cell = (networks.TITLES[c.network], datasets.TITLES[c.dataset], f"{c.width:g}", c.epochs, c.batch_size)
+        seeds.setdefault(cell, {}).setdefault(c.inter_layer, set()).add(c.seed)
+    rows = [(*cell, _lambdas(by_lambda)) for cell, by_lambda in seeds.items()]
+    table = pd.DataFrame(rows, columns=columns)
+    for alike in ("networks", "data sets"):
+        others = [column for column in columns if column != alike]
+        table = table.groupby(others, sort=False, as_index=False)[alike].agg(lambda names: _listed(list(names)))
+    paper = ("the paper's four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds")
+    return pd.concat([table[columns], pd.DataFrame([paper], columns=columns)], ignore_index=True)
+
+
 def missing_commands(profile: str, dataset: str, network: str, weights: Sequence[float]) -> str:
     """The commands that make a network's missing runs with lambda `weights`, a line each."""
     return "\n".join(

@@ -17,8 +17,7 @@ def results_table(records: Iterable[RunRecord]) -> pd.DataFrame:
             "profile": r.profile, **asdict(r.config), "float_accuracy": r.accuracy,
             "method": m.method, "bits": m.bits, "loop": m.loop,
             **{f"{part}_bytes": value / 8 for part, value in asdict(m.rate).items()},
-            "coded_bytes": (m.rate.texture + m.rate.index) / 8, "total_bytes": m.rate.total / 8,
-            "bits_a_weight": m.rate.total / r.depthwise_weights,
+            "total_bytes": m.rate.total / 8, "bits_a_weight": m.rate.total / r.depthwise_weights,
             "texture_bits_a_weight": m.rate.texture / (r.depthwise_weights - m.rate.raw // FLOAT32_BITS),
             "accuracy": m.accuracy,
         }

@@ -10,15 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ilwp import networks
-from ilwp.experiments.curves import CURVES, PAPER_CURVES
-from ilwp.experiments.evidence import paper_table1
+from ilwp.experiments.curves import CURVES
 from ilwp.figures.paired import Paired, ratios
 from ilwp.figures.scorecard_evidence import Evidence
-from ilwp.figures.scores import mean_and_deviation
 from ilwp.paper.methods import LOOPS, Loop
 from ilwp.training import datasets
-
-PARTS = {"texture": "texture", "index": "index", "raw": "first layer", "side": "side", "total": "total"}
 
 
 def comparisons(found: Evidence, curves: Sequence[str], bits: int = 8, digits: int = 3) -> pd.DataFrame:
@@ -40,45 +36,6 @@ def comparisons(found: Evidence, curves: Sequence[str], bits: int = 8, digits: i
     order = ["network", "data set"]
     table = pd.DataFrame(rows)
     return table.sort_values(order, kind="stable", ignore_index=True) if rows else table
-
-
-def parts_of_files(found: Evidence, loop: Loop) -> pd.DataFrame:
-    """Table 1 of our runs: a row a curve, kilobytes part by part with their deviation over runs."""
-    rows = []
-    for name, curve in CURVES.items():
-        columns = {part: found.by_seed(name, f"{part}_bytes", loop=loop).to_numpy() / 1000 for part in PARTS}
-        if len(columns["total"]):
-            sizes = {f"{PARTS[part]} (kB)": mean_and_deviation(values, 2) for part, values in columns.items()}
-            more = {
-                "bits a weight": mean_and_deviation(found.by_seed(name, "bits_a_weight", loop=loop).to_numpy(), 2),
-                "top-1 (%)": mean_and_deviation(found.by_seed(name, "accuracy", loop=loop).to_numpy(), 2),
-            }
-            rows.append({"method": curve.title, "runs": len(columns["total"])} | sizes | more)
-    return pd.DataFrame(rows)
-
-
-def beside_the_paper(found: Evidence, loop: Loop) -> pd.DataFrame:
-    """Table 1 over the baseline, the paper's and ours: a row a curve, means over pairs of runs with one seed."""
-    paper = paper_table1()
-    baseline, rows = paper.loc["baseline"], []
-    for name, curve in PAPER_CURVES.items():
-        printed = paper.loc[name]
-        coded = found.ratio(name, "coded_bytes", loop)
-        texture_bits = found.by_seed(name, "texture_bits_a_weight", loop=loop)
-        rows.append({
-            "method": curve.title,
-            "pairs": len(coded),
-            "texture, paper": f"{printed['texture'] / baseline['texture']:.3f}",
-            "ours": f"{found.ratio(name, 'texture_bytes', loop).mean:.3f}",
-            "texture + index, paper": f"{printed['total'] / baseline['total']:.3f}",
-            "ours ": f"{coded.mean:.3f}",
-            "whole file, ours": f"{found.ratio(name, loop=loop).mean:.3f}",
-            "top-1 change, paper": f"{printed['accuracy'] - baseline['accuracy']:+.3f}",
-            "ours  ": f"{found.points(name, loop).mean:+.2f}",
-            "texture bits a weight, paper (a ninth)": f"{printed['texture'] / 9:.2f}",
-            "ours   ": f"{texture_bits.mean():.2f}",
-        })  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def tying(found: Evidence) -> dict[str, float]:

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ilwp.experiments.evidence import made_from
+from ilwp.experiments.evidence import made_from, provenance
 
 
 def run(network: str, dataset: str, inter_layer: float, seed: int = 0, epochs: int = 12, width: float = 0.5):
@@ -42,3 +42,14 @@ def test_a_figure_says_what_it_is_made_from(runs: list, sentence: str):
 
 def test_no_runs_are_said_too():
     assert made_from([]) == "Made from no run yet."
+
+
+def test_provenance_has_a_row_for_runs_that_are_alike_and_one_for_the_paper():
+    runs = [*ONE, run("shufflenet", "cifar10", 0), run("mobilenet", "cifar100", 0), run("shufflenet", "cifar100", 0)]
+    table = provenance([*runs, run("mobilenet", "cifar10", 0, epochs=18, width=1)])
+    assert table.to_numpy().tolist() == [
+        ["MobileNet and ShuffleNet", "CIFAR-10 and CIFAR-100", "0.5", 12, 128, "0 (one seed)"],
+        ["MobileNet", "CIFAR-10", "1", 18, 128, "0 (one seed)"],
+        ["the paper's four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds"],
+    ]
+    assert len(provenance([])) == 1
