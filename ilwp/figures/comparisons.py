@@ -13,7 +13,7 @@ from ilwp import networks
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.paired import Paired, ratios
 from ilwp.figures.scorecard_evidence import Evidence
-from ilwp.paper.methods import LOOPS, Loop
+from ilwp.paper.methods import LOOPS
 from ilwp.training import datasets
 
 

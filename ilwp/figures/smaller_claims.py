@@ -113,7 +113,7 @@ def zeros(runs: Runs, kernels: Read, bits: int) -> pd.DataFrame:
 
 
 def float_accuracies(runs: Runs) -> pd.DataFrame:
-    """Fig. 4's curve of 32 bits beside that of 8, closed loop: a row a lambda at seed 0, of one network and data set."""
+    """Fig. 4's curves of 32 and 8 bits, closed loop: a row a lambda at seed 0, of one network and data set."""
     rows = [
         (record.config.inter_layer, record.accuracy, m.accuracy)
         for record in select(runs, seed=0).values()

@@ -12,8 +12,9 @@ def files(**curves: list[tuple[float, float, float]]) -> pd.DataFrame:
     """For each curve its runs: bytes of texture, of the whole file, and accuracy."""
     rows = [
         {
-            "curve": curve, "seed": seed, "texture_bytes": texture, "index_bytes": 10.0, "raw_bytes": 5.0, "side_bytes": 1.0,
-            "total_bytes": total, "bits_a_weight": 1.0, "texture_bits_a_weight": 0.5, "accuracy": accuracy,
+            "curve": curve, "seed": seed, "texture_bytes": texture, "index_bytes": 10.0, "raw_bytes": 5.0,
+            "side_bytes": 1.0, "total_bytes": total, "bits_a_weight": 1.0, "texture_bits_a_weight": 0.5,
+            "accuracy": accuracy,
         }
         for curve, runs in curves.items()
         for seed, (texture, total, accuracy) in enumerate(runs)
