@@ -133,9 +133,9 @@ def coded(layers, method, bits, loop):
     shares = np.unique(symbols, return_counts=True)[1] / len(symbols)
     signal, noise = (sum(float((v.astype(np.float64) ** 2).sum()) for v in values) for values in (
         layers[1:], [k - d.astype(np.float64) for k, d in zip(layers[1:], known[1:], strict=True)]))  # fmt: skip
+    snr = 10 * math.log10(signal / noise) if noise else math.inf
     return {"texture": huffman_bits(symbols), "index": index_bits, "zeros": float((symbols == 0).mean()),
-            "entropy": float(-(shares * np.log2(shares)).sum()), "snr": 10 * math.log10(signal / noise) if noise else math.inf,
-            "peaks": peaks}  # fmt: skip
+            "entropy": float(-(shares * np.log2(shares)).sum()), "snr": snr, "peaks": peaks}  # fmt: skip
 
 
 def measurements(record):

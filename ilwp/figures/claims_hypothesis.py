@@ -17,7 +17,7 @@ def previous_layer_leads(found: Evidence) -> Score:
     means = means_over_seeds(found.lifts(0))
     parts, ours = [], "none"
     if len(means):
-        parts = [Part("network and data set", _title(row), row["leads"] > HALF) for _, row in means.iterrows()]
+        parts = [Part("trained here", _title(row), row["leads"] > HALF) for _, row in means.iterrows()]
         ours = (
             f"it leads in {_percents(means['leads'])} of layers, and among shuffled kernels in "
             f"{_percents(means['leads_shuffled'])}; it holds {mean_and_range(means['share'])} of best predictions"
@@ -49,7 +49,7 @@ def previous_layer_beats_chance(found: Evidence) -> Score:
         ]
         ours = (
             f"trained here: lift {mean_and_range(means['lift'])}, at unit length {mean_and_range(means['unit'])}, "
-            f"before training {mean_and_range(means['untrained'])}; public: at unit length "
+            f"before training {mean_and_range(means['untrained'])}\npublic: at unit length "
             f"{mean_and_range(found.public['unit_lift'])}, clearly above chance in {found.public['above'].sum()} of "
             f"{len(found.public)} sequences of kernels and clearly below in {found.public['below'].sum()}"
         )

@@ -39,7 +39,7 @@ def residuals_are_laplace(found: Evidence) -> Score:
         rule="One part per method and loop: the distribution function of its residuals at 8 bits stays within "
         f"{furthest} of the fitted Laplace's (Kolmogorov's distance). How near is near zero the paper does not say, "
         "and the share of zeros helped to calibrate the loss, so that share is shown and not judged",
-        ours=f"distance to the fitted distribution: {'; '.join(words)}",
+        ours="\n".join(["distance to the fitted distribution", *words]),
         runs=_runs(found, "fss") + _runs(found, "ill"),
         parts=parts,
     )
@@ -69,7 +69,7 @@ def entropies_are_in_order(found: Evidence) -> Score:
         paper="the entropy log(2b) + 1 orders ILL < FSS < weights, and Huffman sizes follow",
         rule="In each loop one part for entropies and one for texture bytes: ILL is below FSS and FSS below the "
         "weights, seed by seed. The formula is a Laplace distribution's, whether or not C9 finds one",
-        ours=f"differential entropy and texture bytes: {'; '.join(words)}",
+        ours="\n".join(["differential entropy and texture bytes", *words]),
         runs=_runs(found, "fss") + _runs(found, "ill"),
         parts=parts,
     )

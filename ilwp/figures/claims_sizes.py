@@ -42,7 +42,7 @@ def weight_one_is_smallest(found: Evidence) -> Score:
         rule="Not tested while λ is calibrated. From runs at seed 0 with λ as printed, three parts per loop: the file "
         f"of λ = 1 is smaller than that of λ = 0; its accuracy is within {lost} point of the best; of at least "
         f"{fewest} finite weights it has the smallest file",
-        ours="; ".join(words) or "no run with λ = 1 as printed: a calibrated λ is no test",
+        ours="\n".join(words) or "no run with λ = 1 as printed: a calibrated λ is no test",
         runs=weights,
         parts=parts,
     )
@@ -60,7 +60,7 @@ def searches_cost_more(found: Evidence) -> Score:
         page="notebooks/table1",
         paper="FSS and LSS files exceed the baseline's: 1.124 and 1.082",
         rule="One part per method and loop: its whole file is larger than the baseline's",
-        ours="; ".join(words),
+        ours="\n".join(words),
         runs=len(found.ratio("fss")),
         parts=parts,
     )
@@ -84,7 +84,7 @@ def texture_falls(found: Evidence) -> Score:
         paper=f"texture bits fall: FSS 0.965, LSS 0.960, ILL {paper}",
         rule="Four parts per loop: texture bits of FSS, of LSS and of ILL are fewer than the baseline's, and ILL's are "
         f"{paper - furthest:g} to {paper + furthest:g} of them. ILL is judged with {PRINTED}",
-        ours="; ".join(words),
+        ours="\n".join(words),
         runs=len(found.ratio("fss")) + len(loss.ratio("ill")),
         parts=parts,
     )
@@ -106,7 +106,7 @@ def loss_halves_the_file(found: Evidence) -> Score:
         paper="ILL at 8 bits: 0.475 of the baseline's size for 0.645 points",
         rule=f"Two parts per loop: the file takes at most {largest} of the baseline's, and it loses at most {lost} "
         f"points. Judged with {PRINTED}",
-        ours="; ".join(words) or "none",
+        ours="\n".join(words) or "none",
         runs=len(loss.ratio("ill")),
         parts=parts,
     )

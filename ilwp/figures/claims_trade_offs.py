@@ -44,7 +44,7 @@ def loss_saves_half_on_average(found: Evidence) -> Score:
         rule="One part per loop. The smallest files no less accurate than ILL's of 8 bits are compared, the baseline's "
         f"and ILL's, seed by seed and at any bit width: the mean saving over networks and data sets is {100 * least:g} "
         "% or more. Not tested until both networks are trained",
-        ours="; ".join(words) or "none",
+        ours="\n".join(words) or "none",
         runs=sum(len(found.points("ill", panel=panel)) for panel in panels),
         parts=parts,
     )
@@ -61,11 +61,11 @@ def loss_leads_at_every_size(found: Evidence) -> Score:
             matched = list(_matched(found, rival, "ill", loop, ALLOWED))
             strictly = list(_matched(found, rival, "ill", loop, 0))
             parts.append(Part(where, f"against {_name(rival)}", sum(matched) >= SHARE * len(matched)))
-            counts.append(f"{_name(rival)} {sum(matched)} of {len(matched)} ({sum(strictly)} no less accurate)")
+            counts.append(f"{sum(matched)} of {len(matched)} of {_name(rival)} ({sum(strictly)} without any loss)")
         reverse = list(_matched(found, "ill", "baseline", loop, 0))
         words.append(
-            f"{where}: files matched of {', '.join(counts)}; the baseline has a file no larger and no less accurate "
-            f"for {sum(reverse)} of ILL's {len(reverse)}"
+            f"{where}: ILL matches {', '.join(counts)}; the baseline matches {sum(reverse)} of ILL's {len(reverse)} "
+            "without any loss"
         )
     return Score(
         claim="C8",
@@ -75,7 +75,7 @@ def loss_leads_at_every_size(found: Evidence) -> Score:
         f"the run's best, {100 * SHARE:g} % are matched by a file of ILL, of the same seed, that is no larger and at "
         f"most {ALLOWED} points less accurate (at 8 bits the paper's own ILL loses 0.65 to the baseline and 0.76 to "
         "LSS)",
-        ours="; ".join(words) or "none",
+        ours="\n".join(words) or "none",
         runs=sum(len(found.points("ill", panel=panel)) for panel in panels),
         parts=parts,
     )
@@ -101,7 +101,7 @@ def local_search_is_slightly_better(found: Evidence) -> Score:
         rule=f"Two parts per loop: at 8 bits LSS's file is smaller than FSS's and takes at least {least} of it; of "
         f"FSS's files within {WITHIN} points of the run's best, on all networks, {100 * SHARE:g} % are matched by a "
         f"file of LSS that is no larger and at most {NOISE} points less accurate",
-        ours="; ".join(words) or "none",
+        ours="\n".join(words) or "none",
         runs=len(found.ratio("lss", of="fss")),
         parts=parts,
     )
@@ -120,7 +120,7 @@ def searches_keep_accuracy(found: Evidence) -> Score:
         page="notebooks/table1",
         paper="FSS and LSS cost no accuracy at 8 bits: +0.10 and +0.11 points",
         rule=f"One part per method and loop: at 8 bits it loses at most {NOISE} points",
-        ours="; ".join(words),
+        ours="\n".join(words),
         runs=len(found.points("fss")),
         parts=parts,
     )

@@ -43,14 +43,14 @@ class Paired:
         return self._ends()[1] < bound
 
     def words(self, digits: int = 3, sign: str = "") -> str:
-        """Mean, interval and number of pairs; `sign` is "+" for differences."""
+        """Mean and interval, or the number of pairs where there are too few; `sign` is "+" for differences."""
         if not len(self):
             return "none"
         form = f"{sign}.{digits}f"
         if self.interval is None:
             return f"{self.mean:{form}} ({'one pair' if len(self) == 1 else f'{len(self)} pairs'}, no interval)"
         low, high = self.interval
-        return f"{self.mean:{form}} ({low:{form}} to {high:{form}}; {len(self)} pairs)"
+        return f"{self.mean:{form}} ({low:{form}} to {high:{form}})"
 
     def _ends(self) -> tuple[float, float]:
         return self.interval or (self.mean, self.mean)

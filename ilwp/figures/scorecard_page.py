@@ -17,6 +17,7 @@ from ilwp.figures.residuals import Peaks, peaks_and_bits
 from ilwp.figures.scorecard_evidence import FIRST, Evidence, means_over_seeds
 from ilwp.figures.scores import FAILS, HOLDS, IN_PART, MARKS, UNTESTED, Score, mean_and_deviation
 
+LONG = 300  # characters: more of them are folded away
 VERDICTS = {HOLDS: "holds", IN_PART: "in_part", FAILS: "fails", UNTESTED: "untested"}
 
 
@@ -25,11 +26,15 @@ def verdict_table(scores: Sequence[Score]) -> pd.DataFrame:
     rows = []
     for score in scores:
         verdict = f"{MARKS[score.verdict]} <strong>{score.verdict}</strong>"
-        which = f"<br><em>{html.escape(score.which)}</em>" if score.which else ""
+        which = f"<em>{_lines(score.which)}</em>"
+        if len(score.which) > LONG:
+            which = f"<details><summary>Which parts hold</summary>{which}</details>"
+        elif score.which:
+            which = f"<br>{which}"
         rows.append({
             "": f'<a href="{score.page.removeprefix("notebooks/")}.html">{score.claim}</a>',
             "the paper says": html.escape(score.paper),
-            "here": html.escape(score.ours) + which,
+            "here": _lines(score.ours) + (which if score.which else ""),
             "runs": score.runs,
             "verdict": verdict,
         })  # fmt: skip
@@ -55,7 +60,7 @@ def quoted(found: Evidence, scores: Sequence[Score]) -> dict[str, float]:
     numbers: dict[str, float] = {"claims": len(scores)}
     numbers |= {name: sum(s.verdict == verdict for s in scores) for verdict, name in VERDICTS.items()}
     numbers |= _lifts(found) | _sizes(found) | tying(found) | one_step(benchmark_rows("inter_layer"))
-    return numbers | peak_numbers(found)
+    return {name: float(value) for name, value in (numbers | peak_numbers(found)).items()}
 
 
 def peak_numbers(found: Evidence) -> dict[str, float]:
@@ -81,6 +86,10 @@ def peak_numbers(found: Evidence) -> dict[str, float]:
         "log_peaks": np.log2(numbers["ill_peak"] / numbers["baseline_peak"]),
         "peak_bits": numbers["baseline_level_bits"] - numbers["ill_level_bits"],
     }
+
+
+def _lines(words: str) -> str:
+    return html.escape(words).replace("\n", "<br>")
 
 
 def _typical(of: Peaks) -> float:

@@ -54,7 +54,7 @@ class Score:
             return ""
         words = {True: "holds", False: "does not", None: "not tested"}
         found = [(word, _named(self.parts, holds)) for holds, word in words.items()]
-        return "; ".join(f"{word}: {names}" for word, names in found if names)
+        return "\n".join(f"{word}: {names}" for word, names in found if names)
 
 
 def mean_and_range(values: pd.Series) -> str:

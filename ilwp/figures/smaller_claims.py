@@ -25,6 +25,7 @@ from ilwp.paper.methods import LOOPS, loops
 from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 
+FEWEST = 100  # kernels that say something of their kind
 LARGEST = 0.1  # of a layer's weights, by absolute value
 Read = Callable[[Path], Kernels]
 
@@ -42,8 +43,12 @@ def first_layer(records: Runs) -> pd.DataFrame:
 
 
 def full_kernels() -> pd.DataFrame:
-    """What prediction leaves of kernels of a kind: mean absolute residual over mean absolute weight."""
+    """What prediction leaves of kernels of a kind: mean absolute residual over mean absolute weight.
+
+    Kinds of which hardly any kernel has an earlier one of its shape are left out.
+    """
     rows = benchmark_rows("full_kernels")
+    rows = rows[rows["kernels"] >= FEWEST]
     return rows[["network", "kind", "layers", "kernels", "least_weights", "most_weights", "left"]]
 
 

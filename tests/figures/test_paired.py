@@ -22,7 +22,7 @@ def test_the_interval_is_that_of_the_paired_t_test(found: list[float]):
 def test_too_few_pairs_have_no_interval_and_say_so():
     assert Paired(np.array([0.5])).words() == "0.500 (one pair, no interval)"
     assert Paired(np.array([-1.0, 2])).words(1, "+") == "+0.5 (2 pairs, no interval)"
-    assert Paired(np.array([1.0, 2, 3])).words(1) == "2.0 (-0.5 to 4.5; 3 pairs)"
+    assert Paired(np.array([1.0, 2, 3])).words(1) == "2.0 (-0.5 to 4.5)"
     assert Paired(np.array([])).words() == "none"
     assert np.isnan(Paired(np.array([])).mean)
     assert Paired(np.array([0.5])).below(0.6)

@@ -74,7 +74,7 @@ def test_both_loops_are_judged():
         for size, accuracies in ((0.6, [80, 81, 82]), (0.5, LOWER))
     )
     score = judged("C6", evidence_of(closed, opened))
-    assert (score.verdict, score.which) == (IN_PART, "holds: open loop; does not: closed loop")
+    assert (score.verdict, score.which) == (IN_PART, "holds: open loop\ndoes not: closed loop")
 
 
 def test_runs_are_compared_seed_by_seed():
@@ -124,9 +124,9 @@ def test_the_trade_off_is_judged_against_each_rival_in_each_loop():
     assert score.verdict == IN_PART
     names = "(against the baseline, against LSS)", "(against FSS)"
     holds, fails = (f"closed loop {which}, open loop {which}" for which in names)
-    assert score.which == f"holds: {holds}; does not: {fails}"
-    assert "the baseline 2 of 2 (1 no less accurate)" in score.ours
-    assert "the baseline has a file no larger and no less accurate for 0 of ILL's 1" in score.ours
+    assert score.which == f"holds: {holds}\ndoes not: {fails}"
+    assert "2 of 2 of the baseline (1 without any loss)" in score.ours
+    assert "the baseline matches 0 of ILL's 1" in score.ours
 
 
 def sweep(calibration: float, **files_of: tuple[int, float]) -> dict[Path, RunRecord]:
@@ -216,8 +216,8 @@ def test_the_first_claim_is_judged_as_counted_and_beyond_chance(runs: list, coun
     scores = [judged(claim, found) for claim in ("C1a", "C1b")]
     assert [score.verdict for score in scores] == [counted, beyond]
     if counted == IN_PART:
-        assert scores[0].which == "holds: network and data set (A on x); does not: network and data set (B on x)"
-        assert scores[1].which == "holds: trained here (B on x), public networks; does not: trained here (A on x)"
+        assert scores[0].which == "holds: trained here (A on x)\ndoes not: trained here (B on x)"
+        assert scores[1].which == "holds: trained here (B on x), public networks\ndoes not: trained here (A on x)"
 
 
 def test_zeros_are_counted_in_the_loop_that_is_asked_for():

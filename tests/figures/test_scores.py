@@ -30,7 +30,7 @@ def test_parts_make_a_verdict(parts: list[bool | None], wanted: str):
 def test_in_part_says_which_part():
     assert (
         score(True, True, False, None).which
-        == "holds: loop 0; does not: loop 1 (method 0); not tested: loop 1 (method 1)"
+        == "holds: loop 0\ndoes not: loop 1 (method 0)\nnot tested: loop 1 (method 1)"
     )
     assert score(True, True).which == score(False, False).which == ""
 
