@@ -2,8 +2,8 @@
 
     glossary.md -> definitions;  page -> link_terms -> the page with a `Term` for each of them that it uses
 
-The definition is in the page, so that it needs no script. Style shows it on hover and on keyboard focus, and the link is
-described by it.
+The definition is in the page, so that it needs no script. Style shows it on hover and on keyboard focus, and the link
+is described by it.
 """
 
 import re
