@@ -25,8 +25,8 @@ USES = {
     "set": r"(?<=\ba )set\b|(?<=\bA )set\b",
 }
 NO_PROSE = (
-    addnodes.pending_xref, nodes.caption, nodes.footnote, nodes.literal, nodes.math, nodes.raw, nodes.reference,
-    nodes.term, nodes.Titular,
+    addnodes.pending_xref, nodes.caption, nodes.entry, nodes.footnote, nodes.literal, nodes.math, nodes.raw,
+    nodes.reference, nodes.term, nodes.Titular,
 )  # fmt: skip
 
 
