@@ -18,19 +18,29 @@ from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import Loop
-from ilwp.training import datasets
+from ilwp.training import CLASSES, datasets
 from ilwp.training.recipe import TrainConfig
 
 Runs = Mapping[Path, RunRecord]
 
 
 def load_runs(name: str) -> dict[Path, RunRecord]:
-    """The runs that a profile's present recipe and settings made.
+    """The runs that a profile's present recipe and settings made, without controls.
 
     Raises IlwpError for an unknown profile or a damaged record.
     """
     profile = load_profile(name)
     return {path: r for path, r in records_in(RUNS / name).items() if _is_current(profile, r)}
+
+
+def load_controls(name: str) -> dict[TrainConfig, tuple[Path, RunRecord] | None]:
+    """The controls in a profile's grid, each with the record that its present recipe made, or None where there is none.
+
+    Raises IlwpError for an unknown profile or a damaged record.
+    """
+    profile = load_profile(name)
+    made = {r.config: (path, r) for path, r in records_in(RUNS / name).items() if r.recipe == profile.recipe}
+    return {config: made.get(config) for config in profile.cells() if config.is_control}
 
 
 def select(runs: Runs, **wanted: Any) -> dict[Path, RunRecord]:
@@ -55,7 +65,7 @@ def curve_results(runs: Runs, loop: Loop = "closed") -> pd.DataFrame:
 
 def untrained_kernels(config: TrainConfig) -> Kernels:
     """The kernels (c_i, kh, kw) that a run started from."""
-    return kernels_of(build(config.network, datasets.CLASSES[config.dataset], config.width, config.seed))
+    return kernels_of(build(config.network, CLASSES[config.dataset], config.width, config.seed))
 
 
 def paper_table1() -> pd.DataFrame:
@@ -80,9 +90,9 @@ def made_from(records: Iterable[RunRecord]) -> str:
     for (epochs, batch, width, lambdas), by_network in alike.items():
         places: dict[str, list[str]] = {}
         for network, where in by_network.items():
-            places.setdefault(_listed(where), []).append(network)
+            places.setdefault(listed(where), []).append(network)
         trained.setdefault((epochs, batch), []).extend(
-            f"{_listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
+            f"{listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
         )
     sentences = [
         f"{'; '.join(parts)}; {epochs} epochs of batches of {batch}" for (epochs, batch), parts in trained.items()
@@ -114,6 +124,11 @@ def missing_commands(profile: str, dataset: str, network: str, weights: Sequence
     )
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence has them: with commas, and `and` before the last."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _lambdas(seeds: Mapping[float, set[int]]) -> str:
     by_count: dict[int, list[str]] = {}
     for value in sorted(seeds):
@@ -123,10 +138,6 @@ def _lambdas(seeds: Mapping[float, set[int]]) -> str:
     )
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
 def _is_current(profile: Profile, record: RunRecord) -> bool:
-    c = record.config
+    c = record.config  # a control's has more than these
     return record.is_of(profile.recipe, profile.config(c.dataset, c.network, c.inter_layer, c.seed))

@@ -1,11 +1,12 @@
-"""The inter-layer loss of section 3.3, and its limit: every depthwise layer tied to the first."""
+"""The inter-layer loss of section 3.3."""
 
-import itertools
 from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+
+# for each layer from the second on the earlier layer that it is compared with, counted from 0; None stands for zeros
+Targets = Sequence[int | None]
 
 
 def collocated(layer: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
@@ -13,40 +14,32 @@ def collocated(layer: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
     return previous[torch.arange(len(layer), device=layer.device) % len(previous)]
 
 
-def inter_layer_loss(kernels: Sequence[torch.Tensor]) -> torch.Tensor:
+def inter_layer_loss(kernels: Sequence[torch.Tensor], targets: Targets | None = None) -> torch.Tensor:
     """Eq. 2: mean |K[i][j] - K[i-1][j mod c[i-1]]| over all predicted weights, a scalar.
 
     `kernels` are the depthwise weights (c_i, 1, kh, kw) in network order. Eq. 2 prints c[i-1] as the
     upper limit of j; it runs to c[i] here, without which the modulus would never act and wider layers
-    would go unpredicted. Both ends receive a gradient. Raises ValueError for fewer than two layers.
+    would go unpredicted. Both ends receive a gradient. Controls name other `targets` than the previous layers.
+    Raises ValueError for fewer than two layers.
     """
     if len(kernels) < 2:
         raise ValueError("the inter-layer loss needs at least two depthwise layers")
-    distances = [(layer - collocated(layer, previous)).abs().sum() for previous, layer in itertools.pairwise(kernels)]
-    return torch.stack(distances).sum() / sum(layer.numel() for layer in kernels[1:])
+    predicted = kernels[1:]
+    chosen = range(len(predicted)) if targets is None else targets
+    distances = [
+        (layer if target is None else layer - collocated(layer, kernels[target])).abs().sum()
+        for target, layer in zip(chosen, predicted, strict=True)
+    ]
+    return torch.stack(distances).sum() / sum(layer.numel() for layer in predicted)
 
 
 def total_loss(
-    logits: torch.Tensor, labels: torch.Tensor, kernels: Sequence[torch.Tensor], weight: float
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    kernels: Sequence[torch.Tensor],
+    weight: float,
+    targets: Targets | None = None,
 ) -> torch.Tensor:
     """Eq. 3: cross-entropy of logits (n, classes) plus `weight` (lambda) times the inter-layer loss."""
     classification = nn.functional.cross_entropy(logits, labels)
-    return classification + weight * inter_layer_loss(kernels) if weight else classification
-
-
-class _Tied(nn.Module):
-    """Reads a layer's weight off the previous layer's, so that the collocated residual is exactly zero."""
-
-    def __init__(self, previous: nn.Conv2d) -> None:
-        super().__init__()
-        self.previous = (previous,)  # in a tuple, so that it does not become a submodule
-
-    def forward(self, own: torch.Tensor) -> torch.Tensor:
-        return collocated(own, self.previous[0].weight)
-
-
-def tie(layers: Sequence[nn.Conv2d]) -> None:
-    """What lambda = infinity asks for: from now on every layer repeats the first one's kernels."""
-    for previous, layer in itertools.pairwise(layers):
-        layer.weight.requires_grad_(False)
-        parametrize.register_parametrization(layer, "weight", _Tied(previous))
+    return classification + weight * inter_layer_loss(kernels, targets) if weight else classification
