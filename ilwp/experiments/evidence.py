@@ -111,7 +111,7 @@ def provenance(records: Iterable[RunRecord]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=columns)
     for alike in ("networks", "data sets"):
         others = [column for column in columns if column != alike]
-        table = table.groupby(others, sort=False, as_index=False)[alike].agg(lambda names: _listed(list(names)))
+        table = table.groupby(others, sort=False, as_index=False)[alike].agg(lambda names: listed(list(names)))
     paper = ("the paper: all four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds")
     return pd.concat([table[columns], pd.DataFrame([paper], columns=columns)], ignore_index=True)
 
