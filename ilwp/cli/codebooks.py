@@ -10,7 +10,7 @@ import click
 from ilwp.cli import reports
 from ilwp.cli.common import DATASETS, FilePath, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import atomic_write
+from ilwp.common.files import atomic_write, check_writable
 from ilwp.door import compress_coded, decoded, read_state_dict, structure_of
 
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
@@ -115,6 +115,7 @@ def finetune(
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"with --method {method}")
     refuse_width(context, graph)
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
+    check_writable(path)
     tensors = read_state_dict(network, key)
     with about(network):
         structure = structure_of(graph, width, tensors)

@@ -8,8 +8,9 @@ import click
 from ilwp.cli import reports
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
 from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, named_after, number, other_than, show
+from ilwp.common import safetensors_files
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import atomic_write
+from ilwp.common.files import atomic_write, check_writable
 from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_file, structure_of
 from ilwp.paper.kernels import without_nan
 from ilwp.paper.settings import BITS, METHODS, Settings
@@ -128,7 +129,9 @@ def compress(
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
     with about(network):
         without_nan(tensors)
+        safetensors_files.check(tensors)  # which `ilwp decompress` writes
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
+    check_writable(path)
     with about(network):
         structure = structure_of(graph, width, tensors) if graph else None
         options = {

@@ -84,9 +84,8 @@ def atomic_write(path: Path, content: bytes | Iterable[bytes | memoryview]) -> N
 def check_writable(path: Path) -> None:
     """Raises IlwpError where `atomic_write` could not even begin, so that long work need not end in that."""
     try:
-        target = _target(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
+        folders = _target(path.absolute()).parents
+        with tempfile.TemporaryFile(dir=next(folder for folder in folders if folder.exists())):
             pass
     except OSError as error:
         raise IlwpError(f"{path} could not be written: {reason(error)}") from error

@@ -17,6 +17,7 @@
       kind 1 constant the one value that all elements have
       kind 2 shared   the number of the tensor before that has the same memory (varint); no type and no axes
     metadata          varint: number of entries; then for each the lengths of key and value (varints), and both in UTF-8
+    padding           zeros until the end of the index, where the file would be too short for its weights (`_shortest`)
     segments          one after another, in the order in which the index begins them, until the end of the file
 
 Numbers are little-endian. A varint has seven bits a byte, the lowest first; all bytes but the last have the eighth bit
@@ -32,7 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, format_of, pack_varint, room
+from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, format_of, pack_varint
 from ilwp.common.errors import IlwpError, printable
 from ilwp.whole.types import number_of, type_of
 
@@ -132,9 +133,9 @@ def write(segments: Iterable[Segment], names: Sequence[str], metadata: Mapping[s
     index += pack_varint(len(metadata or {}))
     for key, value in (metadata or {}).items():
         index += _pack_text(key, value)
-    file = HEAD.pack(MAGIC, VERSION, len(index), zlib.crc32(index)) + bytes(index) + b"".join(contents)
-    _check_room(((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms()), len(file))
-    return file
+    shortest = _shortest((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms())
+    index += bytes(max(shortest - HEAD.size - len(index) - sum(map(len, contents)), 0))
+    return HEAD.pack(MAGIC, VERSION, len(index), zlib.crc32(index)) + bytes(index) + b"".join(contents)
 
 
 class Archive:
@@ -160,10 +161,11 @@ class Archive:
         self.metadata: dict[str, str] = {}
         reader = Reader(index)
         self._take_index(reader)
-        if reader.rest() or len(self.metadata) != self._entries_of_metadata:
+        if reader.rest().strip(b"\0") or len(self.metadata) != self._entries_of_metadata:
             raise IlwpError("this file's index makes no sense")
         whole = [e for e in self.entries.values() if e.form and (e.segment is None or self.is_whole(e.segment))]
-        _check_room(((e.kind, e.form) for e in whole if e.form), length)
+        if length < _shortest((e.kind, e.form) for e in whole if e.form):
+            raise IlwpError(f"this file claims too many weights for its {length:,} bytes")
         if sum(self.entries[names[0]].kind == KERNELS for names in self.members) > MOST_SIZES:
             raise IlwpError(f"this file has more than {MOST_SIZES} segments of depthwise kernels")
         if self.places and self.places[-1].start + self.places[-1].length < length:
@@ -301,18 +303,20 @@ def _text(content: bytes) -> str:
         raise IlwpError("this file's names are not UTF-8") from error
 
 
-def _check_room(forms: Iterable[tuple[int, Form]], file_bytes: int) -> None:
-    """Refuse what stands for much more than a file of so many bytes could say."""
+def _shortest(forms: Iterable[tuple[int, Form]]) -> int:
+    """The fewest bytes of a file that may stand for tensors of these kinds, so that none can fill memory or time.
+
+    Raises IlwpError where none may.
+    """
     forms = list(forms)
     kernels = [form for kind, form in forms if kind == KERNELS]
     if len(kernels) > MOST_LAYERS or len({form.shape[2:] for form in kernels}) > MOST_SIZES:
         raise IlwpError(
             f"this network is too large for the format: at most {MOST_LAYERS:,} depthwise layers of {MOST_SIZES} sizes"
         )
-    for count, limit in (
+    counted = (
         (sum(form.size for _, form in forms), WEIGHTS_LIMIT),
         (sum(form.size for form in kernels), KERNEL_WEIGHTS_LIMIT),
         (sum(form.shape[0] for form in kernels if form.shape), KERNELS_LIMIT),
-    ):
-        if count > room(limit, file_bytes):
-            raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
+    )
+    return max(-((free - count) // each) for count, (free, each) in counted)

@@ -38,7 +38,7 @@ from ilwp.whole import container
 from ilwp.whole.ans import pop_kernels, pop_levels, push
 from ilwp.whole.container import CONSTANT, EXACT, KERNELS, LEVELS, SHARED, Form, Segment
 from ilwp.whole.models import Code, fit, read_code
-from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared
+from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, dense
 from ilwp.whole.roles import MOST_TAPS
 from ilwp.whole.types import from_little_endian, little_endian
 
@@ -67,23 +67,26 @@ def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
 
     Raises IlwpError for what the format cannot hold.
     """
-    exact: dict[np.dtype, dict[str, Exact]] = {}
+    exact: dict[np.dtype, dict[str, np.ndarray]] = {}
     kernels: dict[tuple[int, ...], dict[str, KernelLevels]] = {}
     for name, piece in pieces:
         if isinstance(piece, KernelLevels):
             kernels.setdefault(piece.size, {})[name] = piece
-        elif isinstance(piece, Levels):
-            yield _pack_levels(name, piece)
+        elif isinstance(piece, Levels) and (packed := _pack_levels(name, piece)):
+            yield packed
         elif isinstance(piece, Shared):
             yield Packed(Segment(SHARED, {name: None}, piece.name.encode()), {name: 8.0})
-        elif (value := _constant(piece.tensor)) is not None:
-            form = Form(piece.tensor.shape, piece.tensor.dtype)
-            yield Packed(Segment(CONSTANT, {name: form}, value), {name: 8.0 * len(value)})
         else:
-            alike = exact.setdefault(piece.tensor.dtype, {})
-            alike[name] = piece
-            if sum(p.tensor.nbytes for p in alike.values()) >= FULL:
-                yield _pack_exact(exact.pop(piece.tensor.dtype))
+            tensor = dense(piece) if isinstance(piece, Levels) else piece.tensor
+            if (value := _constant(tensor)) is not None:
+                yield Packed(
+                    Segment(CONSTANT, {name: Form(tensor.shape, tensor.dtype)}, value), {name: 8.0 * len(value)}
+                )
+                continue
+            alike = exact.setdefault(tensor.dtype, {})
+            alike[name] = tensor
+            if sum(t.nbytes for t in alike.values()) >= FULL:
+                yield _pack_exact(exact.pop(tensor.dtype))
     yield from map(_pack_exact, exact.values())
     for layers in kernels.values():
         yield _pack_kernels(layers)
@@ -113,9 +116,9 @@ def _constant(tensor: np.ndarray) -> bytes | None:
     return little_endian(tensor.reshape(-1)[:1]) if (flat == flat[0]).all() else None
 
 
-def _pack_exact(pieces: Mapping[str, Exact]) -> Packed:
-    values = b"".join(little_endian(piece.tensor) for piece in pieces.values())
-    forms = {name: Form(p.tensor.shape, p.tensor.dtype) for name, p in pieces.items()}
+def _pack_exact(tensors: Mapping[str, np.ndarray]) -> Packed:
+    values = b"".join(map(little_endian, tensors.values()))
+    forms = {name: Form(t.shape, t.dtype) for name, t in tensors.items()}
     itemsize = next(iter(forms.values())).dtype.itemsize
     planes = np.frombuffer(values, np.uint8).reshape(-1, itemsize).T
     content = b"".join(map(_pack_plane, planes))
@@ -173,12 +176,14 @@ def _shares(forms: Iterable[tuple[str, Form]], content_bytes: int) -> dict[str, 
     return {name: 8.0 * content_bytes * form.nbytes / max(whole, 1) for name, form in forms}
 
 
-def _pack_levels(name: str, piece: Levels) -> Packed:
+def _pack_levels(name: str, piece: Levels) -> Packed | None:
+    """None where the levels reach further than a reader makes models for so few bytes."""
     code, _ = fit(piece.levels.reshape(-1, 1))
     stack = constriction.stream.stack.AnsCoder()
     push(stack, [], piece, code)
     content = struct.pack("<f", piece.step) + code.pack() + _words(stack)
-    _check_models([code], len(content))
+    if not _may_be_modelled([code], len(content)):
+        return None
     return Packed(Segment(LEVELS, {name: Form(piece.levels.shape, piece.dtype)}, content), {name: 8.0 * len(content)})
 
 
@@ -289,5 +294,9 @@ def _stack(reader: Reader) -> Any:
 
 
 def _check_models(codes: Iterable[Code], content_bytes: int, limit: tuple[int, int] = MODELLED_LEVELS) -> None:
-    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > room(limit, content_bytes):
+    if not _may_be_modelled(codes, content_bytes, limit):
         raise IlwpError(f"too many models of levels for {content_bytes:,} bytes: choose a lower quality")
+
+
+def _may_be_modelled(codes: Iterable[Code], content_bytes: int, limit: tuple[int, int] = MODELLED_LEVELS) -> bool:
+    return sum(len(code.models) * (2 * code.reach + 1) for code in codes) <= room(limit, content_bytes)

@@ -16,16 +16,18 @@ from samples import kernels, state_dict
 
 from ilwp.common.errors import IlwpError
 from ilwp.common.paths import RUNS
-from ilwp.door import OpenFile, compress, decompress, open_file, save_file
+from ilwp.door import OpenFile, compress, decompress, load_file, open_file, save_file
 from ilwp.door import decoded as read
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
+from ilwp.paper.distortion import snr
 from ilwp.paper.huffman import entropy
 from ilwp.paper.settings import Method
 from ilwp.whole import container, segments
-from ilwp.whole.coding import Plan, encode
+from ilwp.whole.coding import QUALITY, Plan, encode
 from ilwp.whole.container import HEAD
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode
+from ilwp.whole.roles import roles
 
 
 def layer(
@@ -165,6 +167,45 @@ def test_shared_memory_stays_shared_and_is_stored_once():
     assert len(tied) < len(alone) + 20
     back = decompress(tied)
     assert back["a.weight"] is back["b.weight"]
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"a.weight": np.zeros((1500, 1500), np.int8), "b.weight": np.eye(9, dtype=np.float32)},
+        {"a.weight": np.eye(1200, dtype=np.float16)},  # levels that take hardly a bit
+        {"a.weight": np.full((9000, 1, 3, 3), 0.5, np.float32)},
+        {"a.weight": np.where(np.arange(40_000)[:, None, None] == 7, np.eye(3, dtype=np.float32), 0)[:, None]},
+        # one weight stands out of a small tensor, which gets more dB for being small, so that levels reach far
+        {"a.weight": np.eye(1, 16_000, dtype=np.float32).reshape(160, -1), "b.weight": np.tri(700, dtype=np.float16)},
+    ],
+)
+def test_what_is_nearly_constant_is_written_so_that_it_is_read(tensors: dict[str, np.ndarray], tmp_path: Path):
+    for quality in (31, 45):
+        save_file(tensors, tmp_path / "net.ilwp", quality=quality)
+        back = load_file(tmp_path / "net.ilwp")
+        assert snr(list(tensors.values()), list(back.values())) > quality - 2
+        with open_file(tmp_path / "net.ilwp") as file:
+            assert [row.tensor for row in file.rows()] == list(tensors)
+
+
+def test_more_depthwise_layers_and_sizes_than_a_file_predicts_are_coded_all_the_same():
+    rng = np.random.default_rng(0)
+    tensors = {f"{i}.weight": rng.standard_normal((4, 1, 1, 2 + i)).astype(np.float32) for i in range(40)}
+    back = decompress(compress(tensors))
+    assert snr(list(tensors.values()), list(back.values())) > QUALITY - 1
+    many = roles({f"{i}.weight": rng.standard_normal((2, 1, 3, 3)).astype(np.float32) for i in range(1100)})
+    assert (len(many.kernels), len(many.dense)) == (1024, 76)
+
+
+def test_padding_is_zeros_and_checked():
+    file = compress({"a": np.zeros(1 << 22, np.int8)})
+    index_bytes = HEAD.unpack(file[: HEAD.size])[2]
+    assert len(file) == HEAD.size + index_bytes == 3 * 512
+    with pytest.raises(IlwpError, match="makes no sense"):
+        read(with_checksum(file[HEAD.size : -1] + b"\1"))
+    with pytest.raises(IlwpError, match="claims too many weights"):
+        read(with_checksum(file[HEAD.size : -1]))
 
 
 def test_a_weight_that_is_nan_or_infinite_is_refused_in_one_line():
