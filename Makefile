@@ -98,7 +98,7 @@ bench-training: .venv/.done
 # what reads their files has an environment of its own, since the project does not need it
 .venv-wild/.done: pyproject.toml constraints.txt
 	test -x .venv-wild/bin/python || $(PYTHON) -m venv .venv-wild
-	.venv-wild/bin/python -m pip install -c constraints.txt -e . onnx==1.23.2 tflite==2.18.0
+	.venv-wild/bin/python -m pip install -c constraints.txt -e '.[figures,torch]' onnx==1.23.2 tflite==2.18.0
 	touch $@
 
 bench-wild: .venv-wild/.done
