@@ -100,7 +100,7 @@ def _kernels_inspected(content: bytes) -> tuple[dict[str, Any], str]:
     from ilwp.paper import codec
 
     coded, other, rate = bitstream.read_with_rate(content)
-    kernels = codec.decode(coded)
+    kernels = codec.decode_kernels(coded)
     steps = [None, *(q.step for q in coded.quantizers)]
     layers = [
         {"layer": name, "kernels": len(layer), "step": step}
@@ -130,7 +130,7 @@ def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
     taken = dict.fromkeys(found.dense, "weights") | dict.fromkeys(found.kernels, "depthwise kernels")
     taken |= {name: f"shared with {first}" for name, first in found.shared.items()}
     kernels = {name: tensors[name][:, 0] for name in found.kernels}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "tensor": name,
             "is": taken.get(name, "exact"),
@@ -149,7 +149,7 @@ def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
     )
 
 
-def svwh(kernels: Kernels) -> dict[str, Any]:
+def svwh_summary(kernels: Kernels) -> dict[str, Any]:
     """Eq. 1 against chance, as plain numbers: over all layers, and for each from the third on."""
     from ilwp.paper.hypothesis import best_sources, unit_length
 

@@ -11,14 +11,14 @@ import numpy as np
 from ilwp.common.errors import IlwpError
 
 
-def folded(tensors: Mapping[str, np.ndarray], norms: Mapping[str, float]) -> dict[str, np.ndarray]:
+def folded(tensors: Mapping[str, np.ndarray], batch_norms: Mapping[str, float]) -> dict[str, np.ndarray]:
     """A state dict of the same function in evaluation, up to rounding to the tensors' own types.
 
-    `norms` holds the names of batch norms with weights, biases and running statistics, and their eps. Raises IlwpError
-    where a variance is negative, or any of them not finite.
+    `batch_norms` holds the names of batch norms with weights, biases and running statistics, and their eps. Raises
+    IlwpError where a variance is negative, or any of them not finite.
     """
     changed = dict(tensors)
-    for name, eps in norms.items():
+    for name, eps in batch_norms.items():
         weight, bias, mean, variance = (
             tensors[f"{name}.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
         )

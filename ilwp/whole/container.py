@@ -85,7 +85,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Place:
+class SegmentPlace:
     """Where a segment lies in the file."""
 
     start: int
@@ -103,7 +103,9 @@ class Entry:
     content: bytes = b""
 
 
-def write(segments: Iterable[Segment], names: Sequence[str], metadata: Mapping[str, str] | None = None) -> bytes:
+def write_container(
+    segments: Iterable[Segment], names: Sequence[str], metadata: Mapping[str, str] | None = None
+) -> bytes:
     """The file's bytes; `names` are all tensors' in their order. The same input gives the same bytes.
 
     Raises IlwpError where a name, a shape or the network is too large for the format.
@@ -155,7 +157,7 @@ class Archive:
         if len(index) < index_bytes or zlib.crc32(index) != checksum:
             raise IlwpError("this .ilwp file is damaged or cut short: the checksum of its index is wrong")
         self._read, self.length = read, length
-        self.places: list[Place] = []
+        self.places: list[SegmentPlace] = []
         self.members: list[list[str]] = []  # of each segment
         self.entries: dict[str, Entry] = {}
         self.metadata: dict[str, str] = {}
@@ -228,7 +230,7 @@ class Archive:
             raise IlwpError("this file holds tensors of an unknown kind")
         if not joins:
             length = reader.varint()
-            self.places.append(Place(start, length, struct.unpack("<I", reader.take(4))[0]))
+            self.places.append(SegmentPlace(start, length, struct.unpack("<I", reader.take(4))[0]))
             self.members.append([name])
             return Entry(kind, form, len(self.places) - 1), start + length
         number = reader.varint()
