@@ -1,6 +1,7 @@
 """What the commands share: options' choices, and how files and text are treated."""
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,21 @@ if TYPE_CHECKING:  # here and in all of `cli`: a help text should not wait for N
     from ilwp.paper.kernels import Kernels
 
 DATASETS = ("cifar10", "cifar100", "digits")
+NORMALISATIONS = ("imagenet", "none", *DATASETS)
+SOURCES = (
+    "a folder of pictures, an .npz or .safetensors file of one array (n, 3, h, w) or (n, h, w, 3), or cifar10,"
+    " cifar100, digits"
+)
 FilePath = click.Path(path_type=Path)
 key_option = click.option(
     "--key", metavar="NAME", help="Which of several networks in a torch file, by its key there, such as model_ema."
 )
+
+normalise_option = click.option(
+    "--normalise", type=click.Choice(NORMALISATIONS),
+    help="How 8-bit pixels become numbers; floating-point arrays are taken as they are.  [default: a data set's own,"
+    " else imagenet]",
+)  # fmt: skip
 
 
 def named_after(read: Path, suffix: str) -> Path:
@@ -50,6 +62,15 @@ def number(context: click.Context, parameter: click.Parameter, value: float | No
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is no number", context, parameter)
     return value
+
+
+def input_size(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """The shape of one input, or its side or length alone, from a text such as 224 or 3x96x160."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,6}(x[1-9][0-9]{0,6}){0,4}", value):
+        raise click.BadParameter(f"{value!r} is no size such as 224 or 3x96x160", context, parameter)
+    return tuple(map(int, value.split("x")))
 
 
 def kernels_in(file: Path, tensors: "Tensors") -> "Kernels":

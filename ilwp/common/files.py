@@ -47,7 +47,9 @@ def map_bytes(path: Path) -> mmap.mmap:
 
 
 def mapped(content: bytes) -> mmap.mmap:
-    """Bytes as a map in memory."""
+    """Bytes as a map in memory; raises IlwpError for none, of which there is no map."""
+    if not content:
+        raise IlwpError("it is empty")
     copy = mmap.mmap(-1, len(content))
     copy[:] = content
     return copy

@@ -30,7 +30,6 @@ from ilwp.whole.coding import Plan
 from ilwp.whole.methods import QUALITY
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 __all__ = [
@@ -45,7 +44,7 @@ Chosen = Literal["baseline", "fss", "lss", "ill", "aligned", "multiset"]
 
 def compress(
     tensors: "Mapping[str, Tensor]", *, quality: float = QUALITY, network: "nn.Module | None" = None,
-    method: Chosen | None = None, images: "torch.Tensor | None" = None, metadata: Mapping[str, str] | None = None,
+    method: Chosen | None = None, images: "Tensor | None" = None, metadata: Mapping[str, str] | None = None,
 ) -> bytes:  # fmt: skip
     """The bytes of an `.ilwp` file of a state dict of NumPy arrays or torch tensors, of any shapes and types.
 
@@ -53,21 +52,21 @@ def compress(
     norms and all that is no weight stay exact. `network` is the torch module that the tensors belong to; with it, batch
     norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in another
     order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset` with a
-    network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose. `metadata`
-    is kept with the file.
+    network, else `ill`. `images` (n, c, h, w) float32, without labels, make up for most of what coarse steps lose.
+    `metadata` is kept with the file.
 
     Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
     """
     arrays = arrays_of(tensors)
     without_nan(arrays)
     plan = Plan(method=method or ("multiset" if network is not None else "ill"), quality=quality)
-    structure = None
+    structure, seen = None, None if images is None else arrays_of({"images": images})["images"]
     if network is not None:
         from ilwp.networks.tensors import load_tensors
 
         load_tensors(network, arrays)
-        structure = structure_of_module(network.eval(), arrays)
-    return compress_network(arrays, plan, structure, images, metadata).content
+        structure = structure_of_module(network.eval(), arrays, None if seen is None else seen.shape[1:])
+    return compress_network(arrays, plan, structure, seen, metadata).content
 
 
 def decompress(content: bytes, framework: Framework = "numpy") -> dict[str, Any]:

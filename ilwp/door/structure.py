@@ -14,11 +14,12 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors
 from ilwp.networks.bias_correction import corrections
-from ilwp.networks.sensitivity import floating, natural_shape, sensitivities, synthetic_inputs
+from ilwp.networks.sensitivity import floating, inputs_for, sensitivities
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
 from ilwp.networks.trace import in_short
@@ -28,15 +29,19 @@ from ilwp.whole.roles import Known
 
 @dataclass(frozen=True)
 class Structure:
-    """A network in evaluation that has loaded `tensors`; all names are those of the tensors."""
+    """A network in evaluation that has loaded `tensors`; all names are those of the tensors.
+
+    `shape` is an input's without the batch axis, found by trying where it is None.
+    """
 
     network: nn.Module
     tensors: Tensors
+    shape: tuple[int, ...] | None = None
 
     @cached_property
     def belief(self) -> Belief:
         """What may change without changing what the network computes; finding it takes seconds."""
-        return believed(self.network, self.tensors)
+        return believed(self.network, self.tensors, self.shape)
 
     @property
     def symmetries(self) -> list[Symmetry]:
@@ -67,9 +72,7 @@ class Structure:
         depthwise = {
             f"{name}.weight".removeprefix(".")
             for name, layer in self.network.named_modules()
-            if getattr(layer, "groups", 1) > 1
-            and not getattr(layer, "transposed", False)
-            and layer.weight.shape[1] == 1
+            if isinstance(layer, _ConvNd) and layer.groups > 1 and not layer.transposed and layer.weight.shape[1] == 1
         }
         parameters = {name for name, _ in self.network.named_parameters(remove_duplicate=False)}
         return Known(*({self.names.get(name, name) for name in some} for some in (parameters, depthwise)))
@@ -80,7 +83,7 @@ class Structure:
         Each weight adds the same noise to the outputs, which takes the fewest bits. Weights that the outputs do not
         depend on have no step. Raises IlwpError where the network takes no inputs that can be made up.
         """
-        inputs = synthetic_inputs(natural_shape(self.network))
+        inputs = inputs_for(self.network, self.shape)
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(self.network, inputs)
         noise = _power(_outputs(self.network, inputs)) * 10 ** (-quality / 10)
@@ -98,14 +101,16 @@ class Structure:
         no biases where the outputs are nearer without. The SNR is measured on other synthetic inputs than the shift.
         """
         network = copy.deepcopy(self.network)
-        shape = natural_shape(network)
         load_tensors(network, before)
         own_before, own_after = (
             {name: state[theirs] for name, theirs in self.names.items()} for state in (before, after)
         )
-        biases = corrections(network, own_before, own_after, synthetic_inputs(shape))
+        inputs, tried = (inputs_for(network, self.shape, seed) for seed in (0, 1))
+        try:
+            biases = corrections(network, own_before, own_after, inputs)
+        except RuntimeError as error:
+            raise IlwpError(f"the network does not take made-up inputs ({in_short(error)})") from error
         found = {self.names[name]: bias for name, bias in biases.items()}
-        tried = synthetic_inputs(shape, seed=1)
         wanted = _outputs(network, tried)
         options = []
         for chosen in ({}, found):
