@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import reference_decoder
+import reference_segments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import kernels, state_dict
@@ -99,6 +100,27 @@ def test_a_decoder_written_from_the_table_alone_finds_the_same_index():
         if entry.segment is not None:
             place = opened(FILE).places[entry.segment]
             assert found[name]["content"] == FILE[place.start : place.start + place.length]
+
+
+@pytest.mark.parametrize("method", ["baseline", "fss", "lss", "ill", "multiset"])
+@pytest.mark.parametrize("bits", [None, 3, 6.5])
+def test_a_decoder_written_from_the_tables_alone_finds_the_same_bits(method: str, bits: float | None):
+    tensors = state_dict() | {f"deep.{i}.weight": t for i, t in enumerate(np.split(np.float32(deep()), 2))}
+    tensors |= {"half.weight": tensors["stem.weight"].astype(np.float16), "tied.weight": tensors["stem.weight"]}
+    tensors |= {"double.weight": tensors["stem.weight"].astype(np.float64), "zero": np.zeros((2, 3), np.int16)}
+    free = [Symmetry(n, np.arange(len(t)) // 5, signed=()) for n, t in tensors.items() if "depthwise" in n]
+    plan = Plan(method=method, bits=bits, dense_bits=bits, vector_bits=bits)
+    for file in (segments.write_pieces(encode_tensors(tensors, plan, free)), FILE):
+        found, wanted = reference_segments.decode(file), read(file)
+        assert list(found) == list(wanted)
+        assert {n: (t.dtype, t.tobytes()) for n, t in found.items()} == {
+            n: (t.dtype, t.tobytes()) for n, t in wanted.items()
+        }
+
+
+def deep() -> np.ndarray:
+    """Smooth depthwise kernels (16, 1, 2, 3, 2), whose coefficients are worth coding."""
+    return np.random.default_rng(2).standard_normal((16, 1, 1, 1, 1)) + np.linspace(0, 1, 12).reshape(2, 3, 2)
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
