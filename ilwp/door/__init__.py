@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ilwp.common.errors import about
+from pydantic import ValidationError
+
+from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import atomic_write, check_writable, read_bytes
 from ilwp.door.frameworks import Framework, Tensor, arrays_of
 from ilwp.door.reading import OpenFile, Row, decoded, read_file, read_state_dict
@@ -55,11 +57,15 @@ def compress(
     network, else `ill`. `images` (n, c, h, w) float32, without labels, make up for most of what coarse steps lose.
     `metadata` is kept with the file.
 
-    Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
+    Raises IlwpError for NaN, for types that the format does not hold, and for `aligned`, `multiset` or images without
+    the network.
     """
     arrays = arrays_of(tensors)
     without_nan(arrays)
-    plan = Plan(method=method or ("multiset" if network is not None else "ill"), quality=quality)
+    try:
+        plan = Plan(method=method or ("multiset" if network is not None else "ill"), quality=quality)
+    except ValidationError as error:
+        raise IlwpError(first_problem(error)) from error
     structure, seen = None, None if images is None else arrays_of({"images": images})["images"]
     if network is not None:
         from ilwp.networks.tensors import load_tensors

@@ -197,6 +197,8 @@ def _error_feedback(network: "nn.Module", images: np.ndarray) -> Rounding:
     from ilwp.networks.graphs import check_takes
     from ilwp.whole.error_feedback import ErrorFeedback
 
-    seen = torch.from_numpy(images)
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise IlwpError("the images hold NaN or infinite numbers: leave those out")
+    seen = torch.from_numpy(images.astype(np.float32) if images.dtype == np.float64 else images)
     check_takes(network, seen[:1])
     return ErrorFeedback(network, seen)

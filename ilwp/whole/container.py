@@ -294,7 +294,10 @@ def _earlier(names: Sequence[str], number: int, entries: Mapping[str, Entry]) ->
 
 
 def _pack_text(*parts: str) -> bytes:
-    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
+    try:
+        encoded = [part.encode() for part in parts]
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise IlwpError("the metadata is no Unicode text: give texts by names that are texts") from error
     return b"".join(pack_varint(len(part)) for part in encoded) + b"".join(encoded)
 
 
