@@ -48,7 +48,7 @@ class Bytes:
         return byte if byte < 128 else byte - 128 + 128 * self.varint()
 
     def step(self) -> float:
-        return struct.unpack("<f", self.take(4))[0]
+        return struct.unpack("<f", b"\0" + self.take(3))[0]
 
 
 def words(content: bytes) -> object:
@@ -117,13 +117,38 @@ def exact(data: Bytes, entries: list[dict]) -> list[np.ndarray]:
     return [part.reshape(entry["shape"]) for part, entry in zip(parts, entries, strict=True)]
 
 
-def dense(data: Bytes, entry: dict) -> np.ndarray:
-    kind = np.dtype(TYPES[entry["type"]])
-    inner = np.float64 if kind == np.float64 else np.float32
-    step = data.step()
-    reach, (model,) = coders(data, 1)
-    found = levels(words(data.content), reach, model, math.prod(entry["shape"]))
-    return (found.astype(inner) * inner(step)).astype(kind).reshape(entry["shape"])
+def dense(data: Bytes, entries: list[dict]) -> list[np.ndarray]:
+    heads = []
+    for _ in entries:
+        scale = data.byte()
+        step, centre = 0.0 if scale else data.step(), data.varint()
+        code = coders(data, 1)
+        heads.append((scale, step, -(centre + 1) // 2 if centre % 2 else centre // 2, code))
+        heads[-1] += (coders(data, 1) if 0 < scale < 128 else None,)
+    stack, made = words(data.content), []
+    for entry, (scale, step, centre, (reach, (model,)), signs) in zip(entries, heads, strict=True):
+        kind, count = np.dtype(TYPES[entry["type"]]), math.prod(entry["shape"])
+        found = levels(stack, reach, model, count) + centre
+        if scale:
+            plus = levels(stack, signs[0], signs[1][0], count) if signs else np.ones(count, np.int64)
+            values = plus * np.array([power_of_two(int(level), scale % 128 - 1) for level in found])
+        else:
+            inner = np.float64 if kind == np.float64 else np.float32
+            values = found.astype(inner) * inner(step)
+        made.append(values.astype(kind).reshape(entry["shape"]))
+    assert stack.is_empty()
+    return made
+
+
+def power_of_two(level: int, fineness: int) -> float:
+    """2 ** (level / 2 ** fineness): a product of square roots of square roots of 2, the greatest first."""
+    whole, part = divmod(level, 2**fineness)
+    root, product = 2.0, 1.0
+    for digit in range(fineness):
+        root = math.sqrt(root)
+        if part >> (fineness - 1 - digit) & 1:
+            product *= root
+    return math.ldexp(product, whole)
 
 
 def a_set(stack, count: int, reach: int, models: list, signed: bool) -> list[tuple[int, ...]]:
@@ -203,7 +228,6 @@ def decode(file: bytes) -> dict[str, np.ndarray]:
         elif found[i] is None:
             together = [j for j in range(i, len(entries)) if entries[j].get("content") is entry["content"]]
             data, those = Bytes(entry["content"]), [entries[j] for j in together]
-            made = {0: exact, 4: kernels}[entry["kind"]](data, those) if entry["kind"] != 3 else [dense(data, entry)]
-            for j, tensor in zip(together, made, strict=True):
+            for j, tensor in zip(together, {0: exact, 3: dense, 4: kernels}[entry["kind"]](data, those), strict=True):
                 found[j] = tensor
     return dict(zip(index(file), found, strict=True))

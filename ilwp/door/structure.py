@@ -23,6 +23,7 @@ from ilwp.networks.sensitivity import floating, inputs_for, sensitivities
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
 from ilwp.networks.trace import in_short
+from ilwp.whole.batch_norms import folded
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
 
@@ -77,16 +78,19 @@ class Structure:
         parameters = {name for name, _ in self.network.named_parameters(remove_duplicate=False)}
         return Known(*({self.names.get(name, name) for name in some} for some in (parameters, depthwise)))
 
-    def steps(self, weights: Collection[str], quality: float) -> dict[str, float]:
-        """Steps of `weights` with which the ratio of signal to noise of the outputs is about `quality` dB.
+    def steps(self, weights: Collection[str], factors: Collection[str], quality: float) -> dict[str, float]:
+        """Steps of `weights`, after batch norms are folded, with which the outputs' SNR is about `quality` dB.
 
-        Each weight adds the same noise to the outputs, which takes the fewest bits. Weights that the outputs do not
-        depend on have no step. Raises IlwpError where the network takes no inputs that can be made up.
+        Of `factors` they are steps of natural logarithms. Each weight adds the same noise to the outputs, which takes
+        the fewest bits. Weights that the outputs do not depend on have no step. Raises IlwpError where the network
+        takes no inputs that can be made up.
         """
-        inputs = inputs_for(self.network, self.shape)
+        network = copy.deepcopy(self.network)
+        load_tensors(network, folded(self.tensors, self.foldable_norms))
+        inputs = inputs_for(network, self.shape)
         own = {theirs: name for name, theirs in self.names.items()}
-        found = sensitivities(self.network, inputs)
-        noise = _power(_outputs(self.network, inputs)) * 10 ** (-quality / 10)
+        found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})
+        noise = _power(_outputs(network, inputs)) * 10 ** (-quality / 10)
         count = sum(self.tensors[name].size for name in weights)
         return {
             name: float(np.float32((12 * noise / count / sensitivity) ** 0.5))
@@ -94,31 +98,33 @@ class Structure:
             if (sensitivity := found.get(own.get(name, ""), 0.0)) > 0
         }
 
-    def corrected(self, before: Tensors, after: Tensors) -> tuple[dict[str, np.ndarray], float]:
-        """Biases that take off the mean shift which quantization causes, and the SNR of the outputs with them, in dB.
+    def corrected(self, before: Tensors, after: Tensors) -> dict[str, np.ndarray]:
+        """Biases that take off the mean shift which quantization causes.
 
         `before` and `after` are state dicts of one function up to quantization, their channels in one order. There are
-        no biases where the outputs are nearer without. The SNR is measured on other synthetic inputs than the shift.
+        no biases where the outputs are nearer without.
         """
         network = copy.deepcopy(self.network)
         load_tensors(network, before)
         own_before, own_after = (
             {name: state[theirs] for name, theirs in self.names.items()} for state in (before, after)
         )
-        inputs, tried = (inputs_for(network, self.shape, seed) for seed in (0, 1))
         try:
-            biases = corrections(network, own_before, own_after, inputs)
+            biases = corrections(network, own_before, own_after, inputs_for(network, self.shape))
         except RuntimeError as error:
             raise IlwpError(f"the network does not take made-up inputs ({in_short(error)})") from error
         found = {self.names[name]: bias for name, bias in biases.items()}
+        return max({}, found, key=lambda chosen: self.outputs_snr(before, dict(after) | chosen))
+
+    def outputs_snr(self, before: Tensors, after: Tensors) -> float:
+        """The SNR of the outputs in dB, on other synthetic inputs than those that steps and shifts are measured on."""
+        network = copy.deepcopy(self.network)
+        tried = inputs_for(network, self.shape, seed=1)
+        load_tensors(network, before)
         wanted = _outputs(network, tried)
-        options = []
-        for chosen in ({}, found):
-            load_tensors(network, dict(after) | chosen)
-            noise = _power([one - other for one, other in zip(_outputs(network, tried), wanted, strict=True)])
-            options.append((noise, chosen))
-        noise, chosen = min(options, key=lambda option: option[0])
-        return chosen, 10 * math.log10(_power(wanted) / noise) if noise else math.inf
+        load_tensors(network, after)
+        noise = _power([one - other for one, other in zip(_outputs(network, tried), wanted, strict=True)])
+        return 10 * math.log10(_power(wanted) / noise) if noise else math.inf
 
 
 def _outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:

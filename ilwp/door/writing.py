@@ -106,7 +106,7 @@ def compress_network(
     if structure and plan.bits is None and plan.dense_bits is None and steps is None:
         found = roles(tensors, known)
         with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
-            steps = structure.steps((*found.dense, *found.kernels), plan.quality)
+            steps = structure.steps((*found.dense, *found.kernels, *found.vectors), found.factors, plan.quality)
     rows: dict[str, tuple[str, int, float]] = {}
     outputs_snr: float | None = None
     with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
@@ -122,7 +122,7 @@ def compress_network(
         pieces: Iterable[tuple[str, Piece]] = coded()
         if structure:
             made = dict(pieces)
-            settled, outputs_snr = _settled(made, before, plan, structure)
+            settled, outputs_snr = _settled(made, before, plan, structure, steps or {})
             rows |= {name: (stored(one.piece), size(one.piece), one.snr) for name, one in settled.items()}
             pieces = (made | {name: one.piece for name, one in settled.items()}).items()
         packed = list(segments.pack_all(pieces))
@@ -174,15 +174,21 @@ def compress_coded(
 
 
 def _settled(
-    pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure"
+    pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure", steps: Mapping[str, float]
 ) -> tuple[dict[str, CodedTensor], float | None]:
-    """Biases that make up for the weights' errors and the tensors of folded batch norms; the outputs' SNR in dB."""
+    """Vectors of folded batch norms, with biases that make up for the weights' errors; the outputs' SNR in dB."""
+    exact = {name: before[name] for name in roles(before, structure.known).vectors}
+    after = decode_pieces(pieces) | exact
     biases: dict[str, np.ndarray] = {}
-    outputs_snr = None
     with suppress(IlwpError):  # a network that takes no made-up inputs is not tried
-        biases, outputs_snr = structure.corrected(before, decode_pieces(pieces))
-    settled = folded(before | biases, structure.foldable_norms)
-    return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}, outputs_snr
+        biases = structure.corrected(before, after)
+    tensors = folded(before | biases, structure.foldable_norms)
+    changed = exact.keys() | {name for name, tensor in tensors.items() if tensor is not before[name]}
+    settled = coding.vectors(tensors, changed, plan, structure.known, steps)
+    after |= decode_pieces({name: one.piece for name, one in settled.items()})
+    with suppress(IlwpError):
+        return settled, structure.outputs_snr(before, after)
+    return settled, None
 
 
 def _needed(structure: "Structure | None", what: str) -> "Structure":
