@@ -1,6 +1,6 @@
 """What controls of the inter-layer loss save beside the loss itself, and the verdict that follows.
 
-runs, controls -> measured -> a row a run -> savings -> a row a kind of loss -> verdict, a sentence a question
+runs, controls -> measured -> a row a run -> savings -> a row a kind of loss -> control_verdicts, a sentence a question
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ RULE = (
 AT_8_BITS, EQUAL = "saved at 8 bits", "saved at equal accuracy"
 
 
-def kind_of(config: TrainConfig) -> str:
+def control_of(config: TrainConfig) -> str:
     """Which line of the page a run belongs to."""
     if config.depthwise_decay is not None:
         return "decay"
@@ -57,13 +57,13 @@ def measured(runs: Runs, controls: Controls, kernels: Callable[[Path], Kernels],
     """
     found = [(path, record) for weight in (0, 1) for path, record in select(runs, inter_layer=weight).items()]
     found += [made for made in controls.values() if made]
-    without = {r.config.seed: _files(r) for _, r in found if kind_of(r.config) == NONE}
+    without = {r.config.seed: _files(r) for _, r in found if control_of(r.config) == NONE}
     rows = []
     for path, record in found:
         if (baseline := without.get(record.config.seed)) is None:
             continue
         files, layers = _files(record), kernels(path)
-        row = {"kind": kind_of(record.config), "seed": record.config.seed, "accuracy": record.accuracy}
+        row = {"kind": control_of(record.config), "seed": record.config.seed, "accuracy": record.accuracy}
         row |= _network(record, layers)
         plain = baseline[baseline["prediction"] == OWN]
         for prediction, mine in files.groupby("prediction"):
@@ -106,7 +106,7 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def verdict(found: pd.DataFrame) -> dict[str, str]:
+def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
     """The answer to each of `QUESTIONS` in a sentence, by `RULE`, from the table of `savings`."""
     own = found[found["prediction"] == OWN]
     shares = own.groupby("kind", sort=False)["share"].agg(["min", "max"])
@@ -140,7 +140,7 @@ def _files(record: RunRecord) -> pd.DataFrame:
     """A row a file: how it was predicted, bits, loop, texture in bytes, accuracy. What was trained for comes twice."""
     of_method = {"baseline": PLAIN, "ill": PREVIOUS}
     named = [(of_method[m.method], m) for m in record.measurements if m.method in of_method]
-    if own := AS_TRAINED.get(kind_of(record.config)):
+    if own := AS_TRAINED.get(control_of(record.config)):
         named += [(OWN, m) for prediction, m in named if prediction == own]
     named += [(OWN, m) for m in record.against_targets or []]
     rows = [(prediction, m.bits, m.loop, m.rate.texture / 8, m.accuracy) for prediction, m in named]
@@ -168,7 +168,7 @@ def _network(record: RunRecord, kernels: Kernels) -> dict[str, float]:
     if record.targets:
         coded = encode_against(kernels, record.targets, Settings("ill", 8))[0]
     else:
-        method: Method = "ill" if AS_TRAINED[kind_of(record.config)] == PREVIOUS else "baseline"
+        method: Method = "ill" if AS_TRAINED[control_of(record.config)] == PREVIOUS else "baseline"
         coded = codec.encode_kernels(kernels, Settings(method, 8))
     return {
         "rms": float(np.sqrt(np.mean(later**2))),

@@ -30,7 +30,7 @@ def made(config: TrainConfig, like: float) -> tuple[Path, RunRecord]:
 
 
 def savings_of(like: dict[str, float]) -> pd.DataFrame:
-    found = {c: made(c, like[kind]) if (kind := controls.kind_of(c)) in like else None for c in GRID}
+    found = {c: made(c, like[kind]) if (kind := controls.control_of(c)) in like else None for c in GRID}
     return controls.savings(controls.measured(RUNS, found, read_kernels, 0.5))
 
 
@@ -42,7 +42,7 @@ def of(found: pd.DataFrame, kind: str, prediction: str, comparison: str) -> pd.S
 
 
 def test_every_control_of_the_grid_has_a_line():
-    assert {controls.kind_of(config) for config in GRID} == set(KINDS) - {"loss"}
+    assert {controls.control_of(config) for config in GRID} == set(KINDS) - {"loss"}
 
 
 def test_what_is_coded_as_the_loss_is_saves_as_much_and_small_weights_alone_save_little():
@@ -52,23 +52,23 @@ def test_what_is_coded_as_the_loss_is_saves_as_much_and_small_weights_alone_save
         assert of(found, "zero", OWN, comparison)["saved"] == of(found, "zero", PLAIN, comparison)["saved"]
         assert of(found, "zero", PREVIOUS, comparison)["share"] == pytest.approx(1)
     assert of(found, "decay", OWN, EQUAL)["size"] == 1
-    assert controls.verdict(found) == {
+    assert controls.control_verdicts(found) == {
         NEIGHBOUR: "No: loss (random earlier layer) saves 100 to 100 % of what the loss saves. "
         "Smoothness between neighbours is not what saves.",
-        SHRINKAGE: controls.verdict(found)[SHRINKAGE],
+        SHRINKAGE: controls.control_verdicts(found)[SHRINKAGE],
     }
-    assert controls.verdict(found)[SHRINKAGE].startswith("No: even L1 penalty saves ")
+    assert controls.control_verdicts(found)[SHRINKAGE].startswith("No: even L1 penalty saves ")
 
 
 def test_penalties_that_leave_larger_weights_than_the_loss_are_not_judged():
     found = savings_of({"random": 0, "first": 0, "zero": 0, "decay": 1})
-    answers = controls.verdict(found)
+    answers = controls.control_verdicts(found)
     assert answers[SHRINKAGE] == "No verdict: the weights are not as small as the loss leaves them with L1 penalty."
     assert answers[NEIGHBOUR].startswith("Yes: even loss (")
 
 
 def test_without_its_seeds_a_question_is_left_open():
-    answers = controls.verdict(savings_of({"first": 1}))
+    answers = controls.control_verdicts(savings_of({"first": 1}))
     assert answers[NEIGHBOUR] == "No verdict yet: fewer than 3 seeds of loss (random earlier layer)."
     assert answers[SHRINKAGE] == "No verdict yet: fewer than 3 seeds of L1 penalty and weight decay."
 
@@ -97,7 +97,7 @@ def table_of(first: tuple[float, float], random: tuple[float, float]) -> pd.Data
     ],
 )
 def test_the_rule_has_its_bounds(first: tuple[float, float], random: tuple[float, float], answer: str):
-    assert controls.verdict(table_of(first, random))[NEIGHBOUR].startswith(answer)
+    assert controls.control_verdicts(table_of(first, random))[NEIGHBOUR].startswith(answer)
 
 
 def test_the_interval_is_students():
