@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ilwp.cli.codebooks import refuse, refuse_width
-from ilwp.cli.common import SOURCES, FilePath, normalise_option, show
+from ilwp.cli.common import SOURCES, FilePath, normalise_option, show, width_option
 from ilwp.common.errors import IlwpError, about
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ BATCH, WORST = 16, 10
 @click.argument("first", type=FilePath)
 @click.argument("second", type=FilePath)
 @click.option("--graph", metavar="GRAPH", help="The network itself, as in `ilwp compress`; needs --inputs.")
-@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the four networks.")
+@width_option
 @click.option(
     "--inputs", "source", metavar="SOURCE",
     help=f"Images to compare the outputs for, without labels: {SOURCES}; needs --graph.",

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import atomic_write, check_writable, read_bytes
+from ilwp.common.numbers import check_no_nan
 from ilwp.door.frameworks import Framework, Tensor, arrays_of
 from ilwp.door.reading import OpenFile, Row, decoded, read_file, read_state_dict
 from ilwp.door.writing import (
@@ -27,7 +28,6 @@ from ilwp.door.writing import (
     structure_of,
     structure_of_module,
 )
-from ilwp.paper.kernels import without_nan
 from ilwp.whole.coding import Plan
 from ilwp.whole.methods import QUALITY
 
@@ -62,7 +62,7 @@ def compress(
     the network.
     """
     arrays = arrays_of(tensors)
-    without_nan(arrays)
+    check_no_nan(arrays)
     try:
         plan = Plan(method=method or ("multiset" if network is not None else "ill"), quality=quality)
     except ValidationError as error:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ilwp.common.bytes import MOST_LAYERS
 from ilwp.common.errors import IlwpError, printable
 from ilwp.paper.quantization import BLOCK
-from ilwp.whole.container import MOST_LAYERS, MOST_SIZES
+from ilwp.whole.container import MOST_SIZES
 from ilwp.whole.types import QUANTIZED
 
 # parts of the names of tensors that no layer multiplies its input with
