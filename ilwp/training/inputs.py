@@ -26,7 +26,7 @@ IMAGENET_COLOURS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and de
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
 PICTURES_SIDE = 224
 BATCH, MOST_NUMBERS = 50, 1 << 26
-Part = Literal["train", "test"]
+Split = Literal["train", "test"]
 
 
 _data_set = cache(datasets.load)
@@ -66,7 +66,7 @@ class Inputs:
 
 
 def load_inputs(
-    source: str, limit: int, side: int | None = None, normalisation: str | None = None, part: Part = "test"
+    source: str, limit: int, side: int | None = None, normalisation: str | None = None, part: Split = "test"
 ) -> Inputs:
     """At most `limit` images of a folder, an `.npz` or `.safetensors` file, or a `part` of a data set.
 
