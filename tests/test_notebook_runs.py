@@ -319,3 +319,16 @@ def test_where_the_checkout_cannot_be_written_all_goes_into_the_output_folder(
     assert sorted(results(mirrored)) == ["dot-bits4.ipynb", "dot.ipynb"]
     assert json.loads(results(mirrored)["dot.ipynb"])["metadata"]["inputs"]["reads"] == ["data/record.json"]
     assert contents(root) == before
+
+
+def test_a_page_holds_nothing_that_chance_gave_its_outputs(root: Path) -> None:
+    style = "display(pd.DataFrame({'a': [1]}).style); display(pd.DataFrame({'b': [1]}).style)"
+    streams = "import pandas as pd, sys, time; print(1, flush=True); time.sleep(0.3); print(2); print(object())"
+    write_notebook(root / "notebooks" / "dot.ipynb", streams, style)
+    list_runs(root, "{dot: , dot-b: {notebook: dot.ipynb}}")
+    notebook_runs.run_notebooks(root)
+    pages = [json.loads(page)["cells"][-2:] for page in results(root).values()]
+    assert [cell["outputs"] for cell in pages[0]] == [cell["outputs"] for cell in pages[1]]
+    assert len(pages[0][0]["outputs"]) == 1
+    assert "T_4_0" in str(pages[0][1]["outputs"])
+    assert "T_4_1" in str(pages[0][1]["outputs"])

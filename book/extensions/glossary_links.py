@@ -2,8 +2,8 @@
 
     glossary.md -> definitions;  page -> link_terms -> the page with a `Term` for each of them that it uses
 
-The definition is in the page, so that it needs no script. Style shows it on hover and on keyboard focus, and the link is
-described by it.
+The definition is in the page, so that it needs no script. Style shows it on hover and on keyboard focus, and the link
+is described by it.
 """
 
 import re
@@ -25,8 +25,8 @@ USES = {
     "set": r"(?<=\ba )set\b|(?<=\bA )set\b",
 }
 NO_PROSE = (
-    addnodes.pending_xref, nodes.caption, nodes.footnote, nodes.literal, nodes.math, nodes.raw, nodes.reference,
-    nodes.term, nodes.Titular,
+    addnodes.pending_xref, nodes.caption, nodes.entry, nodes.footnote, nodes.literal, nodes.math, nodes.raw,
+    nodes.reference, nodes.term, nodes.Titular,
 )  # fmt: skip
 
 
