@@ -90,7 +90,7 @@ test-slurm: .venv/.done
 	touch $@
 
 bench-peers: .venv-peers/.done
-	for name in kernels ablation tried trellis search inter_layer networks default; do \
+	for name in kernels ablation tried trellis search inter_layer first_layer networks default; do \
 		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
 
 bench-neighbours: .venv/.done
@@ -110,6 +110,7 @@ bench-training: .venv/.done
 
 bench-wild: .venv-wild/.done
 	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/wild.py
+	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/full_kernels.py
 
 bench-zoo: .venv/.done
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/zoo.py

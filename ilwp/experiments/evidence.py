@@ -53,6 +53,18 @@ def trained_with(runs: Runs, weights: Iterable[float]) -> dict[Path, RunRecord]:
     return {path: record for weight in weights for path, record in select(runs, inter_layer=weight).items()}
 
 
+def same_seeds(runs: Runs) -> dict[Path, RunRecord]:
+    """The runs whose seed has been run with every lambda that any of them has, so that curves compare like with like.
+
+    The runs are of one network and data set.
+    """
+    seeds: dict[float, set[int]] = {}
+    for r in runs.values():
+        seeds.setdefault(r.config.inter_layer, set()).add(r.config.seed)
+    common = set.intersection(*seeds.values()) if seeds else set()
+    return {path: r for path, r in runs.items() if r.config.seed in common}
+
+
 def curve_results(runs: Runs, loop: Loop = "closed") -> pd.DataFrame:
     """The rows of `results_table` that belong to a curve, named in column `curve`; a row a run and bit width."""
     table = results_table(runs.values())

@@ -1,6 +1,6 @@
 """MobileNet on CIFAR-10 of several profiles beside each other and beside the paper: sizes, accuracies, verdicts.
 
-profile -> side -> Side;  sides -> numbers, verdicts, quoted
+profile -> side -> Side;  sides -> numbers, verdicts, quoted_pairs
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ import pandas as pd
 from ilwp.experiments import evidence, profiles
 from ilwp.experiments.records import read_kernels
 from ilwp.figures import scores
+from ilwp.figures.comparisons import equal_accuracy
 from ilwp.figures.scorecard import scorecard
 from ilwp.figures.scorecard_evidence import Evidence, collect_evidence
 from ilwp.figures.scores import mean_and_deviation
@@ -42,20 +43,22 @@ def numbers(sides: Sequence[Side]) -> pd.DataFrame:
     spread = mean_and_deviation
     accuracy = f"{paper.loc['baseline', 'accuracy']:.3f}"
     rows: list[tuple[str, str, str, Callable[[Evidence], str]]] = [
-        ("runs per side", "", "5", lambda f: str(len(f.group("ill", "accuracy")))),
-        ("top-1 of the baseline (%)", "", accuracy, lambda f: spread(f.group("baseline", "accuracy"), 2)),
-        ("file of FSS", "closed", ratio["fss"], lambda f: spread(f.ratio("fss"))),
-        ("file of LSS", "closed", ratio["lss"], lambda f: spread(f.ratio("lss"))),
-        ("file of ILL", "open", ratio["ill"], lambda f: spread(f.ratio("ill", loop="open"))),
-        ("file of ILL", "closed", "", lambda f: spread(f.ratio("ill"))),
+        ("pairs of runs", "", "5", lambda f: str(len(f.points("ill")))),
+        ("top-1 of the baseline (%)", "", accuracy, lambda f: spread(f.by_seed("baseline", "accuracy").to_numpy(), 2)),
+        ("file of FSS", "closed", ratio["fss"], lambda f: spread(f.ratio("fss").values)),
+        ("file of LSS", "closed", ratio["lss"], lambda f: spread(f.ratio("lss").values)),
+        ("file of ILL", "open", ratio["ill"], lambda f: spread(f.ratio("ill", loop="open").values)),
+        ("file of ILL", "closed", "", lambda f: spread(f.ratio("ill").values)),
         ("smallest baseline file as accurate as 8-bit closed-loop ILL", "any", "",
-         lambda f: spread(f.equal_accuracy("baseline"))),
+         lambda f: spread(equal_accuracy(f)["baseline"].values)),
         ("smallest ILL file as accurate as 8-bit closed-loop ILL", "any", "",
-         lambda f: spread(f.equal_accuracy("ill"))),
-        ("top-1 of ILL, change (points)", "open", f"{change:+.3f}", lambda f: spread(f.points("ill", loop="open"), 2)),
-        ("top-1 of ILL, change (points)", "closed", "", lambda f: spread(f.points("ill"), 2)),
-        ("ILL's levels that are zero (%)", "open", "about 46 near zero", lambda f: spread(f.zeros("open"), 0)),
-        ("ILL's levels that are zero (%)", "closed", "", lambda f: spread(f.zeros("closed"), 0)),
+         lambda f: spread(equal_accuracy(f)["ill"].values)),
+        ("top-1 of ILL, change (points)", "open", f"{change:+.3f}",
+         lambda f: spread(f.points("ill", "open").values, 2)),
+        ("top-1 of ILL, change (points)", "closed", "", lambda f: spread(f.points("ill").values, 2)),
+        ("ILL's levels that are zero (%)", "open", "about 46 near zero",
+         lambda f: spread(f.zeros("ill", 1, "open"), 0)),
+        ("ILL's levels that are zero (%)", "closed", "", lambda f: spread(f.zeros("ill", 1, "closed"), 0)),
         ("lift at unit length, without the loss", "", "", lambda f: _lifts(f, 0)),
         ("lift at unit length, with the loss", "", "", lambda f: _lifts(f, 1)),
     ]  # fmt: skip
@@ -83,16 +86,15 @@ def verdicts(sides: Sequence[Side]) -> pd.DataFrame:
     )
 
 
-def quoted(found: Evidence) -> dict[str, float]:
-    """The numbers of the prose, means over runs, by name; NaN where there is no run."""
-    values = {
-        "accuracy": found.group("baseline", "accuracy"),
-        "total": found.ratio("ill"),
-        "open_total": found.ratio("ill", loop="open"),
-        "change": found.points("ill"),
-        "open_change": found.points("ill", loop="open"),
+def quoted_pairs(found: Evidence) -> dict[str, float]:
+    """The numbers of the prose, means over runs or pairs of them, by name; NaN where there is no run."""
+    return {
+        "accuracy": float(found.by_seed("baseline", "accuracy").mean()),
+        "total": found.ratio("ill").mean,
+        "open_total": found.ratio("ill", loop="open").mean,
+        "change": found.points("ill").mean,
+        "open_change": found.points("ill", "open").mean,
     }
-    return {name: float(v.mean()) if len(v) else np.nan for name, v in values.items()}
 
 
 def _lifts(found: Evidence, inter_layer: float) -> str:

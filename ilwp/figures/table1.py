@@ -1,12 +1,14 @@
 """Table 1: where the bits of each method's file go, the paper's numbers beside those of the runs.
 
-runs -> files_at_8_bits -> parts (kilobytes), against_paper (shares of the baseline), quoted (the numbers of the prose)
+runs -> files_at_8_bits -> size_parts (kilobytes), against_paper (shares of the baseline)
+files_at_8_bits, in both loops -> quoted_table1, the numbers of the prose
 """
 
 import pandas as pd
 
 from ilwp.experiments.curves import CURVES, PAPER_CURVES
 from ilwp.experiments.evidence import Runs, curve_results, paper_table1
+from ilwp.figures.paired import differences, ratios
 from ilwp.figures.scores import mean_and_deviation
 from ilwp.paper.methods import Loop
 
@@ -19,7 +21,7 @@ def files_at_8_bits(runs: Runs, loop: Loop) -> pd.DataFrame:
     return table[table["bits"] == 8] if len(table) else table
 
 
-def parts(files: pd.DataFrame) -> pd.DataFrame:
+def size_parts(files: pd.DataFrame) -> pd.DataFrame:
     """A row a method with files: kB of each part, bits a weight and accuracy, mean and deviation over runs in words."""
     rows = []
     for name, curve in CURVES.items():
@@ -51,12 +53,12 @@ def against_paper(files: pd.DataFrame) -> pd.DataFrame:
             ("top-1, points", "paper"): f"{printed['accuracy'] - base['accuracy']:+.3f}",
             ("top-1, points", "here"): f"{change(files, name):+.2f}",
             ("texture bits per weight", "paper / 9"): f"{printed['texture'] / 9:.2f}",
-            ("texture bits per weight", "here"): f"{_mean(files, name, 'texture_bits_a_weight'):.2f}",
+            ("texture bits per weight", "here"): f"{_by_seed(files, name, ['texture_bits_a_weight']).mean():.2f}",
         })  # fmt: skip
     return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(rows[0]))
 
 
-def quoted(closed: pd.DataFrame, opened: pd.DataFrame) -> dict[str, float]:
+def quoted_table1(closed: pd.DataFrame, opened: pd.DataFrame) -> dict[str, float]:
     """The numbers of the prose, by name: files and accuracies of each method over the baseline's; NaN without runs."""
     numbers = {}
     for name in PAPER_CURVES:
@@ -67,18 +69,21 @@ def quoted(closed: pd.DataFrame, opened: pd.DataFrame) -> dict[str, float]:
 
 
 def share(files: pd.DataFrame, curve: str, *of: str) -> float:
-    """Mean bytes of some parts of a curve's files over the baseline's."""
-    mine, baseline = (sum(_mean(files, name, f"{part}_bytes") for part in of) for name in (curve, "baseline"))
-    return mine / baseline
+    """Bytes of some parts of a curve's files over the baseline's, the mean over pairs of runs with one seed."""
+    columns = [f"{part}_bytes" for part in of]
+    return ratios(*(_by_seed(files, name, columns) for name in (curve, "baseline"))).mean
 
 
 def change(files: pd.DataFrame, curve: str) -> float:
-    """Mean accuracy of a curve less the baseline's, in points."""
-    return _mean(files, curve, "accuracy") - _mean(files, "baseline", "accuracy")
+    """Accuracy of a curve less the baseline's, in points, the mean over pairs of runs with one seed."""
+    return differences(*(_by_seed(files, name, ["accuracy"]) for name in (curve, "baseline"))).mean
 
 
-def _mean(files: pd.DataFrame, curve: str, column: str) -> float:
-    return float(files[files["curve"] == curve][column].mean()) if len(files) else float("nan")
+def _by_seed(files: pd.DataFrame, curve: str, columns: list[str]) -> pd.Series:
+    """The sum of some columns of a curve, indexed by seed."""
+    if files.empty:
+        return pd.Series(dtype=float)
+    return files[files["curve"] == curve].set_index("seed")[columns].sum(axis=1)
 
 
 def _spread(values: pd.Series) -> str:

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ilwp.experiments.evidence import made_from, provenance
+from ilwp.experiments.evidence import made_from, provenance, same_seeds
 
 
 def run(network: str, dataset: str, inter_layer: float, seed: int = 0, epochs: int = 12, width: float = 0.5):
@@ -53,3 +53,21 @@ def test_provenance_has_a_row_for_runs_that_are_alike_and_one_for_the_paper():
         ["the paper: all four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds"],
     ]
     assert len(provenance([])) == 1
+
+
+@pytest.mark.parametrize(
+    ("seeds", "left"),
+    [
+        ({0: [0, 1], 1: [0, 1], float("inf"): [0, 2]}, {0}),
+        ({0: [0, 1], 1: [1, 0]}, {0, 1}),
+        ({0: [0], 1: [1]}, set()),
+        ({1: [3]}, {3}),
+        ({}, set()),
+    ],
+)
+def test_curves_of_a_panel_stand_on_the_same_seeds(seeds: dict[float, list[int]], left: set[int]):
+    runs = {(w, s): run("mobilenet", "cifar10", w, s) for w, chosen in seeds.items() for s in chosen}
+    found = same_seeds(runs)
+    assert {r.config.seed for r in found.values()} == left
+    for weight in seeds:
+        assert {r.config.seed for r in found.values() if r.config.inter_layer == weight} == left
