@@ -48,7 +48,7 @@ def size_table(runs: Runs, bits: int, loop: Loop) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
-def quoted(runs: Runs, bits: int, loop: Loop) -> dict[str, float]:
+def quoted_sizes(runs: Runs, bits: int, loop: Loop) -> dict[str, float]:
     """The least and the greatest share of each method over networks and data sets, by name; NaN without runs."""
     found = at_bits(runs, bits, loop)
     by_curve = shares(found, found).groupby(level="curve")

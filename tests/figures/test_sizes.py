@@ -27,11 +27,11 @@ def test_the_table_has_a_share_for_each_loop_and_the_prose_its_range():
     assert sizes.size_table(runs, 8, "open")["share of the baseline's bytes"].columns.tolist() == ["open loop"]
     method = table[("", "method")]
     assert (share[method == "Baseline"] == 1).all(axis=None)
-    quoted = sizes.quoted(runs, 8, "closed")
+    quoted = sizes.quoted_sizes(runs, 8, "closed")
     assert quoted["ill_least"] == share.loc[method == "ILWP-ILL", "closed loop"].min()
     assert quoted["fss_most"] == share.loc[method == "ILWP-FSS", "closed loop"].max()
 
 
 def test_without_runs_the_table_is_empty_and_the_prose_quotes_nothing():
     assert sizes.size_table({}, 8, "closed").empty
-    assert all(np.isnan(value) for value in sizes.quoted({}, 8, "closed").values())
+    assert all(np.isnan(value) for value in sizes.quoted_sizes({}, 8, "closed").values())
