@@ -11,7 +11,8 @@ from ilwp.figures.scorecard_evidence import collect_evidence
 def test_shares_are_of_the_baseline_of_the_same_network_and_seed():
     table = files([
         ("baseline", "mobilenet", 0, 8, 100, 90), ("baseline", "mobilenet", 1, 8, 900, 90),
-        ("ill", "mobilenet", 0, 8, 50, 89), ("baseline", "shufflenet", 0, 8, 10, 90), ("ill", "shufflenet", 0, 8, 8, 89),
+        ("ill", "mobilenet", 0, 8, 50, 89),
+        ("baseline", "shufflenet", 0, 8, 10, 90), ("ill", "shufflenet", 0, 8, 8, 89),
     ])  # fmt: skip
     quoted = sizes.quoted(evidence_of(table, table), 8, "closed")
     assert (quoted["ill_least"], quoted["ill_most"]) == (0.5, 0.8)
