@@ -40,7 +40,7 @@ def size_table(runs: Runs, bits: int, loop: Loop) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
-def quoted(found: Evidence, bits: int, loop: Loop) -> dict[str, float]:
+def quoted_sizes(found: Evidence, bits: int, loop: Loop) -> dict[str, float]:
     """Each method's least and greatest share of the baseline's bytes over networks and data sets; NaN without runs.
 
     A share is a mean over pairs of runs with one seed.

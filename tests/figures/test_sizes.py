@@ -14,7 +14,7 @@ def test_shares_are_of_the_baseline_of_the_same_network_and_seed():
         ("ill", "mobilenet", 0, 8, 50, 89),
         ("baseline", "shufflenet", 0, 8, 10, 90), ("ill", "shufflenet", 0, 8, 8, 89),
     ])  # fmt: skip
-    quoted = sizes.quoted(evidence_of(table, table), 8, "closed")
+    quoted = sizes.quoted_sizes(evidence_of(table, table), 8, "closed")
     assert (quoted["ill_least"], quoted["ill_most"]) == (0.5, 0.8)
     assert quoted["baseline_most"] == 1
     assert np.isnan(quoted["fss_least"])
@@ -30,4 +30,4 @@ def test_the_table_has_a_row_for_each_network_data_set_and_method():
 
 def test_without_runs_the_table_is_empty_and_the_prose_quotes_nothing():
     assert sizes.size_table({}, 8, "closed").empty
-    assert all(np.isnan(value) for value in sizes.quoted(collect_evidence({}, read_kernels), 8, "closed").values())
+    assert all(np.isnan(value) for value in sizes.quoted_sizes(collect_evidence({}, read_kernels), 8, "closed").values())
