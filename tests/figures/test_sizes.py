@@ -30,4 +30,6 @@ def test_the_table_has_a_row_for_each_network_data_set_and_method():
 
 def test_without_runs_the_table_is_empty_and_the_prose_quotes_nothing():
     assert sizes.size_table({}, 8, "closed").empty
-    assert all(np.isnan(value) for value in sizes.quoted_sizes(collect_evidence({}, read_kernels), 8, "closed").values())
+    assert all(
+        np.isnan(value) for value in sizes.quoted_sizes(collect_evidence({}, read_kernels), 8, "closed").values()
+    )
