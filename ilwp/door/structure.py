@@ -18,10 +18,10 @@ from torch import nn
 from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors
 from ilwp.networks.bias_correction import corrections
-from ilwp.networks.sensitivity import floating, natural_shape, sensitivities, synthetic_inputs
+from ilwp.networks.sensitivity import natural_shape, sensitivities, synthetic_inputs
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import load_tensors, matched, norms_of
-from ilwp.networks.trace import in_short
+from ilwp.networks.trace import floating, in_short
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
 

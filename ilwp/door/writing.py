@@ -13,7 +13,7 @@ from ilwp.common.tensor_files import Tensors
 from ilwp.door.reading import Row, codebook_rows, stored
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
-from ilwp.whole.batch_norms import folded
+from ilwp.whole.batch_norms import check_trained, folded
 from ilwp.whole.coding import Coded, Plan, Rounding
 from ilwp.whole.pieces import Piece, decode, size
 from ilwp.whole.roles import roles
@@ -87,7 +87,7 @@ def compress_network(
                 if images is not None else "quantizing vectors")  # fmt: skip
     rounding = _error_feedback(structure.network, images) if structure and images is not None else None
     if structure:
-        folded(tensors, structure.all_norms)  # refuses a network that did not train
+        check_trained(tensors, structure.all_norms)
     symmetries = structure.symmetries if structure and plan.method in REORDERING else ()
     known = structure.known if structure else None
     if structure and plan.bits is None and plan.dense_bits is None and steps is None:

@@ -10,7 +10,8 @@ batch norms normalise by the batch: each then puts out its own mean and deviatio
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -23,13 +24,9 @@ LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 def mean_inputs(network: nn.Module, inputs: torch.Tensor) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The mean input of each convolution and linear layer, and the tensor that can take off a shift of its outputs.
 
-    `inputs` (n, ...) are put through the network once. A mean has the shape of one sample's input, averaged over the
+    `inputs` (n, ...) are put once through the network, which is in evaluation. A mean has the shape of one sample's input, averaged over the
     samples. Layers without a bias and without a batch norm directly behind them are in neither mapping.
     """
-    network = copy.deepcopy(network).eval()
-    for module in network.modules():
-        if isinstance(module, _BatchNorm):
-            module.train()
     means: dict[str, torch.Tensor] = {}
     absorbers: dict[str, str] = {}
     made: dict[int, tuple[str, torch.Tensor]] = {}  # a layer's output is kept alive, so that its id stays its own
@@ -44,12 +41,32 @@ def mean_inputs(network: nn.Module, inputs: torch.Tensor) -> tuple[dict[str, tor
         elif id(given) in made and module.bias is not None:
             absorbers[made[id(given)][0]] = f"{name}.bias"
 
-    for name, module in network.named_modules():
-        if isinstance(module, (*LAYERS, _BatchNorm)):
-            module.register_forward_hook(lambda m, given, output, name=name: after(name, m, given[0], output))
-    with torch.inference_mode():
-        network(inputs)
+    handles = [
+        module.register_forward_hook(lambda m, given, output, name=name: after(name, m, given[0], output))
+        for name, module in network.named_modules()
+        if isinstance(module, (*LAYERS, _BatchNorm))
+    ]
+    try:
+        with torch.inference_mode(), _normalised_by_the_batch(network):
+            network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
     return {name: mean for name, mean in means.items() if name in absorbers}, absorbers
+
+
+@contextmanager
+def _normalised_by_the_batch(network: nn.Module) -> Iterator[None]:
+    """Inside it, batch norms use the statistics of their batch, and keep their own as they are."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    before = [(norm.training, norm.track_running_stats) for norm in norms]
+    try:
+        for norm in norms:
+            norm.training, norm.track_running_stats = True, False
+        yield
+    finally:
+        for norm, (training, tracking) in zip(norms, before, strict=True):
+            norm.training, norm.track_running_stats = training, tracking
 
 
 def corrections(
