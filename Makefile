@@ -4,7 +4,7 @@ PROFILE ?= cpu
 ENGINE ?= local
 
 .PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours \
-	bench-training bench-wild clean
+	bench-startup bench-training bench-wild clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-slurm   run the smoke grid through a SLURM started for it"
 	@echo "make bench-peers  measure the codec beside its peers, in an environment of its own; needs ILWP_DATA"
 	@echo "make bench-neighbours  measure weight fixing and additive quantization beside it; needs ILWP_DATA"
+	@echo "make bench-startup  measure how long commands take to start beside Python importing NumPy"
 	@echo "make bench-training  measure images a second in training beside a plain loop; needs ILWP_DATA"
 	@echo "make bench-wild   test the hypothesis on public networks, whose packages it downloads"
 	@echo "make clean   remove what the book's build has made"
@@ -92,13 +93,16 @@ bench-peers: .venv-peers/.done
 bench-neighbours: .venv/.done
 	for name in neighbours neighbours_tuned; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py || exit 1; done
 
+bench-startup: .venv/.done
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/startup.py
+
 bench-training: .venv/.done
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/training.py --width 0.5 1
 
 # what reads their files has an environment of its own, since the project does not need it
 .venv-wild/.done: pyproject.toml constraints.txt
 	test -x .venv-wild/bin/python || $(PYTHON) -m venv .venv-wild
-	.venv-wild/bin/python -m pip install -c constraints.txt -e . onnx==1.23.2 tflite==2.18.0
+	.venv-wild/bin/python -m pip install -c constraints.txt -e '.[figures,torch]' onnx==1.23.2 tflite==2.18.0
 	touch $@
 
 bench-wild: .venv-wild/.done

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import numpy as np
 from results import IMAGENET, TRAINED, load, save
 
+from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
@@ -18,14 +19,14 @@ from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import Settings
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, Tensors, encode
-from ilwp.whole.pieces import WEIGHTS, decode
+from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.pieces import WEIGHTS, decode_pieces
 
 WANTED = 24.1  # dB
 NETWORKS = (IMAGENET, *TRAINED)
 
 
-def karhunen_loeve(kernels: Tensors) -> np.ndarray:
+def karhunen_loeve(kernels: StateDict) -> np.ndarray:
     """The basis that decorrelates a network's own kernels, one a row, in a byte an entry."""
     flat = np.concatenate([k.reshape(len(k), -1) for k in kernels.values()]).astype(np.float64)
     return np.rint(127 * np.linalg.eigh(flat.T @ flat)[1].T[::-1]) / 127
@@ -39,17 +40,17 @@ def with_basis(basis: np.ndarray | None) -> ExitStack:
     return stack
 
 
-def size(kernels: Tensors, plan: Plan, free: Sequence[Symmetry], basis: np.ndarray | None) -> tuple[float, int]:
+def size(kernels: StateDict, plan: Plan, free: Sequence[Symmetry], basis: np.ndarray | None) -> tuple[float, int]:
     """SNR in dB as the levels have it, and bytes, of kernels coded with another basis than the cosines."""
     with with_basis(basis):
-        pieces = encode(kernels, plan, free)
-        decoded = decode(pieces)
+        pieces = encode_tensors(kernels, plan, free)
+        decoded = decode_pieces(pieces)
     # neither order nor signs change a norm, so sorted norms tell how large the error is wherever a kernel went
     if plan.method in ("aligned", "multiset"):
         with with_basis(basis):
-            decoded = decode(encode(kernels, replace(plan, method="baseline"), ()))
+            decoded = decode_pieces(encode_tensors(kernels, replace(plan, method="baseline"), ()))
     flat = [np.concatenate([t[name].ravel() for name in kernels]) for t in (kernels, decoded)]
-    return snr(*flat), len(segments.write(pieces))
+    return snr(*flat), len(segments.write_pieces(pieces))
 
 
 def at_wanted(measure) -> int:
@@ -58,12 +59,12 @@ def at_wanted(measure) -> int:
     return round(float(np.interp(WANTED, *zip(*found, strict=True))))
 
 
-def huffman(kernels: Tensors, bits: float) -> tuple[float, int]:
+def huffman(kernels: StateDict, bits: float) -> tuple[float, int]:
     """The paper's coder without prediction, one range for all layers."""
     plain = {name: k[:, 0] for name, k in kernels.items()}
-    coded = codec.encode(plain, Settings(method="baseline", bits=int(bits), range="network"))
-    decoded = codec.decode(coded)
-    return snr(*([t[name] for name in plain] for t in (plain, decoded))), len(bitstream.write(coded)[0])
+    coded = codec.encode_kernels(plain, Settings(method="baseline", bits=int(bits), range="network"))
+    decoded = codec.decode_kernels(coded)
+    return snr(*([t[name] for name in plain] for t in (plain, decoded))), len(bitstream.write_kernel_file(coded)[0])
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode
-from ilwp.whole.pieces import decode
+from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.pieces import decode_pieces
 
 NETWORKS = {"baseline": "MobileNet", "ill": "MobileNet, inter-layer loss"}
 BITS = {"baseline": (8, 7.5, 7, 6.5, 6, 5.5), "ill": (8, 7.5, 7, 6.75, 6.5, 6.25)}
@@ -44,12 +44,14 @@ def main() -> None:
         rows.append({"network": name, "method": method, "coder": "float32", "bits": 32.0, "range": "", "bytes": floats,
                      "accuracy": evaluate(module, images)})  # fmt: skip
         for bits in (8, 6):
-            coded = codec.encode(kernels, Settings(method=method, bits=bits))
-            row("Huffman", bits, "layer", len(bitstream.write(coded)[0]), codec.decode(coded))
+            coded = codec.encode_kernels(kernels, Settings(method=method, bits=bits))
+            row("Huffman", bits, "layer", len(bitstream.write_kernel_file(coded)[0]), codec.decode_kernels(coded))
         for range_, grid in (("layer", (8, 6)), ("network", BITS[method])):
             for bits in grid:
-                pieces = encode({n: k[:, None] for n, k in kernels.items()}, Plan(method, bits=bits, range=range_))
-                row("ANS", bits, range_, len(segments.write(pieces)), decode(pieces))
+                pieces = encode_tensors(
+                    {n: k[:, None] for n, k in kernels.items()}, Plan(method, bits=bits, range=range_)
+                )
+                row("ANS", bits, range_, len(segments.write_pieces(pieces)), decode_pieces(pieces))
     save("inter_layer", rows)
 
 

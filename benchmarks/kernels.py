@@ -19,8 +19,8 @@ from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode
-from ilwp.whole.pieces import decode
+from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.pieces import decode_pieces
 
 QPS = range(-36, -15, 2)
 BITS = np.arange(4.0, 9.1, 0.5)
@@ -52,11 +52,11 @@ def ours(network: str, kernels: dict[str, np.ndarray], found: list[Symmetry]) ->
     for method in METHODS:
         for bits in BITS:
             plan = Plan(method=method, bits=bits, range="network")
-            pieces, encoding = timed(lambda plan=plan: encode(tensors, plan, free))
+            pieces, encoding = timed(lambda plan=plan: encode_tensors(tensors, plan, free))
             kept = {name: pieces[name] for name in kernels}
-            file, writing = timed(lambda kept=kept: segments.write(kept))
+            file, writing = timed(lambda kept=kept: segments.write_pieces(kept))
             back, decoding = timed(lambda file=file: decoded(file))
-            where = decode(pieces)
+            where = decode_pieces(pieces)
             arranged = {
                 name: layer[where[f"{name}.order"].astype(int)] * where[f"{name}.sign"][:, None, None, None]
                 for name, layer in kernels.items()

@@ -22,15 +22,15 @@ from ilwp.door import compress_coded, compress_network, decoded, structure_of
 from ilwp.door.structure import Structure
 from ilwp.networks.tensors import load_tensors
 from ilwp.paper.huffman import code_lengths, encode_table
-from ilwp.paper.huffman import encode as huffman_encode
+from ilwp.paper.huffman import encode_symbols as huffman_encode
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.quantization import dequantize, of_range, quantize
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan, encode
-from ilwp.whole.pieces import decode
+from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.pieces import decode_pieces
 
 VECTOR_BITS = 8
 NETWORK = "MobileNet"
@@ -76,22 +76,22 @@ def of_kernels(tensors: Tensors, structure: Structure) -> Iterator[Point]:
     kernels = {n: tensors[n] for n in depthwise_kernels(tensors)}
     for method in ("aligned", "multiset"):
         for bits in KERNEL_BITS:
-            pieces = encode(
+            pieces = encode_tensors(
                 tensors, Plan(method=method, bits=bits, range="network", dense_bits=16), structure.symmetries
             )
-            file = segments.write({n: pieces[n] for n in kernels})
-            yield method, f"{bits} bits", len(file), decode(pieces)
+            file = segments.write_pieces({n: pieces[n] for n in kernels})
+            yield method, f"{bits} bits", len(file), decode_pieces(pieces)
     for delta in DELTAS:
         yield coded("weight fixing", f"{delta:g}", [fixed(kernels, delta)], tensors)
     for shared in (True, False):
         for books, bits, length in KERNEL_BOOKS:
-            sets = additive.quantize(kernels, books, bits, length, shared)
+            sets = additive.quantize_additive(kernels, books, bits, length, shared)
             yield coded(f"additive{'' if shared else ', own codebooks'}", str((books, bits, length)), sets, tensors)
 
 
 def of_networks(tensors: Tensors, structure: Structure) -> Iterator[Point]:
     """Files of whole networks."""
-    small = folded(tensors, structure.norms)
+    small = folded(tensors, structure.foldable_norms)
     for bits in HUFFMAN_BITS:
         yield "linear + Huffman", f"{bits} bits", *huffman(small, bits)
     for method in ("baseline", "fss", "lss", "aligned"):
@@ -102,7 +102,7 @@ def of_networks(tensors: Tensors, structure: Structure) -> Iterator[Point]:
         yield "weight fixing", f"{delta:g}", len(file), decoded(file)
     for shared in (True, False):
         for chosen in BOOKS:
-            sets = additive.quantize(tensors, *chosen, shared)
+            sets = additive.quantize_additive(tensors, *chosen, shared)
             file = compress_coded(tensors, sets, VECTOR_BITS, structure).content
             yield f"additive{'' if shared else ', own codebooks'}", str(chosen), len(file), decoded(file)
 
@@ -118,7 +118,7 @@ def planned(method: str, tensors: Tensors, structure: Structure) -> Iterator[Poi
 def coded(method: str, setting: str, sets: list[Codebooks], tensors: Tensors) -> Point:
     """A file of sets and nothing else."""
     network = CodedNetwork(tuple(sets), {})
-    return method, setting, len(codebook_file.write(network)), tensors | network.tensors()
+    return method, setting, len(codebook_file.write_codebook_file(network)), tensors | network.tensors()
 
 
 def main() -> None:

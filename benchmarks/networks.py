@@ -33,7 +33,7 @@ def main() -> None:
         tensors, module = load(name)
         _, graph, width = TRAINED[name]
         structure = structure_of(graph, width, tensors)
-        simpler = folded(tensors, structure.norms)
+        simpler = folded(tensors, structure.foldable_norms)
         weights = {n: t for n, t in simpler.items() if t.dtype == np.float32}
         shapes = {n: t.shape for n, t in weights.items()}
 

@@ -24,9 +24,9 @@ from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan, encode
-from ilwp.whole.models import fit
-from ilwp.whole.pieces import KernelLevels, Levels, Piece, decode
+from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.models import fit_code
+from ilwp.whole.pieces import KernelLevels, Levels, Piece, decode_pieces
 from ilwp.whole.transform import basis, forward
 
 # state after an even and an odd level; of 1792 machines of eight states the one of least error, found by trying all
@@ -111,8 +111,8 @@ def size(levels: np.ndarray, alike: bool) -> float:
     """Bytes of dependent levels (n, k) with a model for each quantizer, or for each of its columns."""
     used, bits = quantizers(levels), 0.0
     for q in (0, 1):
-        together = fit(levels[used == q][:, None])[1]
-        apart = [] if alike else [fit(c[u == q][:, None])[1] for c, u in zip(levels.T, used.T, strict=True)]
+        together = fit_code(levels[used == q][:, None])[1]
+        apart = [] if alike else [fit_code(c[u == q][:, None])[1] for c, u in zip(levels.T, used.T, strict=True)]
         bits += min(together, sum(apart) if apart else together)
     return bits / 8
 
@@ -120,7 +120,7 @@ def size(levels: np.ndarray, alike: bool) -> float:
 def written(pieces: dict[str, Piece]) -> tuple[bytes, dict[str, float]]:
     """A file, and how many bits of it each tensor takes."""
     packed = list(segments.pack_all(pieces.items()))
-    return segments.write(pieces), {name: bits for p in packed for name, bits in p.bits.items()}
+    return segments.write_pieces(pieces), {name: bits for p in packed for name, bits in p.bits.items()}
 
 
 def of_kernels(network: str) -> list[dict]:
@@ -129,9 +129,11 @@ def of_kernels(network: str) -> list[dict]:
     kernels = {name: tensors[name] for name in depthwise_kernels(tensors)}
     rows = []
     for bits in BITS[BITS >= 5]:
-        pieces = encode(kernels, Plan(method="baseline", bits=float(bits), range="network"))
+        pieces = encode_tensors(kernels, Plan(method="baseline", bits=float(bits), range="network"))
         file, charged = written(pieces)
-        rows.append({"rounding": "nearest", "bytes": len(file), "snr_db": snr(flat(kernels), flat(decode(pieces)))})
+        rows.append(
+            {"rounding": "nearest", "bytes": len(file), "snr_db": snr(flat(kernels), flat(decode_pieces(pieces)))}
+        )
         for slope in SLOPES:
             bytes_, error = len(file) - sum(charged.values()) / 8, 0.0
             for name, piece in pieces.items():
@@ -154,16 +156,16 @@ def of_network(network: str, images: datasets.Images) -> list[dict]:
     tensors, module = load(network)
     _, graph, width = TRAINED[network]
     structure = structure_of(graph, width, tensors)
-    tensors = folded(tensors, structure.norms)
+    tensors = folded(tensors, structure.foldable_norms)
     rows = []
     for bits in NETWORKS[network]:
         plan = Plan(method="multiset", bits=7.5, range="network", dense_bits=bits, vector_bits=8)
-        pieces = encode(tensors, plan, structure.symmetries)
+        pieces = encode_tensors(tensors, plan, structure.symmetries)
         file, charged = written(pieces)
         dense = {name: p for name, p in pieces.items() if isinstance(p, Levels) and p.levels.ndim > 1}
         # the order of channels that the pieces have, with weights before they are rounded
-        exact = decode(encode(tensors, replace(plan, dense_bits=16), structure.symmetries))
-        decoded = decode(pieces)
+        exact = decode_pieces(encode_tensors(tensors, replace(plan, dense_bits=16), structure.symmetries))
+        decoded = decode_pieces(pieces)
 
         def row(rounding: str, bytes_: float, back: dict) -> None:
             load_tensors(module, back)

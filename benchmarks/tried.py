@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from ilwp.networks.symmetries import symmetries
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.whole.alignment import align
-from ilwp.whole.models import fit
+from ilwp.whole.models import fit_code
 from ilwp.whole.transform import basis, forward
 
 NETWORKS = (IMAGENET, "MobileNet", "MobileNet, inter-layer loss")
@@ -82,7 +82,7 @@ def anywhere(layers: list[np.ndarray]) -> float:
     step = np.sqrt(12 * np.mean(np.square(np.concatenate(layers))) / 10 ** (WANTED / 10))
 
     def bits(residual: np.ndarray) -> float:
-        return fit(np.rint(residual / step).astype(int))[1]
+        return fit_code(np.rint(residual / step).astype(int))[1]
 
     plain = chosen = 0.0
     for i, layer in enumerate(layers[1:], start=1):

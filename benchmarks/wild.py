@@ -71,10 +71,10 @@ def _sequence(
     ]  # fmt: skip
     for prefix, scale in SCALES.items():
         scaled = scale(kernels)
-        sources, nearness = hypothesis.best_sources(scaled), hypothesis.compare(scaled)
+        sources, nearness = hypothesis.best_sources(scaled), hypothesis.pairwise_nearness(scaled)
         dealt = [hypothesis.shuffled(scaled, deal) for deal in range(DEALS)]
         nulls = [hypothesis.best_sources(one) for one in dealt]
-        null_nearness = hypothesis.compare(dealt[0])  # averaged over so many pairs that one deal is enough
+        null_nearness = hypothesis.pairwise_nearness(dealt[0])  # averaged over so many pairs that one deal is enough
         pairs = {reading: getattr(nearness, reading) for reading in READINGS}
         whole |= _lift(prefix, sources, nulls)
         for reading, found in pairs.items():

@@ -36,7 +36,7 @@ def test_what_a_session_trains_comes_home_in_pieces_and_is_measured_there(tiny_c
     for root in (box, home):
         grids.copy_repository(root)
         (root / "config" / "tiny.yaml").write_text(PROFILE)
-    parts.pack(tiny_cifar / "cifar10.npz", tiny_cifar)
+    parts.pack_dataset(tiny_cifar / "cifar10.npz", tiny_cifar)
     (tiny_cifar / "cifar10.npz").unlink()
 
     session(box, out, "--no-measure")

@@ -12,7 +12,8 @@ from ilwp.experiments.records import RunRecord, read_kernels, read_record
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.laplace import fit_laplace
-from ilwp.paper.settings import Loop, Method, Settings
+from ilwp.paper.methods import Loop, Method
+from ilwp.paper.settings import Settings
 
 PLAIN, TRAINED_FOR_IT, TIED = (
     RUNS / "cpu" / f"cifar10-mobilenet-lambda{value}-seed0.json" for value in ("0", "1", "inf")
@@ -42,7 +43,7 @@ def test_the_hypothesis_is_as_measured(path: Path, unit: bool):
     if unit:
         layers, kernels = recomputation.unit(layers), hypothesis.unit_length(kernels)
     again = recomputation.hypothesis(layers)
-    sources, nearness = hypothesis.best_sources(kernels), hypothesis.compare(kernels)
+    sources, nearness = hypothesis.best_sources(kernels), hypothesis.pairwise_nearness(kernels)
     assert sources.previous_share == pytest.approx(again["share"], abs=1e-3)
     assert sources.chance_share == pytest.approx(again["chance"])
     assert sources.lift == pytest.approx(again["lift"], rel=2e-3)
@@ -66,7 +67,7 @@ def test_files_of_8_bits_take_what_the_record_says(method: Method, loop: Loop):
     again = recomputation.coded(recomputation.read_layers(path), method, 8, loop)
     used = "closed" if method == "baseline" else loop
     assert (again["texture"], again["index"]) == bits_of(read_record(path), method, 8, used)
-    assert again["zeros"] == zero_share(codec.encode(read_kernels(path), Settings(method, 8, loop)).levels)
+    assert again["zeros"] == zero_share(codec.encode_kernels(read_kernels(path), Settings(method, 8, loop)).levels)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7])

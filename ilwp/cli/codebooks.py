@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from ilwp.cli import reports
 from ilwp.cli.common import DATASETS, FilePath, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
-from ilwp.door import compress_coded, decoded, read_state_dict, structure_of
 
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
 CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
@@ -42,7 +40,7 @@ def codebook_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def additive_arguments(
     codebooks: int, codeword_bits: int, length: int, own_codebooks: bool, **_: object
 ) -> dict[str, Any]:
-    """What `additive.quantize` calls these options."""
+    """What `additive.quantize_additive` calls these options."""
     return {"books": codebooks, "bits": codeword_bits, "length": length, "shared": not own_codebooks}
 
 
@@ -105,9 +103,11 @@ def finetune(
     """
     import torch
 
+    from ilwp.cli import reports
     from ilwp.codebooks.finetuning import Tuning
     from ilwp.codebooks.finetuning import finetune as tune
     from ilwp.codebooks.methods import AdditiveQuantization, WeightFixing
+    from ilwp.door import compress_coded, decoded, read_state_dict, structure_of
     from ilwp.networks.graphs import classes_of
     from ilwp.networks.tensors import arrays, load_tensors
     from ilwp.training import datasets, devices, train

@@ -2,13 +2,16 @@
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.file_kinds import ENDINGS
-from ilwp.common.tensor_files import Tensors
-from ilwp.paper.kernels import Kernels, depthwise_kernels
+
+if TYPE_CHECKING:  # here and in all of `cli`: a help text should not wait for NumPy
+    from ilwp.common.tensor_files import Tensors
+    from ilwp.paper.kernels import Kernels
 
 DATASETS = ("cifar10", "cifar100", "digits")
 FilePath = click.Path(path_type=Path)
@@ -49,8 +52,10 @@ def number(context: click.Context, parameter: click.Parameter, value: float | No
     return value
 
 
-def kernels_in(file: Path, tensors: Tensors) -> Kernels:
+def kernels_in(file: Path, tensors: "Tensors") -> "Kernels":
     """The depthwise kernels (c_i, kh, kw) of a state dict; an IlwpError names the file it came from."""
+    from ilwp.paper.kernels import depthwise_kernels
+
     with about(file):
         return depthwise_kernels(tensors)
 

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from ilwp.cli.codebooks import refuse, refuse_width
 from ilwp.cli.common import FilePath, show
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.progress import progress_bar
-from ilwp.door import read_state_dict
 
-if TYPE_CHECKING:  # torch takes seconds to import, and tensors alone do not need it
+if TYPE_CHECKING:
     import torch
 
+    from ilwp.common.tensor_files import StateDict
     from ilwp.training.inputs import Inputs
 
 NORMALISATIONS = ("imagenet", "none", "cifar10", "cifar100", "digits")
@@ -58,6 +56,7 @@ def compare(
     Kullback-Leibler divergence in nats. What `compress` put into another channel order differs in its tensors, but not
     in its outputs.
     """
+    from ilwp.door import read_state_dict
     from ilwp.networks.comparison import tensor_differences
 
     if (graph is None) != (source is None):
@@ -89,7 +88,7 @@ def compare(
 
 
 def _outputs(
-    first: Path, second: Path, one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], graph: str, width: float,
+    first: Path, second: Path, one: "StateDict", other: "StateDict", graph: str, width: float,
     inputs: "Inputs",
 ) -> dict[str, Any]:  # fmt: skip
     from ilwp.networks.comparison import output_differences
@@ -104,6 +103,8 @@ def _outputs(
 
 def _shown(inputs: "Inputs") -> Iterator["torch.Tensor"]:
     """Batches of the inputs, with a progress bar once it has lasted two seconds."""
+    from ilwp.common.progress import progress_bar
+
     with progress_bar("comparing", len(inputs), "images", delay=2) as bar:
         for batch in inputs.batches(BATCH):
             yield batch

@@ -5,15 +5,12 @@ from typing import Any
 
 import click
 
-from ilwp.cli import reports
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
 from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
-from ilwp.door import REORDERING, compress_additive, compress_kernels, compress_network, read_file, structure_of
-from ilwp.paper.kernels import without_nan
-from ilwp.paper.settings import BITS, METHODS, Settings
-from ilwp.whole.coding import QUALITY, Plan
+from ilwp.paper.methods import BITS, METHODS
+from ilwp.whole.methods import QUALITY, REORDERING
 
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("quality", "dense_bits", "vector_bits")
 METHOD_HELP = """\b
@@ -104,6 +101,12 @@ def compress(
     bits: float | None, graph: str | None, width: float, images: str | None, key: str | None, **chosen: Any,
 ) -> None:  # fmt: skip
     """Command `compress`."""
+    from ilwp.cli import reports
+    from ilwp.door import compress_additive, compress_kernels, compress_network, read_file, structure_of
+    from ilwp.paper.kernels import without_nan
+    from ilwp.paper.settings import Settings
+    from ilwp.whole.coding import Plan
+
     additive = method == "additive"
     if additive:
         refuse(

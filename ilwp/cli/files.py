@@ -7,7 +7,6 @@ import click
 
 from ilwp.cli.common import FilePath, key_option, other_than, show
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.tensor_files import write_state_dict
 
 
 @click.command()
@@ -22,6 +21,7 @@ def decompress(file: Path, output: Path | None, skip_damaged: bool) -> None:
 
     It holds a state dict that loads into the same network.
     """
+    from ilwp.common.tensor_files import write_state_dict
     from ilwp.door import open_file
 
     with open_file(file) as opened, about(file):

@@ -25,5 +25,5 @@ def svwh(file: Path, as_json: bool, key: str | None) -> None:
     kernels = kernels_in(file, read_state_dict(file, key))
     if len(kernels) < 3:
         raise IlwpError(f"{file} has {len(kernels)} depthwise layers: the hypothesis needs at least three")
-    summary = reports.svwh(kernels)
+    summary = reports.svwh_summary(kernels)
     show(json.dumps({"file": str(file), **summary}) if as_json else reports.svwh_text(summary))

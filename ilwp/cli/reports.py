@@ -95,9 +95,9 @@ def _kernels_inspected(content: bytes) -> tuple[dict[str, Any], str]:
     """The same of a file of format 1."""
     from ilwp.paper import codec
 
-    coded, other = bitstream.read(content)
-    kernels = codec.decode(coded)
-    _, rate = bitstream.write(coded, other)
+    coded, other = bitstream.read_kernel_file(content)
+    kernels = codec.decode_kernels(coded)
+    _, rate = bitstream.write_kernel_file(coded, other)
     steps = [None, *(q.step for q in coded.quantizers)]
     layers = [
         {"layer": name, "kernels": len(layer), "step": step}
@@ -125,7 +125,7 @@ def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
     return {"other_tensors": other, "layers": layers}, text
 
 
-def svwh(kernels: Kernels) -> dict[str, Any]:
+def svwh_summary(kernels: Kernels) -> dict[str, Any]:
     """Eq. 1 against chance, as plain numbers: over all layers, and for each from the third on."""
     from ilwp.paper.hypothesis import best_sources, unit_length
 

@@ -84,7 +84,7 @@ def measure(folder: Path, output: Path | None, quiet: bool) -> None:
         show(f"{path} is finished already")
         return
     check_replaceable(path)
-    record = runs.complete(folder, path, progress=not quiet)
+    record = runs.measure_trained(folder, path, progress=not quiet)
     show(f"{path}: {len(record.measurements)} measurements of the network trained to {record.accuracy:.2f} %")
 
 
@@ -139,7 +139,7 @@ def pack(file: Path, folder: Path) -> None:
     """Write FILE, cifar10.npz or cifar100.npz, into FOLDER as lossless parts of at most 40 MB."""
     from ilwp.training import parts
 
-    for part in parts.pack(file, folder):
+    for part in parts.pack_dataset(file, folder):
         show(str(part))
 
 
@@ -152,7 +152,7 @@ def unpack(listing: Path) -> None:
     """
     from ilwp.training import parts
 
-    show(str(parts.unpack(listing)))
+    show(str(parts.unpack_dataset(listing)))
 
 
 COMMANDS = (train, measure, status, evaluate, data)

@@ -15,7 +15,9 @@ from ilwp.common.errors import IlwpError
 BEAM = 8  # partial sums kept while codewords are chosen one after another
 
 
-def quantize(tensors: Mapping[str, np.ndarray], books: int, bits: int, length: int, shared: bool) -> list[Codebooks]:
+def quantize_additive(
+    tensors: Mapping[str, np.ndarray], books: int, bits: int, length: int, shared: bool
+) -> list[Codebooks]:
     """All float32 weights with two axes or more, in one set of codebooks or, if not `shared`, in a set a tensor.
 
     There are `books` codebooks in a set, of up to 2 ** `bits` codewords of `length` weights, float16 values; never more

@@ -19,17 +19,16 @@ import math
 import struct
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import constriction
 import numpy as np
 
 from ilwp.codebooks.codebooks import Codebooks, CodedNetwork
-from ilwp.common.bytes import WEIGHTS_LIMIT, Reader, pack_varint, room
+from ilwp.common.bytes import WEIGHTS_LIMIT, Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.whole import container
 from ilwp.whole.container import CODEBOOKS, Form, Segment
-from ilwp.whole.models import Code, code_bits, fit, read_code
+from ilwp.whole.models import AnsStack, Code, code_bits, fit_code, read_code
 from ilwp.whole.pieces import FLOAT32
 from ilwp.whole.segments import Packed, pack_all
 
@@ -37,20 +36,22 @@ HALF, SCALED = 1, 2
 MOST_BOOKS = 64
 MOST_CODEWORDS = 1 << 16
 
-Model = Code | None  # None: all codes are alike
-Stack = Any  # constriction.stream.stack.AnsCoder
+CodeOrUniform = Code | None  # None: all codes are equally likely
 
 
-def write(network: CodedNetwork) -> bytes:
-    """A file of format 2: the tensors of the sets, then the rest; raises IlwpError as `pack` and `container.write`."""
-    packed = [*map(pack, network.sets), *pack_all(network.rest.items())]
+def write_codebook_file(network: CodedNetwork) -> bytes:
+    """A file of format 2: the tensors of the sets, then the rest.
+
+    Raises IlwpError as `pack_codebooks` and `write_container`.
+    """
+    packed = [*map(pack_codebooks, network.sets), *pack_all(network.rest.items())]
     names = [name for books in network.sets for name in books.shapes] + list(network.rest)
     if len(set(names)) < len(names):
         raise IlwpError("a tensor is in two sets of codebooks, or in one and outside it")
-    return container.write([p.segment for p in packed], names)
+    return container.write_container([p.segment for p in packed], names)
 
 
-def pack(books: Codebooks) -> Packed:
+def pack_codebooks(books: Codebooks) -> Packed:
     """The segment of a set, and how many of its bits are the codes of each tensor.
 
     Raises IlwpError where the set is too large for the format, or a number is not finite.
@@ -61,16 +62,16 @@ def pack(books: Codebooks) -> Packed:
     for (book, codes), model in zip(reversed(_columns(books)), reversed(models), strict=True):
         _push(stack, codes, len(book), model)
     content = _pack_head(books, models) + stack.get_compressed().astype("<u4").tobytes()
-    if _memory(books) > room(WEIGHTS_LIMIT, len(content)):
+    if _memory(books) > decoding_limit(WEIGHTS_LIMIT, len(content)):
         raise IlwpError(f"too many weights for {len(content):,} bytes: nearly all of them are the same")
     forms = {name: Form(shape, FLOAT32) for name, shape in books.shapes.items()}
     return Packed(Segment(CODEBOOKS, forms, content), _bits(books, models))
 
 
-def unpack(segment: Segment) -> tuple[Codebooks, dict[str, float]]:
-    """The set, and the bits of each tensor's codes; raises IlwpError for what `pack` cannot have made."""
+def unpack_codebooks(segment: Segment) -> tuple[Codebooks, dict[str, float]]:
+    """The set, and the bits of each tensor's codes; raises IlwpError for what `pack_codebooks` cannot have made."""
     reader = Reader(segment.content)
-    books, models = _unpack_head(reader, dict(segment.forms()), room(WEIGHTS_LIMIT, len(segment.content)))
+    books, models = _unpack_head(reader, dict(segment.forms()), decoding_limit(WEIGHTS_LIMIT, len(segment.content)))
     content = reader.rest()
     if len(content) % 4 or content[-4:] == bytes(4):
         raise IlwpError("this file's coded levels make no sense")
@@ -91,20 +92,20 @@ def _check(books: Codebooks) -> None:
         raise IlwpError("a scale of codebooks is zero, NaN or infinite in float32")
 
 
-def _model(codes: np.ndarray, codewords: int) -> Model:
+def _model(codes: np.ndarray, codewords: int) -> CodeOrUniform:
     """What takes fewest bits of codes (n,) int32."""
-    code, bits = fit(_levels(codes)[:, None])
+    code, bits = fit_code(_levels(codes)[:, None])
     return code if bits < len(codes) * math.log2(max(codewords, 1)) else None
 
 
-def _push(stack: Stack, codes: np.ndarray, codewords: int, model: Model) -> None:
+def _push(stack: AnsStack, codes: np.ndarray, codewords: int, model: CodeOrUniform) -> None:
     if model is None and codewords > 1:
         stack.encode_reverse(codes.astype(np.int32), constriction.stream.model.Uniform(codewords))
     elif model is not None and model.reach:
         stack.encode_reverse(_levels(codes) + model.reach, model.coders(1)[0])
 
 
-def _pop(stack: Stack, books: Codebooks, models: list[Model]) -> Codebooks:
+def _pop(stack: AnsStack, books: Codebooks, models: list[CodeOrUniform]) -> Codebooks:
     """The set with its codes off the coder."""
     codes = books.codes.copy()
     for i, (book, model) in enumerate(zip(books.books, models, strict=True)):
@@ -124,7 +125,7 @@ def _levels(codes: np.ndarray) -> np.ndarray:
     return levels
 
 
-def _bits(books: Codebooks, models: list[Model]) -> dict[str, float]:
+def _bits(books: Codebooks, models: list[CodeOrUniform]) -> dict[str, float]:
     """How many bits the codes of each tensor take."""
     length = books.books[0].shape[1]
     starts = np.cumsum([0, *(_vectors(shape, length) for shape in books.shapes.values())])
@@ -139,7 +140,7 @@ def _bits(books: Codebooks, models: list[Model]) -> dict[str, float]:
     return bits
 
 
-def _pack_head(books: Codebooks, models: list[Model]) -> bytes:
+def _pack_head(books: Codebooks, models: list[CodeOrUniform]) -> bytes:
     """What the file says of a set before its codes."""
     with np.errstate(over="ignore"):
         halves = [book.astype("<f2") for book in books.books]
@@ -153,8 +154,8 @@ def _pack_head(books: Codebooks, models: list[Model]) -> bytes:
     return head
 
 
-def _unpack_head(reader: Reader, forms: dict[str, Form], room: int) -> tuple[Codebooks, list[Model]]:
-    """A set that takes no more memory than `room`, its codes still zero, and the models of its codes."""
+def _unpack_head(reader: Reader, forms: dict[str, Form], limit: int) -> tuple[Codebooks, list[CodeOrUniform]]:
+    """A set that takes no more memory than `limit`, its codes still zero, and the models of its codes."""
     flags = reader.take(1)[0]
     scales = {name: reader.float32() for name in forms if flags & SCALED}
     length, number = reader.varint(), reader.take(1)[0]
@@ -166,14 +167,14 @@ def _unpack_head(reader: Reader, forms: dict[str, Form], room: int) -> tuple[Cod
         raise IlwpError("this file's scales make no sense")
     shapes = {name: form.shape for name, form in forms.items()}
     vectors = sum(_vectors(shape, length) for shape in shapes.values())
-    if vectors * max(length, number) > room:
+    if vectors * max(length, number) > limit:
         raise IlwpError("this file claims an impossible number of weights")
     pairs = [_unpack_book(reader, length, "<f2" if flags & HALF else "<f4") for _ in range(number)]
     codes = np.zeros((vectors, number), np.int32)
     return Codebooks(shapes, tuple(book for book, _ in pairs), codes, scales or None), [model for _, model in pairs]
 
 
-def _unpack_book(reader: Reader, length: int, dtype: str) -> tuple[np.ndarray, Model]:
+def _unpack_book(reader: Reader, length: int, dtype: str) -> tuple[np.ndarray, CodeOrUniform]:
     codewords, modelled = reader.varint(), reader.take(1)[0]
     if modelled > 1 or not 0 < codewords <= MOST_CODEWORDS:
         raise IlwpError("this file's codebooks make no sense")

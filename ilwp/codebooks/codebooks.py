@@ -15,7 +15,7 @@ import numpy as np
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import entropy
 from ilwp.paper.quantization import of_step, quantize
-from ilwp.whole.pieces import Exact, Levels, Piece, decode
+from ilwp.whole.pieces import Exact, Levels, Piece, decode_pieces
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CodedNetwork:
     def tensors(self) -> dict[str, np.ndarray]:
         """All tensors: those of the sets, then the rest."""
         coded = {name: tensor for books in self.sets for name, tensor in books.tensors().items()}
-        return coded | decode(self.rest)
+        return coded | decode_pieces(self.rest)
 
 
 def cut(tensors: Mapping[str, np.ndarray], length: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from torch import nn
 
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError
-from ilwp.common.files import sweep
+from ilwp.common.files import delete_temporaries
 from ilwp.common.progress import progress_bar
 from ilwp.networks.tensors import arrays
 from ilwp.paper.kernels import finite
@@ -50,7 +50,7 @@ class Round:
     notes: dict[str, float]
 
 
-class Method:
+class FinetuningMethod:
     """Fine-tuning as such, of all parameters; what compresses as well is derived from it."""
 
     decays = True  # the learning rate falls along a line to zero, else it stays
@@ -97,7 +97,7 @@ class Method:
 
 
 def finetune(
-    method: Method, tuning: Tuning, images: datasets.Images, folder: Path, progress: bool = True
+    method: FinetuningMethod, tuning: Tuning, images: datasets.Images, folder: Path, progress: bool = True
 ) -> list[Round]:
     """Run all rounds, going on from the newest whole checkpoint in `folder`; the network is left in evaluation mode.
 
@@ -110,7 +110,7 @@ def finetune(
     batches = max(1, round(tuning.epochs * math.ceil(len(images.train) / tuning.batch_size)))
     history: list[Round] = []
     with locks.held(folder):
-        sweep(folder)
+        delete_temporaries(folder)
         if state := checkpoints.newest(folder, config, where):
             network.load_state_dict(state["network"])
             method.restore(state["method"])
@@ -137,7 +137,7 @@ def finetune(
 
 
 def _round(
-    method: Method, tuning: Tuning, number: int, batches: int, images: datasets.Images, bar: Any
+    method: FinetuningMethod, tuning: Tuning, number: int, batches: int, images: datasets.Images, bar: Any
 ) -> tuple[float, int]:
     """Mean cross-entropy of one round, and how many images it saw."""
     network = method.network.train()

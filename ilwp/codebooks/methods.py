@@ -10,13 +10,13 @@ from torch.func import functional_call
 
 from ilwp.codebooks import additive, weight_fixing
 from ilwp.codebooks.codebooks import Codebooks, joined, ordered
-from ilwp.codebooks.finetuning import Method
+from ilwp.codebooks.finetuning import FinetuningMethod
 from ilwp.networks.tensors import arrays
 
 GRADIENT_NORM = 0.5  # at most, in weight fixing
 
 
-class WeightFixing(Method):
+class WeightFixing(FinetuningMethod):
     """A round for each step of `weight_fixing`: fix a share of all weights, train the others and the batch norms.
 
     All weights and biases of convolutions and linear layers are pooled. After the last step only batch norms are left
@@ -92,7 +92,7 @@ class WeightFixing(Method):
         return [ordered(Codebooks(shapes, (values[:, None],), codes.reshape(-1, 1).astype(np.int32)))]
 
 
-class AdditiveQuantization(Method):
+class AdditiveQuantization(FinetuningMethod):
     """Codebooks are learned from the trained weights, then trained themselves; codes stay as they are.
 
     Weights with two axes or more are coded; batch norms and biases are trained along.
@@ -114,7 +114,7 @@ class AdditiveQuantization(Method):
         if not self.sets:
             trained = dict(self.network.named_parameters())
             weights = {name: t for name, t in arrays(self.network).items() if name in trained}
-            self.take(additive.quantize(weights, **self.options, shared=self.shared))
+            self.take(additive.quantize_additive(weights, **self.options, shared=self.shared))
         return {}
 
     def take(self, sets: list[Codebooks]) -> None:

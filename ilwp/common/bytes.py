@@ -56,8 +56,11 @@ def _is_possible(shape: tuple[int, ...]) -> bool:
     return len(shape) <= MOST_AXES and max(shape, default=0) < 1 << 7 * LONGEST_VARINT and addressable
 
 
-def room(limit: tuple[int, int], file_bytes: int) -> int:
-    """What a file of so many bytes may stand for, so that a short one can fill neither memory nor time."""
+def decoding_limit(limit: tuple[int, int], file_bytes: int) -> int:
+    """An upper bound on decoded values, against decompression bombs.
+
+    `limit` holds how many any file may stand for, and how many more for each of its bytes.
+    """
     return limit[0] + limit[1] * file_bytes
 
 

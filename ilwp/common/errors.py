@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+if TYPE_CHECKING:  # a help text should not wait for it
+    from pydantic import ValidationError
 
 
 class IlwpError(Exception):
@@ -20,7 +22,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
-def first_problem(error: ValidationError) -> str:
+def first_problem(error: "ValidationError") -> str:
     """The first of a validation's complaints as `where: what`."""
     problem = error.errors()[0]
     return printable(f"{'.'.join(str(part) for part in problem['loc']) or 'value'}: {problem['msg'].lower()}")

@@ -92,7 +92,7 @@ def check_writable(path: Path) -> None:
         raise IlwpError(f"{path} could not be written: {reason(error)}") from error
 
 
-def sweep(folder: Path, stem: str = "") -> None:
+def delete_temporaries(folder: Path, stem: str = "") -> None:
     """Delete what writes that were killed left in `folder` of files whose names begin with `stem`.
 
     No other process may be writing any of them. A `stem` longer than a temporary file's name keeps finds nothing.

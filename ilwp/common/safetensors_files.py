@@ -32,7 +32,7 @@ NAMES = {dtype: name for name, dtype in DTYPES.items()}
 METADATA = "__metadata__"
 
 
-def read(content: mmap.mmap) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_safetensors(content: mmap.mmap) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Tensors, in the order of the header, and metadata; the tensors share memory with a map. Raises IlwpError."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 + length:

@@ -20,8 +20,7 @@ from ilwp.common.files import atomic_write, map_bytes, mapped
 from ilwp.common.shards import network_in, shards_of
 
 Tensors = dict[str, np.ndarray]
-
-
+StateDict = Mapping[str, np.ndarray]  # one that is only read
 NO_KEYS = "--key chooses between networks in a torch file, and this is none"
 
 
@@ -50,7 +49,7 @@ def read_tensor_file(path: Path, key: str | None = None) -> TensorFile:
     with about(path):
         kind = kind_of(content, path.name)
         if kind == "torch":
-            tensors, found = torch_files.read(content, key)
+            tensors, found = torch_files.read_torch_file(content, key)
             if found.others:
                 others = ", ".join(printable(name) for name in found.others)
                 warnings.warn(f"{path}: took {printable(found.key)}; --key chooses {others} instead", stacklevel=2)
@@ -58,7 +57,7 @@ def read_tensor_file(path: Path, key: str | None = None) -> TensorFile:
         if key is not None:
             raise IlwpError(NO_KEYS)
         if kind == "safetensors":
-            tensors, metadata = safetensors_files.read(content)
+            tensors, metadata = safetensors_files.read_safetensors(content)
             return TensorFile(in_network_order(tensors), metadata)
         shards = shards_of(path, content)
     return _joined(path, shards)
@@ -77,7 +76,7 @@ def to_safetensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str
 
 def from_safetensors(content: bytes) -> Tensors:
     """The tensors of a safetensors file's bytes, in the order of its header; raises IlwpError where it is damaged."""
-    return safetensors_files.read(mapped(content))[0]
+    return safetensors_files.read_safetensors(mapped(content))[0]
 
 
 def in_network_order(tensors: Tensors, known: Sequence[str] = ()) -> Tensors:

@@ -32,7 +32,7 @@ NUMPY = {
 }  # fmt: skip
 
 
-def read(content: mmap.mmap, key: str | None = None) -> tuple[dict[str, np.ndarray], Found]:
+def read_torch_file(content: mmap.mmap, key: str | None = None) -> tuple[dict[str, np.ndarray], Found]:
     """The tensors in the order of the file, and where in it they stood (`wrappers.state_dict_in`).
 
     Names of one tensor are names of one array. Raises IlwpError where the file is damaged, holds no state dict, or

@@ -17,7 +17,6 @@ from ilwp.common.files import atomic_write, check_writable, read_bytes
 from ilwp.door.frameworks import Framework, Tensor, arrays_of
 from ilwp.door.reading import OpenFile, Row, decoded, read_file, read_state_dict
 from ilwp.door.writing import (
-    REORDERING,
     Compressed,
     compress_additive,
     compress_coded,
@@ -27,14 +26,15 @@ from ilwp.door.writing import (
     structure_of_module,
 )
 from ilwp.paper.kernels import without_nan
-from ilwp.whole.coding import QUALITY, Plan
+from ilwp.whole.coding import Plan
+from ilwp.whole.methods import QUALITY
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 __all__ = [
-    "REORDERING", "Compressed", "OpenFile", "Row", "compress", "compress_additive", "compress_coded",
+    "Compressed", "OpenFile", "Row", "compress", "compress_additive", "compress_coded",
     "compress_kernels", "compress_network", "decoded", "decompress", "load_file", "open_file", "read_file",
     "read_state_dict", "save_file", "structure_of", "structure_of_module",
 ]  # fmt: skip

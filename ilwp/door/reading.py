@@ -18,7 +18,7 @@ from ilwp.common.tensor_files import NO_KEYS, TensorFile, Tensors, in_network_or
 from ilwp.door.frameworks import Framework, in_framework
 from ilwp.whole import segments
 from ilwp.whole.container import CODEBOOKS, KERNELS, SHARED, Archive, Segment
-from ilwp.whole.pieces import Exact, KernelLevels, Piece, decode, size
+from ilwp.whole.pieces import Exact, KernelLevels, Piece, decode_pieces, size
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class OpenFile:
                 found[name] = Row(name, f"shared with {segment.content.decode()}", 0, 1.0, 0)
             elif segment.kind == CODEBOOKS:
                 sets += 1
-                found |= codebook_rows(segment, codebook_file.unpack(segment)[1], sets)
+                found |= codebook_rows(segment, codebook_file.unpack_codebooks(segment)[1], sets)
             else:
-                (pieces, bits), raw = segments.unpack(segment), {n: form.nbytes for n, form in segment.forms()}
+                (pieces, bits), raw = segments.unpack_segment(segment), {n: form.nbytes for n, form in segment.forms()}
                 found |= {n: Row(n, stored(p), size(p), bits[n] / 8, raw[n]) for n, p in pieces.items()}
         return [found[name] for name in self.keys()]
 
@@ -157,8 +157,8 @@ class OpenFile:
     @staticmethod
     def _decoded(segment: Segment) -> Tensors:
         if segment.kind == CODEBOOKS:
-            return codebook_file.unpack(segment)[0].tensors()
-        return decode(segments.unpack(segment)[0])
+            return codebook_file.unpack_codebooks(segment)[0].tensors()
+        return decode_pieces(segments.unpack_segment(segment)[0])
 
     def _read_from(self, content: bytes) -> Any:
         if self._file is None:
@@ -221,6 +221,6 @@ def _of_format_1(content: bytes) -> Tensors:
     from ilwp.paper import bitstream, codec
     from ilwp.paper.kernels import with_kernels
 
-    coded, other = bitstream.read(content)
-    kernels = codec.decode(coded)
+    coded, other = bitstream.read_kernel_file(content)
+    kernels = codec.decode_kernels(coded)
     return in_network_order(other | with_kernels(kernels, kernels), list(kernels))

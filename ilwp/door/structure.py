@@ -20,7 +20,7 @@ from ilwp.common.tensor_files import Tensors
 from ilwp.networks.bias_correction import corrections
 from ilwp.networks.sensitivity import natural_shape, sensitivities, synthetic_inputs
 from ilwp.networks.symmetry import Symmetry
-from ilwp.networks.tensors import load_tensors, matched, norms_of
+from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
 from ilwp.networks.trace import floating, in_short
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
@@ -44,15 +44,16 @@ class Structure:
         return self.belief.symmetries
 
     @property
-    def norms(self) -> Mapping[str, float]:
+    def foldable_norms(self) -> Mapping[str, float]:
         """The batch norms whose folding is proven, and their eps."""
-        return self.belief.norms
+        return self.belief.foldable_norms
 
     @property
     def all_norms(self) -> dict[str, float]:
         """All batch norms with weights, biases and running statistics, and their eps."""
         return {
-            self.names[f"{name}.weight"].removesuffix(".weight"): eps for name, eps in norms_of(self.network).items()
+            self.names[f"{name}.weight"].removesuffix(".weight"): eps
+            for name, eps in batch_norms_of(self.network).items()
         }
 
     @cached_property

@@ -14,8 +14,9 @@ from ilwp.door.reading import Row, codebook_rows, stored
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
 from ilwp.whole.batch_norms import check_trained, folded
-from ilwp.whole.coding import Coded, Plan, Rounding
-from ilwp.whole.pieces import Piece, decode, size
+from ilwp.whole.coding import CodedTensor, Plan, Rounding
+from ilwp.whole.methods import REORDERING
+from ilwp.whole.pieces import Piece, decode_pieces, size
 from ilwp.whole.roles import roles
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a network without its gr
     from ilwp.codebooks.codebooks import Codebooks
     from ilwp.door.structure import Structure
 
-REORDERING = ("aligned", "multiset")  # methods that put channels into another order
 IMAGES = 1000  # of a data set, that error feedback looks at
 
 
@@ -68,7 +68,7 @@ def compress_kernels(tensors: Tensors, settings: Settings, structure: "Structure
         tensors = align(tensors, _needed(structure, settings.method).symmetries)
     kernels = depthwise_kernels(tensors)
     other = {name: t for name, t in tensors.items() if name not in kernels}
-    content, rate = bitstream.write(codec.encode(kernels, settings), other)
+    content, rate = bitstream.write_kernel_file(codec.encode_kernels(kernels, settings), other)
     return Compressed(content, rate=rate, weights=sum(k.size for k in kernels.values()))
 
 
@@ -113,7 +113,7 @@ def compress_network(
             rows |= {name: (stored(one.piece), size(one.piece), one.snr) for name, one in settled.items()}
             pieces = (made | {name: one.piece for name, one in settled.items()}).items()
         packed = list(segments.pack_all(pieces))
-    content = container.write([p.segment for p in packed], list(tensors), metadata)
+    content = container.write_container([p.segment for p in packed], list(tensors), metadata)
     bits = {name: count for p in packed for name, count in p.bits.items()}
     listed = [
         Row(name, kind, count, bits[name] / 8, tensors[name].nbytes * (count > 0), snr)
@@ -126,10 +126,10 @@ def compress_additive(
     tensors: Tensors, books: int, bits: int, length: int, shared: bool, vector_bits: float | None = None,
     structure: "Structure | None" = None, metadata: Mapping[str, str] | None = None,
 ) -> Compressed:  # fmt: skip
-    """Format 2, by additive quantization without training; arguments and errors are those of `additive.quantize`."""
+    """Format 2, by additive quantization without training; arguments and errors are those of `quantize_additive`."""
     from ilwp.codebooks import additive
 
-    sets = additive.quantize(tensors, books, bits, length, shared)
+    sets = additive.quantize_additive(tensors, books, bits, length, shared)
     return compress_coded(tensors, sets, vector_bits, structure, metadata)
 
 
@@ -144,12 +144,12 @@ def compress_coded(
     if vector_bits is not None:
         _needed(structure, "quantizing vectors")
     if structure:
-        tensors = folded(tensors, structure.norms)
+        tensors = folded(tensors, structure.foldable_norms)
     coded = {name for books in sets for name in books.shapes}
     rest = pieces({name: t for name, t in tensors.items() if name not in coded}, vector_bits)
-    books = [codebook_file.pack(one) for one in sets]
+    books = [codebook_file.pack_codebooks(one) for one in sets]
     others = list(segments.pack_all(rest.items()))
-    content = container.write([p.segment for p in (*books, *others)], list(tensors), metadata)
+    content = container.write_container([p.segment for p in (*books, *others)], list(tensors), metadata)
     bits = {name: count for p in others for name, count in p.bits.items()}
     rows = {
         name: Row(name, stored(piece), size(piece), bits[name] / 8, tensors[name].nbytes)
@@ -162,13 +162,13 @@ def compress_coded(
 
 def _settled(
     pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure"
-) -> tuple[dict[str, Coded], float | None]:
+) -> tuple[dict[str, CodedTensor], float | None]:
     """Biases that make up for the weights' errors and the tensors of folded batch norms; the outputs' SNR in dB."""
     biases: dict[str, np.ndarray] = {}
     outputs_snr = None
     with suppress(IlwpError):  # a network that takes no made-up inputs is not tried
-        biases, outputs_snr = structure.corrected(before, decode(pieces))
-    settled = folded(before | biases, structure.norms)
+        biases, outputs_snr = structure.corrected(before, decode_pieces(pieces))
+    settled = folded(before | biases, structure.foldable_norms)
     return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}, outputs_snr
 
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ilwp.paper.settings import Loop, Method, loops
+from ilwp.paper.methods import Loop, Method, loops
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ilwp.experiments.results import results_table
 from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Loop
+from ilwp.paper.methods import Loop
 from ilwp.training import datasets
 from ilwp.training.recipe import TrainConfig
 

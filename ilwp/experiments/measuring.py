@@ -8,7 +8,8 @@ from ilwp.common.progress import progress_bar
 from ilwp.experiments.records import Measurement
 from ilwp.networks.tensors import kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import BITS, LOOPS, PAPER_METHODS, Settings, loops
+from ilwp.paper.methods import BITS, LOOPS, PAPER_METHODS, loops
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 
@@ -25,9 +26,9 @@ def measure(network: nn.Module, images: datasets.Images, progress: bool = True) 
     accuracies: dict[bytes, float] = {}
     with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
         for settings in SWEEP:
-            coded = codec.encode(trained, settings)
-            _, rate = bitstream.write(coded)
-            decoded = codec.decode(coded)
+            coded = codec.encode_kernels(trained, settings)
+            _, rate = bitstream.write_kernel_file(coded)
+            decoded = codec.decode_kernels(coded)
             # of tied layers many settings leave the same weights
             weights = b"".join(layer.tobytes() for layer in decoded.values())
             if weights not in accuracies:

@@ -11,7 +11,8 @@ from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import atomic_write, read_bytes
 from ilwp.common.tensor_files import read_tensors, to_safetensors, write_state_dict
 from ilwp.paper.kernels import Kernels, depthwise_kernels, with_kernels
-from ilwp.paper.settings import Loop, Method, Rate
+from ilwp.paper.methods import Loop, Method
+from ilwp.paper.settings import Rate
 from ilwp.training.recipe import Epoch, Layout, TrainConfig
 
 Percent = Annotated[float, Field(ge=0, le=100)]

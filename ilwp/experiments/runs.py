@@ -1,7 +1,7 @@
 """One cell of a profile from its configuration to its record: train, compress every way, evaluate.
 
 Both halves can be done in two places: `train_only` leaves a folder with the network and a record without
-measurements, `complete` adds the measurements elsewhere.
+measurements, `measure_trained` adds the measurements elsewhere.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from torch import nn
 from ilwp import __version__
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import atomic_write, check_writable, read_bytes, sweep
+from ilwp.common.files import atomic_write, check_writable, delete_temporaries, read_bytes
 from ilwp.common.paths import CHECKPOINTS, RUNS
 from ilwp.common.tensor_files import read_tensors, write_state_dict
 from ilwp.experiments.profiles import Profile, cell_name
@@ -93,9 +93,9 @@ def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress
     """
     with _at_work(name, profile, config) as folder:
         check_writable(output)
-        sweep(output.parent, f"{output.stem}.")
+        delete_temporaries(output.parent, f"{output.stem}.")
         if trained(folder, profile, config):
-            return complete(folder, output, progress)
+            return measure_trained(folder, output, progress)
         images = datasets.load(config.dataset)
         network, record = _train(name, profile, config, images, progress)
         return _measured(record, network, images, output, progress)
@@ -104,7 +104,7 @@ def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress
 def train_only(name: str, profile: Profile, config: TrainConfig, progress: bool = True) -> Path:
     """Train (or go on training) a cell, and leave its network and a record without measurements in a folder.
 
-    Returns the folder, for `complete`. Raises IlwpError as `run` does.
+    Returns the folder, for `measure_trained`. Raises IlwpError as `run` does.
     """
     with _at_work(name, profile, config) as folder:
         if not trained(folder, profile, config):
@@ -114,7 +114,7 @@ def train_only(name: str, profile: Profile, config: TrainConfig, progress: bool 
         return folder
 
 
-def complete(folder: Path, output: Path, progress: bool = True) -> RunRecord:
+def measure_trained(folder: Path, output: Path, progress: bool = True) -> RunRecord:
     """Compress the network that `train_only` left in `folder` every way, and write the whole record to `output`.
 
     It is the record that `run` would have written, but for `measured_on`.

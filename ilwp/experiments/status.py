@@ -17,7 +17,7 @@ from ilwp.experiments.profiles import Profile, cell_name
 from ilwp.experiments.records import RunRecord, read_record
 from ilwp.training.recipe import TrainConfig
 
-State = Literal["done", "running", "stopped", "failed", "missing"]
+RunState = Literal["done", "running", "stopped", "failed", "missing"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class CellStatus:
     """Where one run stands. `hours_left` is None where no run of its network has been finished to judge by."""
 
     run: str
-    state: State
+    state: RunState
     epoch: int  # the last one saved
     epochs: int
     hours_left: float | None
@@ -60,7 +60,7 @@ def as_table(statuses: Sequence[CellStatus]) -> str:
     left = [f"{sum(known):.1f} hours of training left on one core or GPU"] if known else []
     if unknown := len(statuses) - len(known):
         left.append("one run of unknown length" if unknown == 1 else f"{unknown} runs of unknown length")
-    totals = ", ".join(f"{counts[state]} {state}" for state in get_args(State) if counts[state])
+    totals = ", ".join(f"{counts[state]} {state}" for state in get_args(RunState) if counts[state])
     return f"{rows.to_string(index=False)}\n\n{totals}; {' and '.join(left)}"
 
 
@@ -73,7 +73,7 @@ def _cell_status(name: str, profile: Profile, config: TrainConfig, done: dict[st
     if not running and runs.trained(folder, profile, config):
         return CellStatus(cell, "stopped", config.epochs, config.epochs, 0.0, f"trained; next: ilwp measure {folder}")
     error = "" if running else _error(log_path(name, config))
-    state: State = "running" if running else "failed" if error else "stopped" if epoch else "missing"
+    state: RunState = "running" if running else "failed" if error else "stopped" if epoch else "missing"
     alike = [r.seconds / r.config.epochs for r in done.values() if r.config.network == config.network]
     hours = mean(alike) * (config.epochs - epoch) / 3600 if alike else None
     return CellStatus(cell, state, epoch, config.epochs, hours, error)

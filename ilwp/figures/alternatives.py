@@ -53,8 +53,8 @@ def alternatives(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> p
         for path in select(runs, inter_layer=curve.inter_layer):
             trained = kernels(path)
             default = Settings(curve.method, bits)
-            coded = codec.encode(trained, default)
-            rate, snr = bitstream.write(coded)[1], later_layers_snr(trained, codec.decode(coded))
+            coded = codec.encode_kernels(trained, default)
+            rate, snr = bitstream.write_kernel_file(coded)[1], later_layers_snr(trained, codec.decode_kernels(coded))
             for alternative in ALTERNATIVES:
                 size, gain = 1.0, 0.0
                 if alternative.setting == "entropy coder":
@@ -62,9 +62,9 @@ def alternatives(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> p
                 elif alternative.setting == "transform":
                     size = _with_transform(trained, coded)
                 elif alternative.setting != "loop" or len(curve.loops) > 1:
-                    other = codec.encode(trained, replace(default, **dict(alternative.settings)))
-                    size = bitstream.write(other)[1].total / rate.total
-                    gain = later_layers_snr(trained, codec.decode(other)) - snr
+                    other = codec.encode_kernels(trained, replace(default, **dict(alternative.settings)))
+                    size = bitstream.write_kernel_file(other)[1].total / rate.total
+                    gain = later_layers_snr(trained, codec.decode_kernels(other)) - snr
                 rows.append({"setting": alternative.setting, "curve": name, "size": size, "gain": gain})
     return pd.DataFrame(rows, columns=["setting", "curve", "size", "gain"])
 
@@ -78,7 +78,7 @@ def other_layer_order(kernels: Kernels) -> Kernels:
     return {name: kernels[name] for name in names}
 
 
-def _with_transform(kernels: Kernels, coded: codec.Coded) -> float:
+def _with_transform(kernels: Kernels, coded: codec.CodedKernels) -> float:
     """Bits of transformed residuals over those of plain ones, both on ANS with the steps of `coded`."""
     size = coded.first.shape[1:]
     residuals = codec.residuals(kernels, coded.settings.method)
@@ -91,4 +91,4 @@ def _with_transform(kernels: Kernels, coded: codec.Coded) -> float:
 
 
 def _model_bits(values: np.ndarray, step: float) -> float:
-    return models.fit(np.rint(values / step).astype(np.int64))[1]
+    return models.fit_code(np.rint(values / step).astype(np.int64))[1]

@@ -12,7 +12,7 @@ from ilwp.figures.scorecard_evidence import Evidence, means_over_seeds
 from ilwp.figures.scores import Score, mean_and_deviation, mean_and_range, verdict
 from ilwp.paper import codec
 from ilwp.paper.laplace import fit_laplace
-from ilwp.paper.settings import LOOPS
+from ilwp.paper.methods import LOOPS
 
 
 def previous_layer_leads(found: Evidence) -> Score:

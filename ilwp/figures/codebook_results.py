@@ -62,8 +62,8 @@ def codebooks_of_kernels(kernels: Kernels, length: int, bits: int) -> pd.DataFra
     """
     rows = []
     for shared, books in itertools.product((True, False), (1, 2, 3)):
-        sets = additive.quantize(kernels, books, bits, length, shared)
-        packed = [codebook_file.pack(one) for one in sets]
+        sets = additive.quantize_additive(kernels, books, bits, length, shared)
+        packed = [codebook_file.pack_codebooks(one) for one in sets]
         codes = sum(sum(p.bits.values()) for p in packed) / 8
         back = CodedNetwork(tuple(sets), {}).tensors()
         rows.append({

@@ -15,7 +15,8 @@ from ilwp.figures.benchmarks import bits_at
 from ilwp.paper import codec
 from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Loop, Settings
+from ilwp.paper.methods import Loop
+from ilwp.paper.settings import Settings
 
 
 def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: Loop = "closed") -> pd.DataFrame:
@@ -29,7 +30,7 @@ def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: 
             trained = kernels(path)
             for m in record.measurements:
                 if (m.method, m.loop) == (curve.method, curve.nearest_loop(loop)):
-                    decoded = codec.decode(codec.encode(trained, Settings(m.method, m.bits, m.loop)))
+                    decoded = codec.decode_kernels(codec.encode_kernels(trained, Settings(m.method, m.bits, m.loop)))
                     rate, snr_db = m.rate.total / record.depthwise_weights, later_layers_snr(trained, decoded)
                     rows.append((name, record.config.seed, m.bits, rate, snr_db))
     return pd.DataFrame(rows, columns=["curve", "seed", "bits", "bits_a_weight", "snr_db"])

@@ -19,10 +19,11 @@ from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import Runs, missing_commands, select
 from ilwp.experiments.records import Measurement, RunRecord
 from ilwp.paper import codec
-from ilwp.paper.codec import Coded
+from ilwp.paper.codec import CodedKernels
 from ilwp.paper.huffman import code_lengths, encode_table
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import BITS, Loop, Method, Rate, Settings
+from ilwp.paper.methods import BITS, Loop, Method
+from ilwp.paper.settings import Rate, Settings
 from ilwp.training import datasets
 from ilwp.whole import models as level_models
 
@@ -60,7 +61,7 @@ def explorer_data(runs: Runs, profile: str, kernels: Callable[[Path], Kernels]) 
     }
 
 
-def ans_rate(rate: Rate, coded: Coded) -> Rate:
+def ans_rate(rate: Rate, coded: CodedKernels) -> Rate:
     """What `rate` would be with `coded`'s levels on one ANS coder, a model a layer, in place of Huffman's code words.
 
     `rate` must be that of `coded` with one code table for the network.
@@ -77,7 +78,7 @@ def ans_bits(levels: Sequence[np.ndarray]) -> tuple[int, int]:
     stack = constriction.stream.stack.AnsCoder()
     models = 0
     for layer in levels:
-        code, _ = level_models.fit(layer.reshape(-1, 1))
+        code, _ = level_models.fit_code(layer.reshape(-1, 1))
         models += 8 * len(code.pack())
         if code.reach:  # else every level is zero, as its model says
             stack.encode_reverse(layer.ravel().astype(np.int32) + code.reach, code.coders(1)[0])
@@ -109,7 +110,7 @@ def _point(
     records: Sequence[RunRecord], trained: Sequence[Kernels], method: Method, bits: int, loop: Loop
 ) -> dict[str, Any]:
     measured = [_measurement(record, method, bits, loop) for record in records]
-    coded = [codec.encode(k, Settings(method, bits, loop)) for k in trained]
+    coded = [codec.encode_kernels(k, Settings(method, bits, loop)) for k in trained]
     ans = [ans_rate(m.rate, c) for m, c in zip(measured, coded, strict=True)]
     levels = [np.concatenate([q.ravel() for q in c.levels]) for c in coded]
     histograms = [histogram(q, bits) for q in levels]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ilwp.paper import codec
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import LOOPS, Settings
+from ilwp.paper.methods import LOOPS
+from ilwp.paper.settings import Settings
 
 
 def loop_errors(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
@@ -20,8 +21,8 @@ def loop_errors(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
     each loop the `decoded` ones. `error` is the root mean square error of the whole layer in percent of its root mean
     square weight, and `bound` the most that quantization alone can do to a weight, half a step, in the same unit.
     """
-    coded = {loop: codec.encode(kernels, Settings("ill", bits, loop)) for loop in LOOPS}
-    decoded = {loop: codec.decode(coded[loop]) for loop in LOOPS}
+    coded = {loop: codec.encode_kernels(kernels, Settings("ill", bits, loop)) for loop in LOOPS}
+    decoded = {loop: codec.decode_kernels(coded[loop]) for loop in LOOPS}
     layers = []
     for i, (name, layer) in enumerate(kernels.items()):
         scale = float(np.sqrt(np.mean(np.square(layer, dtype=np.float64)))) or 1.0

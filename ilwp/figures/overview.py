@@ -18,7 +18,7 @@ from ilwp.figures.output import keep_table
 from ilwp.figures.scorecard_evidence import Evidence
 from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Score
 from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH
-from ilwp.paper.settings import LOOPS
+from ilwp.paper.methods import LOOPS
 
 METHODS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
 # how much of its square a verdict fills

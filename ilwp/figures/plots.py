@@ -51,7 +51,7 @@ def share_colour_bar(figure: Figure, axes: np.ndarray) -> None:
     )
 
 
-def lifts(ax: Axes, sources: Mapping[str, Sources], null: Sequence[float]) -> None:
+def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[float]) -> None:
     """How much more often than by chance the previous layer is best; 1 is chance.
 
     Bars are 95 % bootstrap intervals of `sources`; the grey band holds 95 % of `null`, lifts of shuffled kernels.

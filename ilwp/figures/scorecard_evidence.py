@@ -20,7 +20,8 @@ from ilwp.experiments.records import RunRecord
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import LOOPS, Loop, Settings
+from ilwp.paper.methods import LOOPS, Loop
+from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 
 
@@ -86,7 +87,7 @@ class Evidence:
     def zeros(self, loop: Loop) -> np.ndarray:
         """Percent of ILL's levels at 8 bits that are zero, MobileNet on CIFAR-10, run by run."""
         paths = evidence.select(self.runs, dataset="cifar10", network="mobilenet", inter_layer=1)
-        coded = [codec.encode(self.kernels(path), Settings("ill", 8, loop)) for path in paths]
+        coded = [codec.encode_kernels(self.kernels(path), Settings("ill", 8, loop)) for path in paths]
         return np.array([100 * zero_share(c.levels) for c in coded])
 
     def at_8_bits(self, column: str) -> pd.DataFrame:

@@ -47,7 +47,7 @@ def draw_lifts(runs: Runs, trained: Trained, profile: str, inter_layer: float) -
             "untrained": evidence.untrained_kernels(record.config),
         }
         null = [hypothesis.best_sources(hypothesis.shuffled(kernels, deal)).lift for deal in range(DEALS)]
-        plots.lifts(ax, {name: hypothesis.best_sources(k) for name, k in variants.items()}, null)
+        plots.lift_intervals(ax, {name: hypothesis.best_sources(k) for name, k in variants.items()}, null)
 
     figure, axes = network_panels(runs, profile, [inter_layer], draw)
     reach = max(ax.get_xlim()[1] for ax in axes.flat)

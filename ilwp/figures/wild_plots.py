@@ -18,7 +18,7 @@ AS_IS, UNIT = CURVES["fss"].colour, BLUE
 KINDS = {PLAIN: (UNIT, "o"), STRIDED: (CURVES["ill"].colour, "v"), AFTER: (CURVES["fss"].colour, "^")}  # colour, marker
 
 
-def lifts(found: pd.DataFrame) -> Figure:
+def public_lifts(found: pd.DataFrame) -> Figure:
     """A line a sequence: the lift as is and at unit length, with its interval and what shuffled kernels give."""
     figure, ax = plt.subplots(figsize=(WIDTH, 5.4))
     ax.hlines(found.index, found["unit_null_low"], found["unit_null_high"], color=GREY, linewidth=4,

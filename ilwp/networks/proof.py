@@ -14,9 +14,8 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.trace import Inputs, in_short, named_tensors, outputs
-
-State = Mapping[str, np.ndarray]
+from ilwp.common.tensor_files import StateDict
+from ilwp.networks.trace import ExampleInputs, in_short, named_tensors, outputs
 
 ROUNDING, SHARE, LIMIT = 30, 1e-9, 1e-2
 """When two runs count as equal, for each output.
@@ -34,11 +33,11 @@ class Rewriting:
     """A change of a state dict of float64 arrays that is said to leave the function alone, by the name to refuse."""
 
     name: str
-    apply: Callable[[State], Mapping[str, np.ndarray]]
+    apply: Callable[[StateDict], Mapping[str, np.ndarray]]
 
 
 def proven(
-    network: nn.Module, tensors: State, rewritings: Sequence[Rewriting], inputs: Sequence[Inputs]
+    network: nn.Module, tensors: StateDict, rewritings: Sequence[Rewriting], inputs: Sequence[ExampleInputs]
 ) -> tuple[list[Rewriting], dict[str, str]]:
     """The rewritings that hold, alone and all together, and for the others by name why they are refused.
 
@@ -59,7 +58,7 @@ def proven(
 class _Trial:
     """A network's outputs for two inputs, to hold rewritten ones against."""
 
-    def __init__(self, network: nn.Module, tensors: State, inputs: Sequence[Inputs]) -> None:
+    def __init__(self, network: nn.Module, tensors: StateDict, inputs: Sequence[ExampleInputs]) -> None:
         self.network, self.tensors = network, tensors
         self.own = {
             name: t.detach().double() if t.is_floating_point() else t for name, t in named_tensors(network).items()
@@ -97,7 +96,7 @@ class _Trial:
         except Exception:  # whatever the network's code raises
             return [float("inf")] * len(self.before)
 
-    def _outputs(self, tensors: State) -> list[torch.Tensor]:
+    def _outputs(self, tensors: StateDict) -> list[torch.Tensor]:
         state = self.own | {name: torch.from_numpy(np.asarray(t, order="C")) for name, t in tensors.items()}
         return outputs(self.network, state, self.inputs)
 
@@ -123,7 +122,7 @@ def _differences(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> 
     return found
 
 
-def _shaken(tensors: State) -> State:
+def _shaken(tensors: StateDict) -> StateDict:
     """Floating-point numbers changed in their last bit, up or down at random."""
     rng = np.random.default_rng(0)
     return {

@@ -30,7 +30,7 @@ class DownUnit(nn.Module):
         return y
 
 
-class ShuffleUnit(nn.Module):
+class ShuffleUnitV2(nn.Module):
     """Half of the channels pass through, the other half is filtered; then both are shuffled together."""
 
     def __init__(self, channels: int) -> None:
@@ -53,7 +53,7 @@ def shufflenetv2(classes: int, width: float = 1.0) -> nn.Module:
     for planned, plain in STAGES:
         outputs = scaled(planned, width, multiple=4)
         layers.append(DownUnit(channels, outputs))
-        layers += [ShuffleUnit(outputs) for _ in range(plain)]
+        layers += [ShuffleUnitV2(outputs) for _ in range(plain)]
         channels = outputs
     head = scaled(HEAD, width)
     return nn.Sequential(*layers, conv_bn(channels, head), classifier(head, classes))

@@ -13,9 +13,9 @@ from torch import nn
 
 from ilwp.common.tensor_files import in_network_order
 from ilwp.networks.symmetry import Follower, Symmetry
-from ilwp.networks.trace import Inputs, named_tensors, traced
+from ilwp.networks.trace import ExampleInputs, named_tensors, traced
 from ilwp.networks.trials import random_inputs
-from ilwp.networks.wires import Norm, Place, Wiring, wiring
+from ilwp.networks.wires import BatchNorm, WirePlace, Wiring, wiring
 from ilwp.paper.kernels import depthwise_names
 
 
@@ -24,7 +24,7 @@ def symmetries(network: nn.Module) -> list[Symmetry]:
     return structure(network, random_inputs(network))[0]
 
 
-def structure(network: nn.Module, inputs: Inputs) -> tuple[list[Symmetry], list[Norm]]:
+def structure(network: nn.Module, inputs: ExampleInputs) -> tuple[list[Symmetry], list[BatchNorm]]:
     """The symmetries of every depthwise layer, and the batch norms that may be folded; not proven yet.
 
     Raises IlwpError as `traced` does.
@@ -42,7 +42,7 @@ def structure(network: nn.Module, inputs: Inputs) -> tuple[list[Symmetry], list[
             symmetries.append(_symmetry(found, name, np.concatenate([fixed, *others]), places))
         else:
             symmetries.append(kept(name, network))
-    return symmetries, found.norms
+    return symmetries, found.batch_norms
 
 
 def kept(name: str, network: nn.Module) -> Symmetry:
@@ -71,7 +71,7 @@ def _fixed(found: Wiring) -> np.ndarray:
     return np.concatenate(fixed)
 
 
-def _symmetry(found: Wiring, layer: str, fixed: np.ndarray, places: list[tuple[Place, np.ndarray]]) -> Symmetry:
+def _symmetry(found: Wiring, layer: str, fixed: np.ndarray, places: list[tuple[WirePlace, np.ndarray]]) -> Symmetry:
     components = found.component[found.depthwise[layer]]
     count = len(components)
     free = ~np.isin(components, fixed)

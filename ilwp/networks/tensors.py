@@ -29,7 +29,7 @@ def kernels_of(network: nn.Module) -> Kernels:
     return depthwise_kernels({name: tensors[name] for name in depthwise_names(network)})
 
 
-def norms_of(network: nn.Module) -> dict[str, float]:
+def batch_norms_of(network: nn.Module) -> dict[str, float]:
     """Names of the batch norms that have weights, biases and running statistics, and their eps."""
     return {
         name: module.eps

@@ -18,11 +18,11 @@ from torch.overrides import TorchFunctionMode
 
 from ilwp.common.errors import IlwpError
 
-Inputs = tuple[torch.Tensor, ...]
+ExampleInputs = tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True)
-class Call:
+class TracedCall:
     """One call of a torch function: its name without underscores at the ends, and what went in and came out."""
 
     name: str
@@ -45,12 +45,12 @@ class Call:
 class Trace:
     """A network's calls, its outputs, and the tensor without content that stood for each parameter and buffer."""
 
-    calls: list[Call]
+    calls: list[TracedCall]
     result: Any
     named: dict[str, torch.Tensor]
 
 
-def traced(network: nn.Module, inputs: Inputs) -> Trace:
+def traced(network: nn.Module, inputs: ExampleInputs) -> Trace:
     """The calls of one evaluation; raises IlwpError where the network cannot run without knowing numbers."""
     if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
         raise IlwpError("the network has a lazy layer, whose size is not known yet: use a layer of a given size")
@@ -66,7 +66,7 @@ def traced(network: nn.Module, inputs: Inputs) -> Trace:
     return Trace(recorder.calls, result, {name: empty[id(t)] for name, t in own.items()})
 
 
-def outputs(network: nn.Module, state: Mapping[str, torch.Tensor], inputs: Inputs) -> list[torch.Tensor]:
+def outputs(network: nn.Module, state: Mapping[str, torch.Tensor], inputs: ExampleInputs) -> list[torch.Tensor]:
     """All tensors in what a network gives for `inputs` with copies of `state` in place of its own tensors.
 
     What the network changes in evaluation is lost. Raises whatever the network's code does.
@@ -133,12 +133,12 @@ def in_short(error: BaseException) -> str:
 class _Recorder(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[Call] = []
+        self.calls: list[TracedCall] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         # a question about a tensor, such as its shape, reads no numbers; what returns nothing may have written some
         if result is None or any(True for _ in tensors_in(result)):
             name = getattr(func, "__name__", "?").strip("_")
-            self.calls.append(Call(name, func, tuple(args), dict(kwargs or {}), result))
+            self.calls.append(TracedCall(name, func, tuple(args), dict(kwargs or {}), result))
         return result

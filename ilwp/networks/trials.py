@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.trace import Inputs, in_short, traced
+from ilwp.networks.trace import ExampleInputs, in_short, traced
 
 SIDES = (64, 32, 224, 28, 256, 299, 384, 448, 512)  # of images, tried in this order: small ones are fast
 LENGTH, FRAMES, TOKENS = 256, 16, 16
 
 
-def random_inputs(network: nn.Module, shape: tuple[int, ...] | None = None, seed: int = 0) -> Inputs:
+def random_inputs(network: nn.Module, shape: tuple[int, ...] | None = None, seed: int = 0) -> ExampleInputs:
     """One random tensor (1, ...) that the network takes, of `shape` without the batch axis where that is given.
 
     Images are tried in several sizes; what else a network takes is told from its first layer. Raises IlwpError where

@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch.utils._pytree import tree_map
 
-from ilwp.networks.trace import Call, Trace, tensors_in
+from ilwp.networks.trace import Trace, TracedCall, tensors_in
 
 # functions of each number by itself, or of numbers at the same place
 POINTWISE = {
@@ -129,7 +129,7 @@ CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
 
 
 @dataclass(frozen=True)
-class Place:
+class WirePlace:
     """Where wires lie in a tensor: along its rows (axis 0) or its columns (axis 1), in `groups` equal parts.
 
     `wires` are a number for each row, or for each column of each group.
@@ -142,7 +142,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Norm:
+class BatchNorm:
     """A batch norm that uses its running statistics: its four tensors and its eps."""
 
     weight: str
@@ -160,10 +160,10 @@ class Wiring:
     which a batch norm takes the flip in. `component` has a number for each wire, the same for wires that are tied.
     """
 
-    places: list[Place] = field(default_factory=list)
+    places: list[WirePlace] = field(default_factory=list)
     depthwise: dict[str, np.ndarray] = field(default_factory=dict)
     signed: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    norms: list[Norm] = field(default_factory=list)
+    batch_norms: list[BatchNorm] = field(default_factory=list)
     component: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
 
 
@@ -192,7 +192,7 @@ class _Follower:
         self.found = Wiring()
         self.filtered: dict[int, tuple[str, str | None]] = {}  # results of depthwise layers -> weight and bias
 
-    def follow(self, call: Call) -> None:
+    def follow(self, call: TracedCall) -> None:
         """Give labels to what a call results in."""
         labels = self._labels(call)
         results = list(tensors_in(call.result))
@@ -214,7 +214,7 @@ class _Follower:
         self.found.component = connected_components(graph, directed=False)[1].astype(np.int64)
         return self.found
 
-    def _labels(self, call: Call) -> list[torch.Tensor] | None:
+    def _labels(self, call: TracedCall) -> list[torch.Tensor] | None:
         """What the results' labels are, None where that is not known."""
         results = list(tensors_in(call.result))
         if call.name in MOVES:
@@ -247,7 +247,7 @@ class _Follower:
             )
         return None if wires is None else [_spread(wires, shape, axis)]
 
-    def _weighted(self, call: Call, x: torch.Tensor, axis: int, groups: int) -> torch.Tensor | None:
+    def _weighted(self, call: TracedCall, x: torch.Tensor, axis: int, groups: int) -> torch.Tensor | None:
         """Wires out of a convolution or linear layer with wires of `x` along `axis` coming in."""
         weight, bias = cast(torch.Tensor, call.argument(1, "weight")), call.argument(2, "bias")
         name, wires = self.names.get(id(weight)), self._vector(x, axis)
@@ -271,7 +271,7 @@ class _Follower:
             self.filtered[id(call.result)] = (name, own)
         return rows
 
-    def _normed(self, call: Call, x: torch.Tensor) -> torch.Tensor | None:
+    def _normed(self, call: TracedCall, x: torch.Tensor) -> torch.Tensor | None:
         """Wires out of a batch norm, which is noted."""
         mean, variance, weight, bias = (
             call.argument(place, name)
@@ -280,8 +280,8 @@ class _Follower:
         names = [self._name(part) for part in (weight, bias, mean, variance)]
         if not call.argument(5, "training", False) and None not in names:
             gain, offset, moving, spread = cast(list[str], names)
-            norm = Norm(gain, offset, moving, spread, eps=call.argument(7, "eps", 1e-5))
-            self.found.norms.append(norm)
+            norm = BatchNorm(gain, offset, moving, spread, eps=call.argument(7, "eps", 1e-5))
+            self.found.batch_norms.append(norm)
             layer, own = self.filtered.get(id(x), (None, None))
             if layer is not None and self.reads[id(x)] == 1:
                 self.found.signed[layer] = (norm.weight, norm.mean, *([own] if own else []))
@@ -296,7 +296,7 @@ class _Follower:
             self._place(cast(str, name), 0, 1, wires)
         return wires
 
-    def _moved(self, call: Call) -> list[torch.Tensor] | None:
+    def _moved(self, call: TracedCall) -> list[torch.Tensor] | None:
         """Labels moved as the call moves numbers."""
         for contiguous in (False, True):  # a view may need numbers that lie side by side
             args, kwargs = tree_map(partial(self._moving, contiguous=contiguous), (call.args, dict(call.kwargs)))
@@ -350,7 +350,7 @@ class _Follower:
         return torch.arange(self.wires - count, self.wires)
 
     def _place(self, name: str, axis: int, groups: int, wires: torch.Tensor) -> None:
-        self.found.places.append(Place(name, axis, groups, wires.numpy()))
+        self.found.places.append(WirePlace(name, axis, groups, wires.numpy()))
 
     def _name(self, tensor: Any) -> str | None:
         return self.names.get(id(tensor))

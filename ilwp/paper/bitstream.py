@@ -31,13 +31,14 @@ from itertools import pairwise
 import numpy as np
 from bitarray import bitarray
 
-from ilwp.common.bytes import LONGEST_NAME, MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, opened, pack_name, room
+from ilwp.common.bytes import LONGEST_NAME, MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, decoding_limit, opened, pack_name
 from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors, from_safetensors, to_safetensors
-from ilwp.paper.codec import Coded
+from ilwp.paper.codec import CodedKernels
 from ilwp.paper.coded_section import read_section, write_section
+from ilwp.paper.methods import BITS, METHODS
 from ilwp.paper.quantization import Quantizer, of_range
-from ilwp.paper.settings import BITS, METHODS, Rate, Settings
+from ilwp.paper.settings import Rate, Settings
 
 VERSION = 1
 HEAD = struct.Struct("<4sBBBBBBHI")
@@ -51,7 +52,7 @@ FLAGS = (
 MOST_WEIGHTS = 1 << 24
 
 
-def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
+def write_kernel_file(coded: CodedKernels, other: Tensors | None = None) -> tuple[bytes, Rate]:
     """The file's bytes, and where its bits go; the same input gives the same bytes.
 
     Raises IlwpError where a name is too long or the network too large for the format.
@@ -80,8 +81,11 @@ def write(coded: Coded, other: Tensors | None = None) -> tuple[bytes, Rate]:
     return file, Rate(texture_bits, index_bits, raw_bits, side_bits, other_bits)
 
 
-def read(file: bytes) -> tuple[Coded, Tensors]:
-    """What `write` was given. Raises IlwpError for anything that is not a whole, sound file of version 1."""
+def read_kernel_file(file: bytes) -> tuple[CodedKernels, Tensors]:
+    """What `write_kernel_file` was given.
+
+    Raises IlwpError for anything that is not a whole, sound file of version 1.
+    """
     reader = opened(file, VERSION)
     _, _, method, bits, flags, height, width, layers, section_bytes = HEAD.unpack(reader.take(HEAD.size))
     if method >= len(METHODS) or bits not in BITS or flags >> len(FLAGS) or not (height and width and layers):
@@ -98,12 +102,12 @@ def read(file: bytes) -> tuple[Coded, Tensors]:
     section.frombytes(reader.take(section_bytes))
     levels, indices = read_section(section, settings, channels, height * width)
     shaped = tuple(k.reshape(-1, height, width) for k in levels)
-    coded = Coded(settings, tuple(names), first.astype(np.float32), shaped, tuple(indices), quantizers)
+    coded = CodedKernels(settings, tuple(names), first.astype(np.float32), shaped, tuple(indices), quantizers)
     return coded, _other_tensors(reader.rest(), names)
 
 
 def _check_room(weights: int, file_bytes: int) -> None:
-    if weights > room(WEIGHTS_LIMIT, file_bytes):
+    if weights > decoding_limit(WEIGHTS_LIMIT, file_bytes):
         raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
 
 

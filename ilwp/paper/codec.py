@@ -1,7 +1,7 @@
 """Predict, subtract, quantize: depthwise kernels to integer levels and back (Fig. 1, Eq. 4).
 
-    kernels -> encode -> Coded -> bitstream.write -> bytes
-    kernels <- decode <- Coded <- bitstream.read  <- bytes
+    kernels -> encode_kernels -> CodedKernels -> bitstream.write_kernel_file -> bytes
+    kernels <- decode_kernels <- CodedKernels <- bitstream.read_kernel_file  <- bytes
 
 The first layer is kept as it is (section 3.3). Each later layer is predicted from layers before it. The closed loop
 predicts from reconstructed kernels (Eq. 4). The open loop predicts from the original kernels (section 3.1); its error
@@ -14,13 +14,14 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper.kernels import Kernels, checked
+from ilwp.paper.methods import Method
 from ilwp.paper.prediction import predict, references
 from ilwp.paper.quantization import Quantizer, dequantize, of_range, quantize
-from ilwp.paper.settings import Method, Settings
+from ilwp.paper.settings import Settings
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedKernels:
     """What a decoder needs: `first` (c_1, kh, kw) float32, and an entry for each later layer.
 
     `levels` are (c_i, kh, kw) int16; `indices` are (c_i,) int64, as `prediction.references` gives them.
@@ -34,7 +35,7 @@ class Coded:
     quantizers: tuple[Quantizer, ...]
 
 
-def encode(kernels: Kernels, settings: Settings) -> Coded:
+def encode_kernels(kernels: Kernels, settings: Settings) -> CodedKernels:
     """Predict and quantize layers (c_i, kh, kw) float32 in network order.
 
     Raises IlwpError for kernels that cannot be coded: none, of mixed sizes, or not finite float32.
@@ -51,7 +52,7 @@ def encode(kernels: Kernels, settings: Settings) -> Coded:
     return coded
 
 
-def decode(coded: Coded) -> Kernels:
+def decode_kernels(coded: CodedKernels) -> Kernels:
     """The reconstruction (c_i, kh, kw) float32, the same bits on every machine."""
     layers = [coded.first.reshape(len(coded.first), -1)]
     for levels, indices, quantizer in zip(coded.levels, coded.indices, coded.quantizers, strict=True):
@@ -70,7 +71,7 @@ def residuals(kernels: Kernels, method: Method) -> list[np.ndarray]:
 
 def _encode(
     kernels: Kernels, layers: list[np.ndarray], settings: Settings, shared: tuple[float, float] | None
-) -> tuple[Coded, tuple[float, float] | None]:
+) -> tuple[CodedKernels, tuple[float, float] | None]:
     """The coded kernels and the least and greatest residual; `shared` is a range imposed on all layers."""
     method, symmetric = settings.method, settings.quantizer == "symmetric"
     first = next(iter(kernels.values()))
@@ -88,7 +89,7 @@ def _encode(
         coded.append((levels.reshape(-1, *first.shape[1:]), indices, quantizer))
         reconstructed.append(_reconstruct(predict(method, indices, reconstructed), levels, quantizer))
     levels_, indices_, quantizers_ = tuple(zip(*coded, strict=True)) or ((), (), ())
-    result = Coded(settings, tuple(kernels), first, levels_, indices_, quantizers_)
+    result = CodedKernels(settings, tuple(kernels), first, levels_, indices_, quantizers_)
     return result, (min(extremes), max(extremes)) if extremes else None
 
 

@@ -5,15 +5,16 @@ from bitarray import bitarray
 from bitarray.util import ba2int, int2ba
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.codec import Coded
-from ilwp.paper.huffman import code_lengths, decode, decode_table, encode, encode_table
+from ilwp.paper.codec import CodedKernels
+from ilwp.paper.huffman import code_lengths, decode_symbols, decode_table, encode_symbols, encode_table
+from ilwp.paper.methods import SEARCHES
 from ilwp.paper.quantization import of_range
-from ilwp.paper.settings import SEARCHES, Settings
+from ilwp.paper.settings import Settings
 
 MOST_SEARCHED = 1 << 14  # kernels of a layer with indices: taking one number apart costs their square
 
 
-def write_section(coded: Coded, channels: list[int]) -> tuple[bytes, int, int]:
+def write_section(coded: CodedKernels, channels: list[int]) -> tuple[bytes, int, int]:
     """The coded section, and how many of its bits are indices and code words."""
     settings, bits = coded.settings, bitarray(endian="big")
     symbols = [q.ravel().astype(np.int64) - z.lowest for q, z in zip(coded.levels, coded.quantizers, strict=True)]
@@ -30,7 +31,7 @@ def write_section(coded: Coded, channels: list[int]) -> tuple[bytes, int, int]:
             digits = _pack_indices(coded.indices[i], _candidates(settings, channels[: i + 1]))
             bits += digits
             index_bits += len(digits)
-        words = encode(layer, lengths)
+        words = encode_symbols(layer, lengths)
         bits += words
         texture_bits += len(words)
     return bits.tobytes(), index_bits, texture_bits
@@ -55,7 +56,7 @@ def read_section(
         else:
             pool = 1 if settings.method == "baseline" else channels[i]
             chosen = np.arange(count) % pool
-        symbols = decode(bits[position:], count * taps, lengths)
+        symbols = decode_symbols(bits[position:], count * taps, lengths)
         if np.count_nonzero(lengths) > 1:
             position += int(lengths[symbols].sum())
         levels.append((symbols + lowest).astype(np.int16))

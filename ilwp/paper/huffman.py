@@ -1,6 +1,6 @@
 """Canonical Huffman coding of integer symbols, the tables that go with it, and Shannon's bound.
 
-    counts -> code_lengths -> encode / decode,  encode_table / decode_table
+    counts -> code_lengths -> encode_symbols / decode_symbols,  encode_table / decode_table
 
 Symbols are 0 ... m - 1; a code is known by its lengths (m,) alone, 0 for a symbol that never occurs.
 Where only one symbol occurs its length is 1, but its code words are left out: the table says it all.
@@ -48,10 +48,10 @@ def code_lengths(counts: np.ndarray) -> np.ndarray:
     return lengths if lengths.max(initial=0) <= LONGEST else code_lengths((counts + 1) // 2)
 
 
-def encode(symbols: np.ndarray, lengths: np.ndarray) -> bitarray:
+def encode_symbols(symbols: np.ndarray, lengths: np.ndarray) -> bitarray:
     """The code words of symbols (n,) one after another.
 
-    >>> encode(np.array([0, 2, 0, 3]), code_lengths(np.array([5, 0, 1, 2])))
+    >>> encode_symbols(np.array([0, 2, 0, 3]), code_lengths(np.array([5, 0, 1, 2])))
     bitarray('010011')
     """
     bits = bitarray()
@@ -60,7 +60,7 @@ def encode(symbols: np.ndarray, lengths: np.ndarray) -> bitarray:
     return bits
 
 
-def decode(bits: bitarray, count: int, lengths: np.ndarray) -> np.ndarray:
+def decode_symbols(bits: bitarray, count: int, lengths: np.ndarray) -> np.ndarray:
     """The first `count` symbols (count,) int64 that `bits` begin with.
 
     Raises IlwpError if the bits end too soon or hold no code word.

@@ -97,7 +97,7 @@ def best_sources(kernels: Kernels) -> Sources:
     return Sources(share, chance, tuple(hits))
 
 
-def compare(kernels: Kernels) -> Nearness:
+def pairwise_nearness(kernels: Kernels) -> Nearness:
     """Every kernel (kh, kw) of every layer from the third on against all pairs of layers before it, in L1."""
     layers = [k.reshape(len(k), -1) for k in kernels.values()]
     found = []

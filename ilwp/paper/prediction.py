@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ilwp.paper.settings import SEARCHES, Method
+from ilwp.paper.methods import SEARCHES, Method
 
 CHUNK = 1 << 18  # distances held at a time: 2 MB stay in a core's cache
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.settings import BITS
+from ilwp.paper.methods import BITS
 
 TINIEST = float(np.finfo(np.float32).tiny)  # normal, so that it is not zero where denormals are flushed
 MOST_REACH = 1 << 16  # the greatest level of a quantizer that follows from a step

@@ -3,18 +3,12 @@
 What the paper leaves open has a name and a default in `Settings`.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-Method = Literal["baseline", "fss", "lss", "ill", "aligned"]
-METHODS: tuple[Method, ...] = get_args(Method)
-PAPER_METHODS = METHODS[:4]
-SEARCHES = ("fss", "lss")  # the methods that store an index a kernel: the paper's non-texture bits
-Loop = Literal["closed", "open"]
-LOOPS: tuple[Loop, ...] = get_args(Loop)
-BITS = range(2, 9)
+from ilwp.paper.methods import BITS, Loop, Method
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -43,8 +37,3 @@ class Rate:
     def total(self) -> int:
         """All bits."""
         return self.texture + self.index + self.raw + self.side + self.other
-
-
-def loops(method: Method) -> tuple[Loop, ...]:
-    """The loops that differ for a method: the baseline predicts nothing, so its open loop is the closed one."""
-    return LOOPS[:1] if method == "baseline" else LOOPS

@@ -1,6 +1,7 @@
 """A CIFAR file in lossless parts of at most 40 MB, for a machine that can only be handed small files.
 
-    pack(cifar10.npz, folder) -> cifar10.parts.json, cifar10.part0 ... -> unpack(cifar10.parts.json) -> cifar10.npz
+    pack_dataset(cifar10.npz, folder)  -> cifar10.parts.json, cifar10.part0 ...
+    unpack_dataset(cifar10.parts.json) -> cifar10.npz
 
 The listing holds the SHA-256 of every part and of the four arrays. Joined, the parts are one LZMA stream of the images'
 residuals and the labels: red and blue are predicted from green, then each pixel as left + above - above left, all
@@ -40,7 +41,7 @@ class Listing:
     arrays: Digest
 
 
-def pack(file: Path, folder: Path, limit: int = LIMIT) -> list[Path]:
+def pack_dataset(file: Path, folder: Path, limit: int = LIMIT) -> list[Path]:
     """Write the data set in `file` into `folder` as parts of at most `limit` bytes and their listing.
 
     Returns what was written. Raises IlwpError where the file is no CIFAR.
@@ -60,7 +61,7 @@ def pack(file: Path, folder: Path, limit: int = LIMIT) -> list[Path]:
     return paths
 
 
-def unpack(listing_file: Path) -> Path:
+def unpack_dataset(listing_file: Path) -> Path:
     """Put the parts beside a listing together as the NPZ that `datasets.load` reads; where it is.
 
     Raises IlwpError where a part or the whole is not what was packed.

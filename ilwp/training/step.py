@@ -25,7 +25,7 @@ MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
     "contiguous": torch.contiguous_format,
 }
-Call = Callable[[torch.Tensor], None]
+Step = Callable[[torch.Tensor], None]
 
 WARM_UP = 3  # steps before a capture, in which libraries choose their algorithms and take their memory
 TIMED = 50  # steps of a probe
@@ -108,7 +108,7 @@ def step(parts: Parts, drawn: torch.Tensor) -> None:
         parts.sums.add_(torch.stack([loss.detach(), inter_layer]).double() * len(drawn))
 
 
-def stepper(parts: Parts, sizes: Iterable[int]) -> Call:
+def stepper(parts: Parts, sizes: Iterable[int]) -> Step:
     """`step` on these parts: on a GPU one graph for each of the batch `sizes`, elsewhere the plain call."""
     if parts.sums.device.type != "cuda":
         return partial(step, parts)
@@ -116,7 +116,7 @@ def stepper(parts: Parts, sizes: Iterable[int]) -> Call:
     return lambda drawn: graphs[len(drawn)](drawn)
 
 
-def captured(parts: Parts, size: int) -> Call:
+def captured(parts: Parts, size: int) -> Step:
     """`step` for batches of `size`, captured once and then replayed; the parts stay as they are until it is called."""
     rows = torch.zeros((size, 4), dtype=torch.int64, device=parts.sums.device)
     call = partial(step, parts, rows)

@@ -19,12 +19,12 @@ from tqdm import tqdm
 
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError
-from ilwp.common.files import sweep
+from ilwp.common.files import delete_temporaries
 from ilwp.common.progress import progress_bar
 from ilwp.training import checkpoints, datasets
 from ilwp.training.devices import device, single_threaded
 from ilwp.training.recipe import Epoch, Layout, TrainConfig
-from ilwp.training.step import Call, Parts, assemble, restore, set_rate, stepper
+from ilwp.training.step import Parts, Step, assemble, restore, set_rate, stepper
 
 SAVED_EVERY = {"cpu": 1, "cuda": 5}  # epochs: on a GPU they take seconds
 
@@ -39,7 +39,7 @@ def train(
     loss stops being finite.
     """
     with locks.held(folder):
-        sweep(folder)
+        delete_temporaries(folder)
         return _train(config, images, folder, progress, layout)
 
 
@@ -87,7 +87,7 @@ def _train(
     return network.eval(), history
 
 
-def _epoch(config: TrainConfig, epoch: int, parts: Parts, run: Call, bar: "tqdm[NoReturn]") -> tuple[float, float]:
+def _epoch(config: TrainConfig, epoch: int, parts: Parts, run: Step, bar: "tqdm[NoReturn]") -> tuple[float, float]:
     """Mean total loss and mean inter-layer loss over one epoch of training."""
     images, where = parts.images, parts.sums.device
     parts.network.train()

@@ -3,27 +3,24 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import constriction
 import numpy as np
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.settings import SEARCHES
+from ilwp.paper.methods import SEARCHES
 from ilwp.whole import sets
-from ilwp.whole.models import Code
+from ilwp.whole.models import AnsStack, Code
 from ilwp.whole.pieces import KernelLevels, Levels
 
-Stack = Any  # constriction.stream.stack.AnsCoder
 
-
-def push(stack: Stack, channels: list[int], piece: Levels | KernelLevels, code: Code) -> None:
+def push_piece(stack: AnsStack, channels: list[int], piece: Levels | KernelLevels, code: Code) -> None:
     """Put a piece's levels and indices on the coder, last first; `channels` are those of the kernels before it."""
     columns = piece.levels if isinstance(piece, KernelLevels) else piece.levels.reshape(-1, 1)
     coders = code.coders(columns.shape[1]) if code.reach else []
     if isinstance(piece, KernelLevels) and piece.cells is not None and coders:
         for members in reversed(_members(piece.cells)):
-            sets.push(stack, columns[members], coders, code.reach, piece.signed)
+            sets.push_set(stack, columns[members], coders, code.reach, piece.signed)
     elif coders:
         for column, coder in zip(reversed(columns.T), reversed(coders), strict=True):
             stack.encode_reverse((column + code.reach).astype(np.int32, copy=False), coder)
@@ -31,7 +28,7 @@ def push(stack: Stack, channels: list[int], piece: Levels | KernelLevels, code: 
         stack.encode_reverse(piece.indices.astype(np.int32), constriction.stream.model.Uniform(pool))
 
 
-def pop_levels(stack: Stack, shape: tuple[int, ...], code: Code) -> np.ndarray:
+def pop_levels(stack: AnsStack, shape: tuple[int, ...], code: Code) -> np.ndarray:
     """Levels int32 of a tensor of this shape."""
     if not code.reach:
         return np.zeros(shape, np.int32)
@@ -41,7 +38,7 @@ def pop_levels(stack: Stack, shape: tuple[int, ...], code: Code) -> np.ndarray:
     return levels
 
 
-def pop_kernels(stack: Stack, channels: list[int], piece: KernelLevels, code: Code) -> KernelLevels:
+def pop_kernels(stack: AnsStack, channels: list[int], piece: KernelLevels, code: Code) -> KernelLevels:
     """The piece with levels and indices off the coder; raises IlwpError where it predicts from nothing."""
     indices, (count, taps) = np.zeros(len(piece.levels), np.int64), piece.levels.shape
     if piece.method != "baseline" and not channels:
@@ -54,11 +51,11 @@ def pop_kernels(stack: Stack, channels: list[int], piece: KernelLevels, code: Co
         return replace(piece, levels=_columns(stack, code, count, taps), indices=indices)
     levels, coders = np.empty((count, taps), np.int32), code.coders(taps)
     for members in _members(piece.cells):
-        levels[members] = sets.pop(stack, len(members), coders, code.reach, piece.signed)
+        levels[members] = sets.pop_set(stack, len(members), coders, code.reach, piece.signed)
     return replace(piece, levels=levels, indices=indices)
 
 
-def _columns(stack: Stack, code: Code, count: int, columns: int) -> np.ndarray:
+def _columns(stack: AnsStack, code: Code, count: int, columns: int) -> np.ndarray:
     """Levels (count, columns) int32."""
     if not code.reach:
         return np.zeros((count, columns), np.int32)

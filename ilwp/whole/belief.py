@@ -10,12 +10,13 @@ import numpy as np
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.proof import Rewriting, State, proven
+from ilwp.common.tensor_files import StateDict
+from ilwp.networks.proof import Rewriting, proven
 from ilwp.networks.symmetries import kept, structure
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.networks.tensors import matched
 from ilwp.networks.trials import random_inputs
-from ilwp.networks.wires import Norm
+from ilwp.networks.wires import BatchNorm
 from ilwp.paper.kernels import depthwise_names
 from ilwp.whole.batch_norms import folded
 
@@ -30,7 +31,7 @@ class Belief:
     """
 
     symmetries: list[Symmetry]
-    norms: dict[str, float]
+    foldable_norms: dict[str, float]
     refused: dict[str, str]
 
 
@@ -68,7 +69,7 @@ def believed(network: nn.Module, tensors: Mapping[str, np.ndarray], shape: tuple
     return Belief([_renamed(symmetry, names) for symmetry in held], folds, refused)
 
 
-def _reordering(symmetry: Symmetry) -> Callable[[State], State]:
+def _reordering(symmetry: Symmetry) -> Callable[[StateDict], StateDict]:
     """Every channel moves to the next place of its cell, so each that may move does."""
     order = np.empty(len(symmetry.cells), np.int64)
     for cell in np.unique(symmetry.cells):
@@ -77,24 +78,24 @@ def _reordering(symmetry: Symmetry) -> Callable[[State], State]:
     return lambda tensors: rearranged(tensors, symmetry, order, np.ones(len(order)))
 
 
-def _flipping(symmetry: Symmetry) -> Callable[[State], State]:
+def _flipping(symmetry: Symmetry) -> Callable[[StateDict], StateDict]:
     """Every other sign is flipped, the first one too."""
     identity = np.arange(len(symmetry.cells))
     return lambda tensors: rearranged(tensors, symmetry, identity, np.where(identity % 2, 1, -1))
 
 
-def _folding(name: str, eps: float) -> Callable[[State], State]:
+def _folding(name: str, eps: float) -> Callable[[StateDict], StateDict]:
     return lambda tensors: folded(tensors, {name: eps})
 
 
-def _prefix(norm: Norm) -> str:
+def _prefix(norm: BatchNorm) -> str:
     """The name of a batch norm whose tensors are called as usual, empty for another."""
     name = norm.weight.removesuffix(".weight")
     usual = [f"{name}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
     return name if usual == [norm.weight, norm.bias, norm.mean, norm.variance] else ""
 
 
-def _unsound(tensors: State, norm: Norm) -> bool:
+def _unsound(tensors: StateDict, norm: BatchNorm) -> bool:
     """Whether a batch norm holds what cannot be folded."""
     parts = [tensors[name].astype(np.float64) for name in (norm.weight, norm.bias, norm.mean, norm.variance)]
     return not all(np.isfinite(part).all() for part in parts) or bool((parts[3] + norm.eps <= 0).any())

@@ -21,18 +21,19 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
+from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.paper.distortion import snr
+from ilwp.paper.methods import SEARCHES, Method
 from ilwp.paper.prediction import candidates, predict, references
 from ilwp.paper.quantization import BLOCK, MOST_REACH, TINIEST, of_step, quantize
-from ilwp.paper.settings import SEARCHES, Method
 from ilwp.whole import sets
-from ilwp.whole.models import can_be_modelled, fit
-from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode, dense, flat, layer
+from ilwp.whole.methods import QUALITY
+from ilwp.whole.models import can_be_modelled, fit_code
+from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense, flat, layer
 from ilwp.whole.roles import Known, Roles, all_finite, roles
 from ilwp.whole.transform import basis, forward
 
-QUALITY = 31.0  # dB
 MOST_FINER = 30.0  # dB that the smallest tensors get more than the quality
 MOST_STEP = float(np.finfo(np.float32).max)
 Bits = Annotated[float, Field(ge=2, le=16)]
@@ -54,7 +55,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedTensor:
     """A tensor's piece, and the ratio of signal to noise of what is decoded, in dB; infinite where it is exact.
 
     `tensor` is what was coded, its channels in the order that they come back in.
@@ -66,12 +67,11 @@ class Coded:
     snr: float
 
 
-Tensors = Mapping[str, np.ndarray]
-Rounding = Callable[[str, float, Tensors], np.ndarray]
+Rounding = Callable[[str, float, StateDict], np.ndarray]
 
 
-def encode(
-    tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
+def encode_tensors(
+    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
     known: Known | None = None, steps: Mapping[str, float] | None = None,
 ) -> dict[str, Piece]:  # fmt: skip
     """A piece for every tensor of a state dict, in its order; arguments and errors are those of `stream`."""
@@ -79,9 +79,9 @@ def encode(
 
 
 def stream(
-    tensors: Tensors, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
+    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
     known: Known | None = None, steps: Mapping[str, float] | None = None,
-) -> Iterator[Coded]:  # fmt: skip
+) -> Iterator[CodedTensor]:  # fmt: skip
     """A state dict's tensors coded one by one, in its order, so that only one tensor's levels are held at a time.
 
     `aligned` and `multiset` put channels into another order, as far as `symmetries` allow. `rounding` gives the levels
@@ -100,7 +100,7 @@ def stream(
             piece = Shared(found.shared[name])
         elif name in found.dense and rounding and chosen[name]:
             piece = _reaching(rounding(name, chosen[name], decoded), chosen[name], tensor)
-            decoded[name] = decode({name: piece})[name]
+            decoded[name] = decode_pieces({name: piece})[name]
         elif name in found.dense:
             piece = _levels(tensor, chosen[name])
         elif name in found.vectors:
@@ -108,24 +108,24 @@ def stream(
             continue
         piece = piece or Exact(tensor)
         back = kernels[name] if name in kernels else dense(piece) if isinstance(piece, Levels) else tensor
-        yield Coded(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
+        yield CodedTensor(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
 
 
-def vector(name: str, tensor: np.ndarray, plan: Plan) -> Coded:
+def vector(name: str, tensor: np.ndarray, plan: Plan) -> CodedTensor:
     """A batch norm's tensor or a bias."""
     if plan.vector_bits is None or not all_finite(tensor) or np.ptp(tensor) == 0:
-        return Coded(name, tensor, Exact(tensor), math.inf)
+        return CodedTensor(name, tensor, Exact(tensor), math.inf)
     piece = _levels(tensor, _step([tensor], plan.vector_bits))
-    return Coded(name, tensor, piece, snr([tensor], [dense(piece)]) if isinstance(piece, Levels) else math.inf)
+    return CodedTensor(name, tensor, piece, snr([tensor], [dense(piece)]) if isinstance(piece, Levels) else math.inf)
 
 
-def _aligned(tensors: Tensors, symmetries: Sequence[Symmetry]) -> dict[str, np.ndarray]:
+def _aligned(tensors: StateDict, symmetries: Sequence[Symmetry]) -> dict[str, np.ndarray]:
     from ilwp.whole.alignment import align  # SciPy's optimizers take half a second to import
 
     return align(tensors, symmetries)
 
 
-def _steps(tensors: Tensors, found: Roles, plan: Plan) -> dict[str, float]:
+def _steps(tensors: StateDict, found: Roles, plan: Plan) -> dict[str, float]:
     """A step for each weight; none for kernels whose step follows from their residuals."""
     weights = [*found.dense, *found.kernels]
     total = sum(tensors[name].size for name in weights)
@@ -208,7 +208,7 @@ def _kernel_levels(tensor: np.ndarray, before: list[np.ndarray], plan: Plan, ste
 def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
     """About how many bits a piece takes."""
     searched = len(candidates(piece.method, before)) if piece.method in SEARCHES else 1
-    return fit(piece.levels)[1] + len(piece.levels) * float(np.log2(searched))
+    return fit_code(piece.levels)[1] + len(piece.levels) * float(np.log2(searched))
 
 
 def _levels(tensor: np.ndarray, step: float) -> Levels | Exact:

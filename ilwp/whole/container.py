@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, format_of, pack_varint, room
+from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, decoding_limit, format_of, pack_varint
 from ilwp.common.errors import IlwpError, printable
 from ilwp.whole.types import number_of, type_of
 
@@ -84,7 +84,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Place:
+class SegmentPlace:
     """Where a segment lies in the file."""
 
     start: int
@@ -102,7 +102,9 @@ class Entry:
     content: bytes = b""
 
 
-def write(segments: Iterable[Segment], names: Sequence[str], metadata: Mapping[str, str] | None = None) -> bytes:
+def write_container(
+    segments: Iterable[Segment], names: Sequence[str], metadata: Mapping[str, str] | None = None
+) -> bytes:
     """The file's bytes; `names` are all tensors' in their order. The same input gives the same bytes.
 
     Raises IlwpError where a name, a shape or the network is too large for the format.
@@ -154,7 +156,7 @@ class Archive:
         if len(index) < index_bytes or zlib.crc32(index) != checksum:
             raise IlwpError("this .ilwp file is damaged or cut short: the checksum of its index is wrong")
         self._read, self.length = read, length
-        self.places: list[Place] = []
+        self.places: list[SegmentPlace] = []
         self.members: list[list[str]] = []  # of each segment
         self.entries: dict[str, Entry] = {}
         self.metadata: dict[str, str] = {}
@@ -226,7 +228,7 @@ class Archive:
             raise IlwpError("this file holds tensors of an unknown kind")
         if not joins:
             length = reader.varint()
-            self.places.append(Place(start, length, struct.unpack("<I", reader.take(4))[0]))
+            self.places.append(SegmentPlace(start, length, struct.unpack("<I", reader.take(4))[0]))
             self.members.append([name])
             return Entry(kind, form, len(self.places) - 1), start + length
         number = reader.varint()
@@ -314,5 +316,5 @@ def _check_room(forms: Iterable[tuple[int, Form]], file_bytes: int) -> None:
         (sum(form.size for form in kernels), KERNEL_WEIGHTS_LIMIT),
         (sum(form.shape[0] for form in kernels if form.shape), KERNELS_LIMIT),
     ):
-        if count > room(limit, file_bytes):
+        if count > decoding_limit(limit, file_bytes):
             raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")

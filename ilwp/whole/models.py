@@ -1,6 +1,6 @@
 """Models of integer levels for an ANS coder, each with the few bytes that tell a decoder which one it is.
 
-    levels -> fit -> Code;  Code.coders -> what `constriction` codes with;  Code.pack / read_code -> bytes
+    levels -> fit_code -> Code;  Code.coders -> what `constriction` codes with;  Code.pack / read_code -> bytes
 
 A level is an integer from -reach to reach. `Geometric` is a Laplace distribution on the integers: every
 step away from zero is rarer by one ratio; the share of zeros follows from that, or is a number of its
@@ -19,7 +19,7 @@ import constriction
 import numpy as np
 from bitarray import bitarray
 
-from ilwp.common.bytes import Reader, pack_varint, room
+from ilwp.common.bytes import Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import decode_lengths, encode_table, entropy
 from ilwp.paper.quantization import BLOCK, MOST_REACH
@@ -70,6 +70,7 @@ class Table:
 
 
 Model = Geometric | Table
+AnsStack = Any  # constriction.stream.stack.AnsCoder
 KINDS = ("geometric", "geometric with its own zero", "table")
 
 
@@ -92,7 +93,7 @@ class Code:
         return made * (columns // len(made))
 
 
-def fit(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
+def fit_code(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
     """The code of levels (n, k), with a model for every column or one for all, that takes fewest bits; those bits.
 
     `mirrored`: every level is as likely to come with the other sign.
@@ -109,7 +110,7 @@ def fit(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
 
 def can_be_modelled(reach: float, columns: int, levels: int) -> bool:
     """Whether models of so many columns are worth their time for so many levels: they are made level by level."""
-    return (2 * reach + 1) * columns <= room(A_LAYERS_MODELS, levels)
+    return (2 * reach + 1) * columns <= decoding_limit(A_LAYERS_MODELS, levels)
 
 
 def code_bits(histogram: np.ndarray, model: Model) -> float:

@@ -1,7 +1,7 @@
 """What a tensor is in a file: a piece; and what a decoder makes of it.
 
-state dict -> coding.encode -> pieces -> segments.pack   -> segments
-state dict <- decode        <- pieces <- segments.unpack <- segments
+state dict -> coding.encode_tensors -> pieces -> segments.pack_all       -> segments
+state dict <- decode_pieces         <- pieces <- segments.unpack_segment <- segments
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ilwp.paper.methods import Method
 from ilwp.paper.prediction import predict
 from ilwp.paper.quantization import BLOCK
-from ilwp.paper.settings import Method
 from ilwp.whole.transform import basis, inverse
 from ilwp.whole.types import rounded
 
@@ -67,7 +67,7 @@ class KernelLevels:
 Piece = Exact | Shared | Levels | KernelLevels
 
 
-def decode(pieces: Mapping[str, Piece]) -> dict[str, np.ndarray]:
+def decode_pieces(pieces: Mapping[str, Piece]) -> dict[str, np.ndarray]:
     """The state dict that pieces stand for, the same bits on every machine."""
     tensors: dict[str, np.ndarray] = {}
     before: dict[tuple[int, ...], list[np.ndarray]] = {}

@@ -16,9 +16,9 @@ model serves all columns, and the models: levels have one column, kernels have o
 "geometric" is one byte, with its own zero two, "table" gamma codes filled up to whole bytes.
 
 The ANS coder is constriction's, a stack. Reading takes off it, layer by layer, indices if the method has them, then
-levels: of one tensor as they lie, of kernels tap by tap, or cell by cell as `sets.pop` says. After the kernels SEED is
-left, after other levels nothing. A weight is its level times the step, multiplied in float32 (in float64 for float64)
-and rounded to its type. What kernels are made of is in `pieces.layer`.
+levels: of one tensor as they lie, of kernels tap by tap, or cell by cell as `sets.pop_set` says. After the kernels SEED
+is left, after other levels nothing. A weight is its level times the step, multiplied in float32 (in float64 for
+float64) and rounded to its type. What kernels are made of is in `pieces.layer`.
 """
 
 import math
@@ -31,13 +31,13 @@ from typing import Any
 import constriction
 import numpy as np
 
-from ilwp.common.bytes import Reader, pack_varint, room
+from ilwp.common.bytes import Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
-from ilwp.paper.settings import PAPER_METHODS
+from ilwp.paper.methods import PAPER_METHODS
 from ilwp.whole import container
-from ilwp.whole.ans import pop_kernels, pop_levels, push
+from ilwp.whole.ans import pop_kernels, pop_levels, push_piece
 from ilwp.whole.container import CONSTANT, EXACT, KERNELS, LEVELS, SHARED, Form, Segment
-from ilwp.whole.models import Code, fit, read_code
+from ilwp.whole.models import Code, fit_code, read_code
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared
 from ilwp.whole.roles import MOST_TAPS
 from ilwp.whole.types import from_little_endian, little_endian
@@ -57,9 +57,9 @@ class Packed:
     bits: Mapping[str, float]
 
 
-def write(pieces: Mapping[str, Piece]) -> bytes:
-    """The file of a state dict's pieces; errors are those of `pack_all` and `container.write`."""
-    return container.write([packed.segment for packed in pack_all(pieces.items())], list(pieces))
+def write_pieces(pieces: Mapping[str, Piece]) -> bytes:
+    """The file of a state dict's pieces; errors are those of `pack_all` and `container.write_container`."""
+    return container.write_container([packed.segment for packed in pack_all(pieces.items())], list(pieces))
 
 
 def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
@@ -89,7 +89,7 @@ def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
         yield _pack_kernels(layers)
 
 
-def unpack(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
+def unpack_segment(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
     """The pieces of a segment, and how many bits each takes; raises IlwpError for what `pack_all` cannot have made."""
     if segment.kind == LEVELS:
         return _unpack_levels(segment)
@@ -144,11 +144,11 @@ def _unpack_exact(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]
 def _pack_plane(plane: np.ndarray) -> bytes:
     """One byte of every value, coded where that is shorter."""
     levels = plane.astype(np.int32) - 128
-    code, bits = fit(levels[:, None])
+    code, bits = fit_code(levels[:, None])
     if bits > 7.9 * len(plane):
         return b"\0" + plane.tobytes()
     stack = constriction.stream.stack.AnsCoder()
-    push(stack, [], Levels(levels, 1.0), code)
+    push_piece(stack, [], Levels(levels, 1.0), code)
     words = _words(stack)
     return b"\1" + code.pack() + pack_varint(len(words) // 4) + words
 
@@ -174,9 +174,9 @@ def _shares(forms: Iterable[tuple[str, Form]], content_bytes: int) -> dict[str, 
 
 
 def _pack_levels(name: str, piece: Levels) -> Packed:
-    code, _ = fit(piece.levels.reshape(-1, 1))
+    code, _ = fit_code(piece.levels.reshape(-1, 1))
     stack = constriction.stream.stack.AnsCoder()
-    push(stack, [], piece, code)
+    push_piece(stack, [], piece, code)
     content = struct.pack("<f", piece.step) + code.pack() + _words(stack)
     _check_models([code], len(content))
     return Packed(Segment(LEVELS, {name: Form(piece.levels.shape, piece.dtype)}, content), {name: 8.0 * len(content)})
@@ -195,13 +195,13 @@ def _unpack_levels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]
 
 
 def _pack_kernels(pieces: Mapping[str, KernelLevels]) -> Packed:
-    codes = {name: fit(piece.levels, mirrored=piece.signed)[0] for name, piece in pieces.items()}
+    codes = {name: fit_code(piece.levels, mirrored=piece.signed)[0] for name, piece in pieces.items()}
     heads = {name: _pack_head(piece, codes[name]) for name, piece in pieces.items()}
     counts = [len(piece.levels) for piece in pieces.values()]
     stack, bits = constriction.stream.stack.AnsCoder(np.array(SEED, np.uint32)), {}
     for place, name in reversed(list(enumerate(pieces))):
         held = stack.num_valid_bits()
-        push(stack, counts[:place], pieces[name], codes[name])
+        push_piece(stack, counts[:place], pieces[name], codes[name])
         bits[name] = 8 * len(heads[name]) + stack.num_valid_bits() - held
     content = b"".join(heads.values()) + _words(stack)
     _check_models(codes.values(), len(content), KERNELS_MODELLED_LEVELS)
@@ -289,5 +289,5 @@ def _stack(reader: Reader) -> Any:
 
 
 def _check_models(codes: Iterable[Code], content_bytes: int, limit: tuple[int, int] = MODELLED_LEVELS) -> None:
-    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > room(limit, content_bytes):
+    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > decoding_limit(limit, content_bytes):
         raise IlwpError(f"too many models of levels for {content_bytes:,} bytes: choose a lower quality")

@@ -13,7 +13,8 @@ from typing import Any
 import constriction
 import numpy as np
 
-Stack = Any  # constriction.stream.stack.AnsCoder
+from ilwp.whole.models import AnsStack
+
 COIN = constriction.stream.model.Uniform(2)
 
 
@@ -31,7 +32,7 @@ def canonical(levels: np.ndarray, cells: np.ndarray, signed: bool) -> tuple[np.n
     return order, signs[order]
 
 
-def push(stack: Stack, levels: np.ndarray, coders: Sequence[Any], reach: int, signed: bool) -> None:
+def push_set(stack: AnsStack, levels: np.ndarray, coders: Sequence[Any], reach: int, signed: bool) -> None:
     """Put sorted kernels (c, d), levels from -reach to reach with a coder a column, onto an ANS coder.
 
     The coder must hold some bits already.
@@ -49,7 +50,7 @@ def push(stack: Stack, levels: np.ndarray, coders: Sequence[Any], reach: int, si
             stack.encode_reverse(sign * level + reach, coder)
 
 
-def pop(stack: Stack, count: int, coders: Sequence[Any], reach: int, signed: bool) -> np.ndarray:
+def pop_set(stack: AnsStack, count: int, coders: Sequence[Any], reach: int, signed: bool) -> np.ndarray:
     """Take `count` sorted kernels (count, d) int64 off an ANS coder."""
     kernels: list[tuple[int, ...]] = []
     for size in range(1, count + 1):

@@ -46,7 +46,7 @@ def test_a_network_comes_back_from_a_smaller_file(tmp_path: Path, ilwp: Ilwp, su
     outcome = ilwp("compress", path, "--coder", "huffman", "--bits", 5)
     assert (outcome.code, outcome.err) == (0, "")
     assert "36 depthwise kernels of 3x3 in 3 layers" in outcome.out
-    wanted = codec.decode(codec.encode(KERNELS, Settings(bits=5)))
+    wanted = codec.decode_kernels(codec.encode_kernels(KERNELS, Settings(bits=5)))
     assert ilwp("decompress", tmp_path / "network.ilwp", "-o", tmp_path / "back.safetensors").code == 0
     found = safetensors.numpy.load_file(tmp_path / "back.safetensors")
     for name, tensor in state_dict().items():
@@ -60,12 +60,14 @@ def test_every_option_reaches_the_file(network_file: Path, ilwp: Ilwp):
     options = [part for name, value in chosen.items() for part in (f"--{name}", value)]
     output = network_file.parent / "other" / "place.ilwp"
     assert ilwp("compress", network_file, "--coder", "huffman", *options, "-o", output).code == 0
-    assert output.read_bytes() == bitstream.write(codec.encode(KERNELS, Settings(**chosen)), OTHER)[0]
+    assert (
+        output.read_bytes() == bitstream.write_kernel_file(codec.encode_kernels(KERNELS, Settings(**chosen)), OTHER)[0]
+    )
 
 
 def test_inspecting_a_file_says_how_it_was_coded_and_where_its_bits_go(compressed_file: Path, ilwp: Ilwp):
-    coded = codec.encode(KERNELS, Settings())
-    file, rate = bitstream.write(coded, OTHER)
+    coded = codec.encode_kernels(KERNELS, Settings())
+    file, rate = bitstream.write_kernel_file(coded, OTHER)
     assert compressed_file.read_bytes() == file
     outcome = ilwp("inspect", compressed_file, "--json")
     assert strictly(outcome.out) == {

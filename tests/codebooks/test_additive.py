@@ -38,7 +38,7 @@ def test_codes_are_the_best_of_all_sums_where_the_beam_holds_them_all():
 
 def test_all_weights_are_pooled_and_layers_of_any_scale_decode_as_well():
     tensors = network()
-    (found,) = additive.quantize(tensors, **OPTIONS)
+    (found,) = additive.quantize_additive(tensors, **OPTIONS)
     assert list(found.shapes) == ["0.weight", "1.weight", "2.weight"]
     assert found.codes.shape == (3 * 16 * 8 // 4, 2)
     errors = [np.std(found.tensors()[n] - tensors[n]) / np.std(tensors[n]) for n in found.shapes]
@@ -50,8 +50,8 @@ def test_all_weights_are_pooled_and_layers_of_any_scale_decode_as_well():
 
 def test_codebooks_of_each_layers_own_fit_better_but_are_as_many_as_layers():
     tensors = network()
-    (shared,) = additive.quantize(tensors, **OPTIONS)
-    own = additive.quantize(tensors, **OPTIONS | {"shared": False})
+    (shared,) = additive.quantize_additive(tensors, **OPTIONS)
+    own = additive.quantize_additive(tensors, **OPTIONS | {"shared": False})
     assert [list(s.shapes) for s in own] == [["0.weight"], ["1.weight"], ["2.weight"]]
     decoded = {name: t for books in own for name, t in books.tensors().items()}
     error, error_shared = (
@@ -61,22 +61,22 @@ def test_codebooks_of_each_layers_own_fit_better_but_are_as_many_as_layers():
 
 
 def test_the_same_weights_give_the_same_codebooks():
-    (one,), (other,) = (additive.quantize(network(), **OPTIONS) for _ in range(2))
+    (one,), (other,) = (additive.quantize_additive(network(), **OPTIONS) for _ in range(2))
     np.testing.assert_array_equal(one.codes, other.codes)
     for a, b in zip(one.books, other.books, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_there_are_no_more_codewords_than_vectors(capfd: pytest.CaptureFixture[str]):
-    (found,) = additive.quantize({"a": np.float32([[1, 2, 3, 4, 5]])}, books=1, bits=8, length=1, shared=True)
+    (found,) = additive.quantize_additive({"a": np.float32([[1, 2, 3, 4, 5]])}, books=1, bits=8, length=1, shared=True)
     assert len(found.books[0]) <= 4
-    (single,) = additive.quantize({"a": np.float32([[3, 0]])}, books=2, bits=8, length=2, shared=True)
+    (single,) = additive.quantize_additive({"a": np.float32([[3, 0]])}, books=2, bits=8, length=2, shared=True)
     np.testing.assert_allclose(single.tensors()["a"], [[3, 0]], atol=1e-2)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_layer_of_zeros_stays_zero():
-    (found,) = additive.quantize({"a": np.zeros((4, 4), np.float32)}, **OPTIONS)
+    (found,) = additive.quantize_additive({"a": np.zeros((4, 4), np.float32)}, **OPTIONS)
     assert not found.tensors()["a"].any()
 
 
@@ -84,13 +84,13 @@ def test_a_layer_of_zeros_stays_zero():
 def test_weights_of_any_size_come_back(value: float):
     rng = np.random.default_rng(0)
     tensors = {"alike": np.full((4, 8), value, np.float32), "other": np.float32(value * rng.uniform(-1, 1, (4, 8)))}
-    (found,) = additive.quantize(tensors, **OPTIONS)
-    back, _ = codebook_file.unpack(codebook_file.pack(found).segment)
+    (found,) = additive.quantize_additive(tensors, **OPTIONS)
+    back, _ = codebook_file.unpack_codebooks(codebook_file.pack_codebooks(found).segment)
     np.testing.assert_allclose(back.tensors()["alike"], tensors["alike"], rtol=0.1)
 
 
 def test_networks_that_cannot_be_quantized_are_refused():
     with pytest.raises(IlwpError, match="nothing to put into codebooks"):
-        additive.quantize({"bias": np.ones(4, np.float32)}, **OPTIONS)
+        additive.quantize_additive({"bias": np.ones(4, np.float32)}, **OPTIONS)
     with pytest.raises(IlwpError, match=r"^a holds NaN"):
-        additive.quantize({"a": np.full((2, 2), np.nan, np.float32)}, **OPTIONS)
+        additive.quantize_additive({"a": np.full((2, 2), np.nan, np.float32)}, **OPTIONS)

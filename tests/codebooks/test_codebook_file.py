@@ -32,7 +32,7 @@ SMALL = CodedNetwork(
     ),
     {"a.bias": Exact(np.float32([1.5, -2])), "a.mean": Levels(np.int32([1, -127]), 0.25), "a.n": Exact(np.array(7))},
 )  # fmt: skip
-FILE = codebook_file.write(SMALL)
+FILE = codebook_file.write_codebook_file(SMALL)
 
 
 def assert_same(books: Codebooks, back: Codebooks) -> None:
@@ -44,8 +44,8 @@ def assert_same(books: Codebooks, back: Codebooks) -> None:
 
 def test_every_kind_of_set_comes_back():
     for books in SMALL.sets:
-        packed = codebook_file.pack(books)
-        back, bits = codebook_file.unpack(packed.segment)
+        packed = codebook_file.pack_codebooks(books)
+        back, bits = codebook_file.unpack_codebooks(packed.segment)
         assert_same(books, back)
         assert bits == packed.bits
     for name, tensor in SMALL.tensors().items():
@@ -67,12 +67,12 @@ def random_set(name: str, codewords: list[int], length: int, vectors: int, seed:
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(1, 9), st.integers(1, 60))
 def test_sets_of_any_shape_come_back(codewords: list[int], length: int, vectors: int):
     books = random_set("layer", codewords, length, vectors, seed=0)
-    assert_same(books, codebook_file.unpack(codebook_file.pack(books).segment)[0])
+    assert_same(books, codebook_file.unpack_codebooks(codebook_file.pack_codebooks(books).segment)[0])
 
 
 def test_codes_take_hardly_more_than_their_entropy():
     books = random_set("a", [200], 1, 300_000, seed=0)
-    packed = codebook_file.pack(books)
+    packed = codebook_file.pack_codebooks(books)
     bound = len(books.codes) * entropy(np.bincount(books.codes[:, 0]))
     assert bound < packed.bits["a"] < 1.003 * bound
     assert bound < 8 * len(packed.segment.content) < 1.003 * bound + 8 * (4 * 200 + 200)
@@ -82,7 +82,7 @@ def test_codes_that_are_all_alike_need_no_model():
     rng = np.random.default_rng(0)
     codes = rng.permutation(800).astype(np.int32)[:, None] % 200
     alike = Codebooks({"a": (800,)}, (rng.random((200, 1), np.float32),), codes)
-    assert codebook_file.pack(alike).bits["a"] == pytest.approx(800 * math.log2(200))
+    assert codebook_file.pack_codebooks(alike).bits["a"] == pytest.approx(800 * math.log2(200))
 
 
 def test_values_are_float16_only_if_that_loses_nothing():
@@ -90,7 +90,7 @@ def test_values_are_float16_only_if_that_loses_nothing():
         Codebooks({"a": (3,)}, (np.float32(values)[:, None],), np.int32([[0], [1], [2]]))
         for values in ([0, 0.5, -0.796875], [0, 0.5, 0.1])
     )
-    sizes = [len(codebook_file.pack(books).segment.content) for books in (halves, singles)]
+    sizes = [len(codebook_file.pack_codebooks(books).segment.content) for books in (halves, singles)]
     assert sizes[1] - sizes[0] == 3 * 2
 
 
@@ -102,7 +102,7 @@ def test_every_byte_is_charged_to_a_tensor():
     assert {row.stored for row in rows} == {"codebooks 1", "codebooks 2", "codebooks 3", "exact", "levels"}
 
 
-SEGMENT = codebook_file.pack(SMALL.sets[1]).segment
+SEGMENT = codebook_file.pack_codebooks(SMALL.sets[1]).segment
 
 
 @settings(max_examples=600)
@@ -111,7 +111,7 @@ def test_a_forged_set_is_refused_or_decodes(position: int, value: bytes):
     content = SEGMENT.content[:position] + value + SEGMENT.content[position + len(value) :]
     for forged in (content, content[:position]):
         with suppress(IlwpError):
-            codebook_file.unpack(Segment(CODEBOOKS, SEGMENT.tensors, forged))[0].tensors()
+            codebook_file.unpack_codebooks(Segment(CODEBOOKS, SEGMENT.tensors, forged))[0].tensors()
 
 
 @pytest.mark.parametrize(
@@ -133,19 +133,19 @@ def test_a_forged_set_is_refused_or_decodes(position: int, value: bytes):
 )
 def test_impossible_claims_are_refused(shape: tuple[int, ...], content: bytes):
     with pytest.raises(IlwpError, match=r"no sense|impossible|NaN"):
-        codebook_file.unpack(Segment(CODEBOOKS, {"a": Form(shape, FLOAT32)}, content))
+        codebook_file.unpack_codebooks(Segment(CODEBOOKS, {"a": Form(shape, FLOAT32)}, content))
 
 
 def test_a_tensor_in_a_set_and_outside_it_is_refused():
     twice = CodedNetwork(SMALL.sets, {"a.weight": Exact(np.float32([1]))})
     with pytest.raises(IlwpError, match="outside it"):
-        codebook_file.write(twice)
+        codebook_file.write_codebook_file(twice)
 
 
 def test_a_network_of_nothing_but_one_value_is_refused_when_it_is_written():
     books = Codebooks({"a": (1 << 22,)}, (np.zeros((1, 1), np.float32),), np.zeros((1 << 22, 1), np.int32))
     with pytest.raises(IlwpError, match="nearly all of them are the same"):
-        codebook_file.pack(books)
+        codebook_file.pack_codebooks(books)
 
 
 @pytest.mark.parametrize(
@@ -162,4 +162,4 @@ def test_a_network_of_nothing_but_one_value_is_refused_when_it_is_written():
 def test_what_no_reader_would_take_is_not_written(books: tuple[np.ndarray, ...], scale: float, message: str):
     coded = Codebooks({"a": (1,)}, books, np.zeros((1, len(books)), np.int32), {"a": scale})
     with pytest.raises(IlwpError, match=message):
-        codebook_file.pack(coded)
+        codebook_file.pack_codebooks(coded)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ilwp.codebooks import weight_fixing
-from ilwp.codebooks.finetuning import Method, Tuning, finetune
+from ilwp.codebooks.finetuning import FinetuningMethod, Tuning, finetune
 from ilwp.codebooks.methods import AdditiveQuantization, WeightFixing
 from ilwp.common.errors import IlwpError
 from ilwp.common.files import PART
@@ -27,10 +27,10 @@ def with_dropout() -> nn.Module:
     return nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3, stride=4)), nn.Flatten(), nn.Dropout(0.5), nn.Linear(256, 10))
 
 
-METHODS: dict[str, Callable[[], Method]] = {
-    "none": lambda: Method(build("mobilenet", 10, 0.1), 3),
+METHODS: dict[str, Callable[[], FinetuningMethod]] = {
+    "none": lambda: FinetuningMethod(build("mobilenet", 10, 0.1), 3),
     "weight fixing": lambda: WeightFixing(build("mobilenet", 10, 0.1), 0.05),
-    "dropout": lambda: Method(with_dropout(), 3),
+    "dropout": lambda: FinetuningMethod(with_dropout(), 3),
     "additive": lambda: AdditiveQuantization(build("mobilenet", 10, 0.1), 3, 2, 4, 4, True),
 }
 
@@ -40,7 +40,7 @@ def images(tiny_cifar: Path) -> datasets.Images:
     return datasets.load("cifar10")
 
 
-def outcome(make: Callable[[], Method], images: datasets.Images, folder: Path) -> tuple[object, ...]:
+def outcome(make: Callable[[], FinetuningMethod], images: datasets.Images, folder: Path) -> tuple[object, ...]:
     method = make()
     history = finetune(method, TUNING, images, folder, progress=False)
     coded = [s.codes.tobytes() for s in method.coded()] if hasattr(method, "coded") else []
@@ -65,7 +65,7 @@ def test_going_on_from_any_round_ends_in_the_same_bits(name: str, images: datase
 
 def test_a_round_sees_its_part_of_the_images(images: datasets.Images, tmp_path: Path):
     for epochs, seen in ((0.5, 40), (1, 80), (2.5, 200), (0.001, 20)):
-        method = Method(build("mobilenet", 10, 0.1), 1)
+        method = FinetuningMethod(build("mobilenet", 10, 0.1), 1)
         tuning = replace(TUNING, epochs=epochs)
         assert finetune(method, tuning, images, tmp_path / str(epochs), progress=False)[0].images == seen
 
@@ -75,7 +75,7 @@ def test_a_folder_of_another_run_is_refused(images: datasets.Images, tmp_path: P
     others = [
         (METHODS["weight fixing"](), TUNING, images),
         (METHODS["none"](), replace(TUNING, seed=1), images),
-        (Method(build("mobilenet", 10, 0.1, seed=1), 3), TUNING, images),
+        (FinetuningMethod(build("mobilenet", 10, 0.1, seed=1), 3), TUNING, images),
         (METHODS["none"](), TUNING, replace(images, train=images.train.flip(0))),
         (METHODS["none"](), TUNING, replace(images, train_labels=images.train_labels.flip(0))),
     ]
@@ -85,7 +85,7 @@ def test_a_folder_of_another_run_is_refused(images: datasets.Images, tmp_path: P
 
 
 def test_a_loss_that_is_no_number_ends_in_one_line(images: datasets.Images, tmp_path: Path):
-    class Diverging(Method):
+    class Diverging(FinetuningMethod):
         def logits(self, x: torch.Tensor) -> torch.Tensor:
             return super().logits(x) * torch.inf
 
@@ -98,16 +98,16 @@ def test_a_loss_that_is_no_number_ends_in_one_line(images: datasets.Images, tmp_
 def test_what_a_killed_write_left_is_swept_away(images: datasets.Images, tmp_path: Path):
     left = tmp_path / f".epoch-00001.pt.abc{PART}"
     left.write_bytes(b"half")
-    finetune(Method(build("mobilenet", 10, 0.1), 1), TUNING, images, tmp_path, progress=False)
+    finetune(FinetuningMethod(build("mobilenet", 10, 0.1), 1), TUNING, images, tmp_path, progress=False)
     assert not left.exists()
 
 
 def test_a_network_that_returns_more_than_logits_in_training_is_refused(images: datasets.Images, tmp_path: Path):
-    class WithHead(Method):
+    class WithHead(FinetuningMethod):
         def logits(self, x: torch.Tensor) -> torch.Tensor:
             return super().logits(x), x
 
-    class Unflattened(Method):
+    class Unflattened(FinetuningMethod):
         def logits(self, x: torch.Tensor) -> torch.Tensor:
             return super().logits(x)[:, :, None, None]
 

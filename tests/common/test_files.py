@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ilwp.common.errors import IlwpError
-from ilwp.common.files import atomic_write, check_writable, map_bytes, sweep
+from ilwp.common.files import atomic_write, check_writable, delete_temporaries, map_bytes
 
 
 def test_content_arrives_and_folders_are_made(tmp_path: Path):
@@ -84,9 +84,9 @@ def test_what_killed_writes_left_is_swept_up_and_nothing_else(tmp_path: Path):
     kept = ["cell1.json", ".cell10.json.x.part", ".cell1.json", "cell1.json.part", ".[a].json.x.part"]
     for name in [*kept, ".cell1.json.a1b2.part", ".cell1.safetensors.c3.part"]:
         (tmp_path / name).touch()
-    sweep(tmp_path, "cell1.")
+    delete_temporaries(tmp_path, "cell1.")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
-    sweep(tmp_path)
+    delete_temporaries(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".cell1.json", "cell1.json", "cell1.json.part"]
 
 

@@ -25,7 +25,7 @@ TENSORS = {
 
 
 def read(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    return safetensors_files.read(mapped(content))
+    return safetensors_files.read_safetensors(mapped(content))
 
 
 def as_torch(tensor: np.ndarray) -> torch.Tensor:

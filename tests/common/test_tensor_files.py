@@ -53,13 +53,13 @@ def test_a_network_not_ours_reads_the_same_in_network_order(foreign: torch.nn.Mo
 def test_a_whole_network_comes_back_from_an_ilwp_file(foreign: torch.nn.Module, tmp_path: Path):
     tensors = read_state_dict(save(tmp_path / "network.pt", foreign.state_dict()))
     kernels = depthwise_kernels(tensors)
-    coded = codec.encode(kernels, Settings())
-    content, _ = bitstream.write(coded, {n: t for n, t in tensors.items() if n not in kernels})
+    coded = codec.encode_kernels(kernels, Settings())
+    content, _ = bitstream.write_kernel_file(coded, {n: t for n, t in tensors.items() if n not in kernels})
     (tmp_path / "network.ilwp").write_bytes(content)
     found = read_state_dict(tmp_path / "network.ilwp")
     assert list(depthwise_kernels(found)) == list(kernels)
     for name, tensor in tensors.items():
-        wanted = codec.decode(coded)[name][:, None] if name in kernels else tensor
+        wanted = codec.decode_kernels(coded)[name][:, None] if name in kernels else tensor
         np.testing.assert_array_equal(found[name], wanted)
     foreign.load_state_dict({name: torch.from_numpy(t) for name, t in found.items()})
 
@@ -70,7 +70,7 @@ def test_a_file_keeps_the_order_of_layers_whatever_their_names(coder: str):
     tensors = {name: np.random.default_rng(len(name)).normal(size=(4, 1, 3, 3)).astype(np.float32) for name in names}
     other = {"z.bias": np.ones(2, np.float32), "b.bias": np.ones(2, np.float32)}
     if coder == "huffman":
-        content, _ = bitstream.write(codec.encode(depthwise_kernels(tensors), Settings()), other)
+        content, _ = bitstream.write_kernel_file(codec.encode_kernels(depthwise_kernels(tensors), Settings()), other)
     else:
         content = compress_additive(tensors | other, books=1, bits=2, length=3, shared=True).content
     assert list(depthwise_kernels(decoded(content))) == names
@@ -160,7 +160,7 @@ def test_missing_files_folders_and_unknown_suffixes_are_refused(tmp_path: Path):
 
 def test_an_ilwp_file_without_other_tensors_is_a_state_dict_of_its_kernels():
     kernels = depthwise_kernels(state_dict())
-    found = decoded(bitstream.write(codec.encode(kernels, Settings()))[0])
+    found = decoded(bitstream.write_kernel_file(codec.encode_kernels(kernels, Settings()))[0])
     assert {name: t.shape for name, t in found.items()} == {n: (len(k), 1, 3, 3) for n, k in kernels.items()}
 
 

@@ -139,7 +139,7 @@ def test_a_run_leaves_a_record_that_says_what_happened(folder: Path, ilwp: Ilwp)
     found = {(m.method, m.bits, m.loop): m for m in record.measurements}
     assert len(found) == len(record.measurements) == (4 + 3) * 7
     for (method, bits, loop), measurement in found.items():
-        _, rate = bitstream.write(codec.encode(kernels, Settings(method, bits, loop)))
+        _, rate = bitstream.write_kernel_file(codec.encode_kernels(kernels, Settings(method, bits, loop)))
         assert measurement.rate == rate
 
     again = ilwp("train", "--profile", "short", "--seed", 3)
@@ -164,7 +164,7 @@ def test_measuring_evaluates_what_a_decoder_gets_once_and_leaves_the_network_alo
     assert (len(measured), evaluated.call_count) == (49, evaluations)
     for key in (("ill", 2, "open"), ("fss", 4, "closed"), ("baseline", 8, "closed")):
         other = build("mobilenet", 10, 0.1, seed=1)
-        decoded = codec.decode(codec.encode(kernels_of(network), Settings(*key)))
+        decoded = codec.decode_kernels(codec.encode_kernels(kernels_of(network), Settings(*key)))
         for name, layer in decoded.items():
             other.get_parameter(name).data[:, 0] = torch.from_numpy(layer)
         assert measured[key] == evaluate(other, images)

@@ -12,8 +12,8 @@ def test_alternatives_are_files_beside_the_default_file() -> None:
     runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", inter_layer=1, seed=0)
     table = alternatives.alternatives(runs, 6, read_kernels).set_index("setting")
     kernels = read_kernels(next(iter(runs)))
-    size = len(bitstream.write(codec.encode(kernels, Settings("ill", 6)))[0])
-    affine = len(bitstream.write(codec.encode(kernels, Settings("ill", 6, quantizer="affine")))[0])
+    size = len(bitstream.write_kernel_file(codec.encode_kernels(kernels, Settings("ill", 6)))[0])
+    affine = len(bitstream.write_kernel_file(codec.encode_kernels(kernels, Settings("ill", 6, quantizer="affine")))[0])
     assert table.loc["quantizer", "size"] == pytest.approx(affine / size)
     assert table.loc["Huffman table", "gain"] == 0  # the same levels
     assert table.loc["loop", "gain"] < 0

@@ -38,10 +38,10 @@ def test_points_are_those_of_files_that_were_written(loop: str):
     assert points["curve"].tolist() == ["baseline", "fss", "lss", "ill"]
     path, record = next(iter(evidence.select(runs, inter_layer=1).items()))
     kernels = read_kernels(path)
-    coded = codec.encode(kernels, Settings("ill", 6, loop))
-    rate = bitstream.write(coded)[1]
+    coded = codec.encode_kernels(kernels, Settings("ill", 6, loop))
+    rate = bitstream.write_kernel_file(coded)[1]
     assert points.iloc[-1]["bits_a_weight"] == pytest.approx(rate.total / record.depthwise_weights)
-    assert points.iloc[-1]["snr_db"] == pytest.approx(later_layers_snr(kernels, codec.decode(coded)))
+    assert points.iloc[-1]["snr_db"] == pytest.approx(later_layers_snr(kernels, codec.decode_kernels(coded)))
 
 
 def test_without_runs_there_are_no_points():

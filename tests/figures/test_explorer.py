@@ -51,7 +51,7 @@ def test_what_is_shown_is_what_the_records_say_and_the_codec_does() -> None:
     (shown,) = (point for point in way["points"] if point["bits"] == 6)
     (measured,) = (m for m in record.measurements if (m.method, m.bits, m.loop) == ("ill", 6, "open"))
     assert shown["accuracy"] == measured.accuracy
-    _, rate = bitstream.write(codec.encode(read_kernels(path), Settings("ill", 6, "open")))
+    _, rate = bitstream.write_kernel_file(codec.encode_kernels(read_kernels(path), Settings("ill", 6, "open")))
     assert measured.rate == rate
     assert sum(shown["huffman"]) == pytest.approx(rate.total / 8, abs=0.05)
     assert shown["ans"][1:3] == shown["huffman"][1:3]

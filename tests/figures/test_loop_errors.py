@@ -22,7 +22,7 @@ def test_closed_loop_stays_within_half_a_step_and_the_open_one_need_not(kernels:
 def test_kernels_are_those_that_the_codec_decodes(kernels: dict[str, np.ndarray]) -> None:
     layers = loop_errors(kernels, bits=3, channel=9)["layers"]
     for loop in ("closed", "open"):
-        decoded = codec.decode(codec.encode(kernels, Settings("ill", 3, loop)))
+        decoded = codec.decode_kernels(codec.encode_kernels(kernels, Settings("ill", 3, loop)))
         for layer, (name, trained) in zip(layers, kernels.items(), strict=True):
             shown = 9 % len(trained)
             assert layer["trained"] == pytest.approx(trained[shown].ravel(), rel=1e-3)

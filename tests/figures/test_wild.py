@@ -62,7 +62,7 @@ def test_numbers_for_prose_are_those_of_the_tables():
 def test_every_figure_keeps_the_table_that_it_shows():
     some = LAYERS["title"].drop_duplicates().head(4)
     for figure, rows in (
-        (wild_plots.lifts(SEQUENCES), len(SEQUENCES)),
+        (wild_plots.public_lifts(SEQUENCES), len(SEQUENCES)),
         (wild_plots.pairs(SEQUENCES), 2 * len(SEQUENCES)),
         (wild_plots.by_depth(LAYERS, list(some)), LAYERS["title"].isin(some).sum()),
         (wild_plots.within_stages(STAGES), len(STAGES)),

@@ -13,7 +13,8 @@ from samples import SMALL, VARIANTS, kernels
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import PAPER_METHODS, Method, Settings
+from ilwp.paper.methods import PAPER_METHODS, Method
+from ilwp.paper.settings import Settings
 
 EXPECTED = Path(__file__).parents[1] / "expected"
 
@@ -31,10 +32,13 @@ def golden_kernels() -> dict[str, np.ndarray]:
 def test_golden_files_are_written_and_read_as_ever(method: Method):
     golden = (EXPECTED / f"{method}.ilwp").read_bytes()
     other = {"features.0.bias": np.arange(3, dtype=np.float32)}
-    assert bitstream.write(codec.encode(golden_kernels(), Settings(method, bits=4)), other)[0] == golden
+    assert (
+        bitstream.write_kernel_file(codec.encode_kernels(golden_kernels(), Settings(method, bits=4)), other)[0]
+        == golden
+    )
     wanted = safetensors.numpy.load_file(EXPECTED / f"{method}.safetensors")
-    coded, tensors = bitstream.read(golden)
-    found = codec.decode(coded) | tensors
+    coded, tensors = bitstream.read_kernel_file(golden)
+    found = codec.decode_kernels(coded) | tensors
     assert {n: (k.shape, k.tobytes()) for n, k in found.items()} == {
         n: (k.shape, k.tobytes()) for n, k in wanted.items()
     }
@@ -46,7 +50,7 @@ def test_golden_files_are_written_and_read_as_ever(method: Method):
 
 def test_a_tiny_file_byte_by_byte():
     layers = {"a.1": np.float32([[[1]], [[2]]]), "a.2": np.float32([[[2]], [[1]], [[1]]])}
-    file, rate = bitstream.write(codec.encode(layers, Settings("lss", bits=2)))
+    file, rate = bitstream.write_kernel_file(codec.encode_kernels(layers, Settings("lss", bits=2)))
     assert file[:-4] == (
         b"ILWP" b"\1" b"\2" b"\2" b"\x08"  # version 1, lss, 2 bits, one code table
         b"\1\1" b"\2\0" b"\2\0\0\0"  # 1x1 kernels, 2 layers, 2 bytes of coded section
@@ -64,8 +68,8 @@ def test_a_tiny_file_byte_by_byte():
 def test_the_rate_says_where_the_bits_go(chosen: Settings):
     layers = kernels((5, 7, 6), seed=2)
     other = {"bias": np.arange(5)}
-    coded = codec.encode(layers, chosen)
-    file, rate = bitstream.write(coded, other)
+    coded = codec.encode_kernels(layers, chosen)
+    file, rate = bitstream.write_kernel_file(coded, other)
     assert rate.texture + rate.index + rate.raw + rate.side + rate.other == rate.total == 8 * len(file)
     assert rate.raw == 32 * 5 * 9
     assert rate.other == 8 * len(safetensors.numpy.save(other))
@@ -82,16 +86,18 @@ def test_the_rate_says_where_the_bits_go(chosen: Settings):
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6, unique=True))
 def test_any_names_come_back_in_order(names):
-    file, _ = bitstream.write(codec.encode(dict.fromkeys(names, SMALL["a.0.weight"]), Settings()))
-    assert list(bitstream.read(file)[0].names) == names
+    file, _ = bitstream.write_kernel_file(codec.encode_kernels(dict.fromkeys(names, SMALL["a.0.weight"]), Settings()))
+    assert list(bitstream.read_kernel_file(file)[0].names) == names
     assert list(reference_decoder.decode(file)[0]) == names
 
 
 def test_names_may_have_255_bytes_and_no_more():
     def written(name: str) -> bytes:
-        return bitstream.write(codec.encode({"a": SMALL["a.0.weight"], name: SMALL["a.1.weight"]}, Settings()))[0]
+        return bitstream.write_kernel_file(
+            codec.encode_kernels({"a": SMALL["a.0.weight"], name: SMALL["a.1.weight"]}, Settings())
+        )[0]
 
-    assert bitstream.read(written("é" * 127 + "x"))[0].names[1] == "é" * 127 + "x"
+    assert bitstream.read_kernel_file(written("é" * 127 + "x"))[0].names[1] == "é" * 127 + "x"
     with pytest.raises(IlwpError, match="longer than 255"):
         written("é" * 128)
 
@@ -109,8 +115,8 @@ def test_names_may_have_255_bytes_and_no_more():
     ],
 )
 def test_other_tensors_come_back_whatever_their_type_shape_or_layout(tensor: np.ndarray):
-    file, _ = bitstream.write(codec.encode(SMALL, Settings()), {"other": tensor})
-    found = bitstream.read(file)[1]["other"]
+    file, _ = bitstream.write_kernel_file(codec.encode_kernels(SMALL, Settings()), {"other": tensor})
+    found = bitstream.read_kernel_file(file)[1]["other"]
     assert (found.dtype, found.shape) == (tensor.dtype, tensor.shape)
     np.testing.assert_array_equal(found, tensor)
 
@@ -118,9 +124,9 @@ def test_other_tensors_come_back_whatever_their_type_shape_or_layout(tensor: np.
 def test_more_weights_than_the_format_holds_are_refused():
     layers = {"a": np.broadcast_to(np.float32(0), ((1 << 24) // 9 + 1, 3, 3))}
     with pytest.raises(IlwpError, match="too large"):
-        bitstream.write(codec.encode(layers, Settings()))
+        bitstream.write_kernel_file(codec.encode_kernels(layers, Settings()))
     with pytest.raises(IlwpError, match="too large"):
-        bitstream.write(codec.encode({"a": np.zeros((1, 256, 1), np.float32)}, Settings()))
+        bitstream.write_kernel_file(codec.encode_kernels({"a": np.zeros((1, 256, 1), np.float32)}, Settings()))
 
 
 def test_files_read_the_same_where_training_has_switched_denormals_off():
@@ -129,5 +135,5 @@ def test_files_read_the_same_where_training_has_switched_denormals_off():
     layers = {"a": np.ones((2, 3, 3), np.float32), "b": np.ones((3, 3, 3), np.float32)}
     torch.set_flush_denormal(True)
     for chosen in VARIANTS:
-        file, _ = bitstream.write(codec.encode(layers, chosen))
-        assert all((k == 1).all() for k in codec.decode(bitstream.read(file)[0]).values())
+        file, _ = bitstream.write_kernel_file(codec.encode_kernels(layers, chosen))
+        assert all((k == 1).all() for k in codec.decode_kernels(bitstream.read_kernel_file(file)[0]).values())

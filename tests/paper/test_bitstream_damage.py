@@ -11,11 +11,12 @@ from samples import SMALL, VARIANTS
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper import bitstream, codec
-from ilwp.paper.settings import Method, Settings
+from ilwp.paper.methods import Method
+from ilwp.paper.settings import Settings
 
 
 def small_file(chosen: Settings, other: bitstream.Tensors | None = None) -> bytes:
-    return bitstream.write(codec.encode(SMALL, chosen), other)[0]
+    return bitstream.write_kernel_file(codec.encode_kernels(SMALL, chosen), other)[0]
 
 
 def with_checksum(content: bytes) -> bytes:
@@ -34,7 +35,7 @@ def test_every_flipped_bit_is_refused(chosen: Settings):
         damaged = bytearray(file)
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises(IlwpError):
-            bitstream.read(bytes(damaged))
+            bitstream.read_kernel_file(bytes(damaged))
 
 
 @pytest.mark.parametrize("chosen", VARIANTS, ids=lambda s: s.method)
@@ -42,13 +43,13 @@ def test_every_truncation_and_anything_appended_is_refused(chosen: Settings):
     file = small_file(chosen)
     for length in range(len(file)):
         with pytest.raises(IlwpError):
-            bitstream.read(file[:length])
+            bitstream.read_kernel_file(file[:length])
     for length in range(len(file) - 4):
         with pytest.raises(IlwpError):
-            bitstream.read(with_checksum(file[:length]))
+            bitstream.read_kernel_file(with_checksum(file[:length]))
     for longer in (file + b"\0", with_checksum(file[:-4] + b"\0")):
         with pytest.raises(IlwpError):
-            bitstream.read(longer)
+            bitstream.read_kernel_file(longer)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_every_truncation_and_anything_appended_is_refused(chosen: Settings):
 )
 def test_what_is_not_a_file_of_version_1_is_refused_by_name(file: bytes, message: str):
     with pytest.raises(IlwpError, match=message):
-        bitstream.read(file)
+        bitstream.read_kernel_file(file)
 
 
 HEADER_FIELDS = {"method": (5, 1), "bits": (6, 1), "flags": (7, 1), "height": (8, 1), "width": (9, 1)}
@@ -83,7 +84,7 @@ def test_absurd_fields_under_a_right_checksum_are_refused_quickly_and_in_little_
         tracemalloc.start()
         started = time.process_time()
         with pytest.raises(IlwpError):
-            codec.decode(bitstream.read(forged)[0])
+            codec.decode_kernels(bitstream.read_kernel_file(forged)[0])
         assert time.process_time() - started < 2
         assert tracemalloc.get_traced_memory()[1] < 64e6
         tracemalloc.stop()
@@ -92,10 +93,10 @@ def test_absurd_fields_under_a_right_checksum_are_refused_quickly_and_in_little_
 @pytest.mark.parametrize("method", ["fss", "lss"])
 def test_an_absurd_number_of_indices_is_refused_quickly(method: Method):
     layers = {"a": np.zeros((3, 1, 1), np.float32), "b": np.zeros((5, 1, 1), np.float32)}
-    file, _ = bitstream.write(codec.encode(layers, Settings(method)))
+    file, _ = bitstream.write_kernel_file(codec.encode_kernels(layers, Settings(method)))
     started = time.process_time()
     with pytest.raises(IlwpError, match="indices"):
-        bitstream.read(changed(file, 16 + 3 + 1 + 4 + 4, struct.pack("<I", 1 << 20)))
+        bitstream.read_kernel_file(changed(file, 16 + 3 + 1 + 4 + 4, struct.pack("<I", 1 << 20)))
     assert time.process_time() - started < 1
 
 
@@ -104,34 +105,36 @@ def test_a_coded_section_that_is_longer_than_its_weights_is_refused():
     length = struct.unpack_from("<I", file, 12)[0]
     longer = file[:12] + struct.pack("<I", length + 1) + file[16:-4] + b"\0"
     with pytest.raises(IlwpError, match="longer than its weights"):
-        bitstream.read(with_checksum(longer))
+        bitstream.read_kernel_file(with_checksum(longer))
 
 
 def test_only_zeros_fill_the_last_byte_and_no_index_points_beyond_the_candidates():
     layers = {"a": np.float32([[[1]], [[2]], [[3]]]), "b": np.float32([[[3]]])}
-    file, _ = bitstream.write(codec.encode(layers, Settings("lss", bits=2)))
+    file, _ = bitstream.write_kernel_file(codec.encode_kernels(layers, Settings("lss", bits=2)))
     # a table of seven bits and the index 2 of three candidates
     assert file[-6:-4] == bytes([0b10100111, 0b00000000])
-    assert bitstream.read(changed(file, len(file) - 6, b"\xa6\x80"))[0].indices[0].tolist() == [1]
+    assert bitstream.read_kernel_file(changed(file, len(file) - 6, b"\xa6\x80"))[0].indices[0].tolist() == [1]
     with pytest.raises(IlwpError, match="beyond their candidates"):
-        bitstream.read(changed(file, len(file) - 5, b"\x80"))
+        bitstream.read_kernel_file(changed(file, len(file) - 5, b"\x80"))
     with pytest.raises(IlwpError, match="longer than its weights"):
-        bitstream.read(changed(file, len(file) - 5, b"\x01"))
+        bitstream.read_kernel_file(changed(file, len(file) - 5, b"\x01"))
 
 
 @pytest.mark.parametrize("position", [16 + 3 + 10, 16 + 3 + 10 + 4 + 4])
 def test_a_layer_of_no_kernels_is_refused(position: int):
     with pytest.raises(IlwpError):
-        bitstream.read(changed(small_file(VARIANTS[0]), position, bytes(4)))
+        bitstream.read_kernel_file(changed(small_file(VARIANTS[0]), position, bytes(4)))
 
 
 @pytest.mark.parametrize("step", [0.0, -1.0, np.nan, np.inf])
 def test_a_step_that_is_no_positive_number_is_refused(step: float):
     file = small_file(Settings("ill"))
     position = 16 + 3 + 10 + 4 + 3 + 1 + 4 + 16
-    assert codec.encode(SMALL, Settings("ill")).quantizers[0].step == struct.unpack_from("<f", file, position)[0]
+    assert (
+        codec.encode_kernels(SMALL, Settings("ill")).quantizers[0].step == struct.unpack_from("<f", file, position)[0]
+    )
     with pytest.raises(IlwpError, match=r"^this file's quantization steps make no sense$"):
-        bitstream.read(changed(file, position, struct.pack("<f", step)))
+        bitstream.read_kernel_file(changed(file, position, struct.pack("<f", step)))
 
 
 @settings(max_examples=300)
@@ -145,8 +148,8 @@ def test_forged_bytes_under_a_right_checksum_decode_or_are_refused(chosen, chang
     for position, value in changes:
         content[position % len(content)] = value
     try:
-        coded, other = bitstream.read(with_checksum(bytes(content[: len(content) - cut])))
-        decoded = codec.decode(coded)
+        coded, other = bitstream.read_kernel_file(with_checksum(bytes(content[: len(content) - cut])))
+        decoded = codec.decode_kernels(coded)
     except IlwpError:
         return
     assert [len(k) for k in decoded.values()] == [len(coded.first), *map(len, coded.levels)]
@@ -168,34 +171,41 @@ NO_NAMES = "^this file's layer names make no sense$"
 )  # fmt: skip
 def test_fields_out_of_range_are_named(position: int, value: int, message: str):
     with pytest.raises(IlwpError, match=message):
-        bitstream.read(changed(small_file(VARIANTS[0]), position, bytes([value])))
+        bitstream.read_kernel_file(changed(small_file(VARIANTS[0]), position, bytes([value])))
 
 
 @pytest.mark.parametrize("chosen", VARIANTS, ids=lambda s: s.method)
 def test_the_quantizers_come_back(chosen: Settings):
-    coded = codec.encode(SMALL, chosen)
-    assert bitstream.read(bitstream.write(coded)[0])[0].quantizers == coded.quantizers
+    coded = codec.encode_kernels(SMALL, chosen)
+    assert bitstream.read_kernel_file(bitstream.write_kernel_file(coded)[0])[0].quantizers == coded.quantizers
 
 
 def test_the_most_layers_and_the_widest_kernels_are_written_and_no_more():
     layers = {f"{i}": np.zeros((1, 1, 1), np.float32) for i in range(1025)}
     with pytest.raises(IlwpError, match=r"^this network is too large for the format: at most 16,777,216 depthwise"):
-        bitstream.write(codec.encode(layers, Settings()))
+        bitstream.write_kernel_file(codec.encode_kernels(layers, Settings()))
     layers.popitem()
-    assert len(bitstream.read(bitstream.write(codec.encode(layers, Settings()))[0])[0].names) == 1024
+    assert (
+        len(
+            bitstream.read_kernel_file(bitstream.write_kernel_file(codec.encode_kernels(layers, Settings()))[0])[
+                0
+            ].names
+        )
+        == 1024
+    )
     for shape in ((1, 1, 255), (1, 255, 1)):
-        wide = codec.encode({"a": np.zeros(shape, np.float32)}, Settings())
-        assert bitstream.read(bitstream.write(wide)[0])[0].first.shape == shape
+        wide = codec.encode_kernels({"a": np.zeros(shape, np.float32)}, Settings())
+        assert bitstream.read_kernel_file(bitstream.write_kernel_file(wide)[0])[0].first.shape == shape
 
 
 def test_more_weights_than_a_short_file_may_stand_for_are_neither_written_nor_read():
     layers = {"a": np.zeros((1, 1, 1), np.float32), "b": np.zeros(((1 << 20) + (1 << 19), 1, 1), np.float32)}
     with pytest.raises(IlwpError, match=r"^too many weights for a file of [0-9]+ bytes: nearly all"):
-        bitstream.write(codec.encode(layers, Settings()))
+        bitstream.write_kernel_file(codec.encode_kernels(layers, Settings()))
     short = small_file(VARIANTS[0])
     forged = changed(short, 29, struct.pack("<I", 1 << 21))
     with pytest.raises(IlwpError, match=r"^too many weights for a file of"):
-        bitstream.read(forged)
+        bitstream.read_kernel_file(forged)
 
 
 def test_the_one_name_that_safetensors_keeps_for_itself_is_refused():
@@ -206,9 +216,9 @@ def test_the_one_name_that_safetensors_keeps_for_itself_is_refused():
 
 def test_a_tensor_that_is_there_twice_is_refused():
     with pytest.raises(IlwpError, match=r"^this file holds a tensor twice$"):
-        bitstream.read(small_file(Settings(), {"a.1.weight": np.arange(3)}))
+        bitstream.read_kernel_file(small_file(Settings(), {"a.1.weight": np.arange(3)}))
 
 
 def test_other_tensors_that_are_no_safetensors_file_are_refused():
     with pytest.raises(IlwpError, match="other tensors"):
-        bitstream.read(with_checksum(small_file(Settings())[:-4] + b'\x08\0\0\0\0\0\0\0{"a":{} '))
+        bitstream.read_kernel_file(with_checksum(small_file(Settings())[:-4] + b'\x08\0\0\0\0\0\0\0{"a":{} '))

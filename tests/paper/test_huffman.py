@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.huffman import code_lengths, decode, decode_table, encode, encode_table, entropy
+from ilwp.paper.huffman import code_lengths, decode_symbols, decode_table, encode_symbols, encode_table, entropy
 
 occurrences = st.lists(st.integers(0, 1000), min_size=1, max_size=60).filter(any).map(np.array)
 
@@ -52,21 +52,21 @@ def test_symbols_come_back_from_in_front_of_anything(counts, random, behind):
     symbols = [s for s, n in enumerate(counts) for _ in range(n % 7 + (n > 0))]
     random.shuffle(symbols)
     lengths = code_lengths(np.bincount(symbols, minlength=len(counts)))
-    bits = encode(np.array(symbols), lengths)
+    bits = encode_symbols(np.array(symbols), lengths)
     assert len(bits) == (lengths[symbols].sum() if len(set(symbols)) > 1 else 0)
     bits.frombytes(behind)
-    assert decode(bits, len(symbols), lengths).tolist() == symbols
+    assert decode_symbols(bits, len(symbols), lengths).tolist() == symbols
 
 
 def test_a_single_symbol_takes_no_bits():
     lengths = code_lengths(np.array([0, 9, 0]))
-    assert len(encode(np.full(9, 1), lengths)) == 0
-    assert decode(bitarray(), 9, lengths).tolist() == [1] * 9
+    assert len(encode_symbols(np.full(9, 1), lengths)) == 0
+    assert decode_symbols(bitarray(), 9, lengths).tolist() == [1] * 9
 
 
 def test_code_words_are_canonical():
     # lengths 2, 1, 3, 3: words 10, 0, 110, 111
-    assert encode(np.arange(4), np.array([2, 1, 3, 3])) == bitarray("100110111")
+    assert encode_symbols(np.arange(4), np.array([2, 1, 3, 3])) == bitarray("100110111")
 
 
 def test_the_most_skewed_counts_still_decode():
@@ -74,7 +74,7 @@ def test_the_most_skewed_counts_still_decode():
     assert lengths.max() <= 31
     assert (2.0**-lengths).sum() == 1
     symbols = np.arange(45)
-    assert decode(encode(symbols, lengths), 45, lengths).tolist() == symbols.tolist()
+    assert decode_symbols(encode_symbols(symbols, lengths), 45, lengths).tolist() == symbols.tolist()
     assert decode_table(encode_table(lengths), 45)[0].tolist() == lengths.tolist()
 
 
@@ -158,4 +158,4 @@ def test_random_bits_are_a_prefix_code_or_refused():
 def test_too_few_bits_are_refused(length, missing):
     lengths = np.full(16, 4)
     with pytest.raises(IlwpError, match=r"too soon|do not decode"):
-        decode(urandom(length), length // 4 + missing, lengths)
+        decode_symbols(urandom(length), length // 4 + missing, lengths)

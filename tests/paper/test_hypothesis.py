@@ -7,8 +7,8 @@ from scipy.stats import mannwhitneyu
 
 from ilwp.paper.hypothesis import (
     best_sources,
-    compare,
     equal_scale,
+    pairwise_nearness,
     probability,
     probability_interval,
     shuffled,
@@ -148,7 +148,7 @@ def test_each_layer_has_a_lift_of_its_own():
 
 
 def test_pairs_of_layers_by_hand():
-    nearness = compare(single([0, 10], [4], [5, 1], [3]))
+    nearness = pairwise_nearness(single([0, 10], [4], [5, 1], [3]))
     # 5 is 1 from the second layer, and 5 and 5 from the first; 1 is 3 from the second, and 1 and 9 from the first
     np.testing.assert_allclose(nearness.nearest[0], [[1], [0]])
     np.testing.assert_allclose(nearness.random[0], [[1], [0.5]])
@@ -160,7 +160,7 @@ def test_pairs_of_layers_by_hand():
 
 
 def test_ties_count_half():
-    nearness = compare(single([1, 3], [1, 3], [2, 3]))
+    nearness = pairwise_nearness(single([1, 3], [1, 3], [2, 3]))
     np.testing.assert_allclose(nearness.nearest[0], [[0.5], [0.5]])
     np.testing.assert_allclose(nearness.random[0], [[0.5], [0.5]])
 
@@ -168,7 +168,7 @@ def test_ties_count_half():
 @given(st.lists(st.integers(1, 9), min_size=3, max_size=5).map(tuple), st.booleans(), st.integers(0, 2**31))
 def test_a_random_kernel_is_compared_as_mann_and_whitney_do(channels, rounded, seed):
     layers = [np.rint(k) if rounded else k for k in kernels(channels, 1, 2, seed).values()]
-    nearness = compare({str(i): k for i, k in enumerate(layers)})
+    nearness = pairwise_nearness({str(i): k for i, k in enumerate(layers)})
     for i in range(2, len(layers)):
         for j, kernel in enumerate(layers[i].astype(float)):
             far = [np.abs(kernel - before.astype(float)).sum(axis=(1, 2)) for before in layers[:i]]
@@ -181,17 +181,19 @@ def test_a_random_kernel_is_compared_as_mann_and_whitney_do(channels, rounded, s
 
 
 def test_a_wider_layer_has_the_nearest_kernel_by_chance_but_not_the_nearer_random_one():
-    found = [compare(kernels((20, 200, 100), seed=seed)) for seed in range(20)]
+    found = [pairwise_nearness(kernels((20, 200, 100), seed=seed)) for seed in range(20)]
     assert np.mean([probability(nearness.nearest) for nearness in found]) > 0.8
     assert np.mean([probability(nearness.random) for nearness in found]) == pytest.approx(0.5, abs=0.03)
 
 
 def test_chunks_change_nothing(monkeypatch):
     layers = kernels((5, 7, 30, 20))
-    whole = compare(layers)
+    whole = pairwise_nearness(layers)
     monkeypatch.setattr("ilwp.paper.hypothesis.CHUNK", 50)
     for one, other in zip(
-        (*whole.nearest, *whole.random), (*compare(layers).nearest, *compare(layers).random), strict=True
+        (*whole.nearest, *whole.random),
+        (*pairwise_nearness(layers).nearest, *pairwise_nearness(layers).random),
+        strict=True,
     ):
         np.testing.assert_array_equal(one, other)
 
@@ -199,16 +201,16 @@ def test_chunks_change_nothing(monkeypatch):
 def test_layers_that_drift_are_nearest_to_the_one_before():
     rng = np.random.default_rng(0)
     drifting = {str(i): (rng.standard_normal((40, 3, 3)) + 3 * i).astype(np.float32) for i in range(5)}
-    nearness = compare(drifting)
+    nearness = pairwise_nearness(drifting)
     assert probability(nearness.random) > 0.95
     low, high = probability_interval(nearness.random)
     assert low <= probability(nearness.random) <= high
     assert probability_interval(nearness.random, seed=3) == probability_interval(nearness.random, seed=3)
-    assert probability(compare(shuffled(drifting, 0)).random) == pytest.approx(0.5, abs=0.05)
+    assert probability(pairwise_nearness(shuffled(drifting, 0)).random) == pytest.approx(0.5, abs=0.05)
 
 
 def test_intervals_of_a_probability_hold_what_resampling_kernels_gives():
-    nearness = compare(kernels((30, 30, 30, 30)))
+    nearness = pairwise_nearness(kernels((30, 30, 30, 30)))
     values = [each.mean(axis=1) for each in nearness.random]
     error = np.sqrt(sum(len(v) * v.var() for v in values)) / 60
     low, high = probability_interval(nearness.random)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ilwp.paper.methods import PAPER_METHODS, Method
 from ilwp.paper.prediction import candidates, nearest, predict, references
-from ilwp.paper.settings import PAPER_METHODS, Method
 
 BEFORE = [np.array([[0.0], [10.0]]), np.array([[4.0]]), np.array([[5.0], [9.0], [4.0]])]
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ilwp.common.errors import IlwpError
+from ilwp.paper.methods import BITS
 from ilwp.paper.quantization import Quantizer, dequantize, of_range, of_step, quantize
-from ilwp.paper.settings import BITS
 
 MOST = float(np.finfo(np.float32).max) / 2
 DENORMAL = 1e-45

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ilwp.common.errors import IlwpError
-from ilwp.training.parts import _pixels, _residuals, pack, unpack
+from ilwp.training.parts import _pixels, _residuals, pack_dataset, unpack_dataset
 
 
 @pytest.fixture
 def packed(tiny_cifar: Path, tmp_path: Path) -> list[Path]:
-    return pack(tiny_cifar / "cifar10.npz", tmp_path / "parts", limit=50_000)
+    return pack_dataset(tiny_cifar / "cifar10.npz", tmp_path / "parts", limit=50_000)
 
 
 def test_parts_are_small_and_give_the_same_images(packed: list[Path], tiny_cifar: Path):
@@ -20,18 +20,18 @@ def test_parts_are_small_and_give_the_same_images(packed: list[Path], tiny_cifar
     assert max(path.stat().st_size for path in packed) <= 50_000
     original = dict(np.load(tiny_cifar / "cifar10.npz").items())
     (tiny_cifar / "cifar10.npz").unlink()
-    path = unpack(packed[-1])
+    path = unpack_dataset(packed[-1])
     assert path == tiny_cifar / "cifar10.npz"
     with np.load(path) as arrays:
         assert sorted(arrays) == sorted(original)
         for name, array in original.items():
             np.testing.assert_array_equal(arrays[name], array)
     first = path.read_bytes()
-    assert unpack(packed[-1]).read_bytes() == first
+    assert unpack_dataset(packed[-1]).read_bytes() == first
 
 
 def test_the_same_images_give_the_same_parts(packed: list[Path], tiny_cifar: Path, tmp_path: Path):
-    again = pack(tiny_cifar / "cifar10.npz", tmp_path / "again", limit=50_000)
+    again = pack_dataset(tiny_cifar / "cifar10.npz", tmp_path / "again", limit=50_000)
     assert [path.name for path in again] == [path.name for path in packed]
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in packed]
 
@@ -55,7 +55,7 @@ def test_a_part_that_is_damaged_or_missing_is_named(packed: list[Path], tiny_cif
     (tiny_cifar / "cifar10.npz").unlink()
     damage(packed[1])
     with pytest.raises(IlwpError, match=r"cifar10.part1 (is not the part that was packed: copy it again|could not be)"):
-        unpack(packed[-1])
+        unpack_dataset(packed[-1])
     assert not (tiny_cifar / "cifar10.npz").exists()
 
 
@@ -75,11 +75,11 @@ def test_a_part_that_is_damaged_or_missing_is_named(packed: list[Path], tiny_cif
 def test_a_listing_that_does_not_fit_is_refused(packed: list[Path], change, message: str):
     packed[-1].write_text(json.dumps(json.loads(packed[-1].read_text()) | change))
     with pytest.raises(IlwpError, match=message):
-        unpack(packed[-1])
+        unpack_dataset(packed[-1])
 
 
 def test_a_file_that_is_no_cifar_is_not_packed(tiny_cifar: Path, tmp_path: Path):
     other = tmp_path / "mnist.npz"
     other.write_bytes((tiny_cifar / "cifar10.npz").read_bytes())
     with pytest.raises(IlwpError, match=r"mnist.npz is named after no CIFAR"):
-        pack(other, tmp_path / "parts")
+        pack_dataset(other, tmp_path / "parts")

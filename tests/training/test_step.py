@@ -87,7 +87,7 @@ def test_a_cpu_ends_in_the_bits_of_the_recipe_written_out(change, inter_layer, t
         assert found.tobytes() == wanted.tobytes(), name
 
 
-def outcome(run: step.Call, parts: step.Parts, config: TrainConfig) -> dict[str, np.ndarray]:
+def outcome(run: step.Step, parts: step.Parts, config: TrainConfig) -> dict[str, np.ndarray]:
     """Weights and sums after an epoch of these steps."""
     rows = datasets.draws(parts.images, config.batch_size, seed=5).to(parts.sums.device)
     for number, batch in enumerate(rows.split(config.batch_size)):

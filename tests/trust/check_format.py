@@ -69,7 +69,7 @@ def test_every_golden_is_read():
 
 def test_a_reader_of_version_1_refuses_version_2_in_one_line():
     with pytest.raises(IlwpError, match=r"^this file has format version 2, not 1$"):
-        bitstream.read((EXPECTED / "network.ilwp").read_bytes())
+        bitstream.read_kernel_file((EXPECTED / "network.ilwp").read_bytes())
 
 
 @pytest.mark.parametrize("version", [0, *range(LATEST + 1, 256)])

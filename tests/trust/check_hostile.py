@@ -136,7 +136,7 @@ WATCHED = Watch(TARGETS["record"])
 
 
 def test_every_flipped_bit_of_a_small_file_is_detected():
-    files = [bitstream.write(codec.encode(SMALL, s))[0] for s in VARIANTS]
+    files = [bitstream.write_kernel_file(codec.encode_kernels(SMALL, s))[0] for s in VARIANTS]
     files += [f for t in list(TARGETS.values())[:2] for f in t.samples() if len(f) < (SMALL_FILE if LONG else 150)]
     bits = 0
     for file in files:
@@ -151,7 +151,9 @@ def test_every_flipped_bit_of_a_small_file_is_detected():
 
 def test_decompressing_writes_the_output_and_nothing_else(tmp_path: Path, ilwp: Callable[..., Any]):
     names = ["../up.weight", "/absolute.weight", "a/../../b.weight", "\x1b[2J.weight", "C:\\x.weight"]
-    content = bitstream.write(codec.encode(dict.fromkeys(names, SMALL["a.0.weight"]), VARIANTS[2]))[0]
+    content = bitstream.write_kernel_file(codec.encode_kernels(dict.fromkeys(names, SMALL["a.0.weight"]), VARIANTS[2]))[
+        0
+    ]
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "in.ilwp").write_bytes(content)

@@ -13,10 +13,11 @@ from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import BITS, METHODS, Settings
+from ilwp.paper.methods import BITS, METHODS
+from ilwp.paper.settings import Settings
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode
-from ilwp.whole.pieces import KernelLevels, decode
+from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.pieces import KernelLevels, decode_pieces
 
 BOTH = ("layer", "network")
 SLACK = 1 + 1e-6
@@ -39,7 +40,7 @@ def layers_of(kind: str) -> Kernels:
     return read_kernels(REAL[kind]) if kind in REAL else KINDS[kind]
 
 
-def worst(coded: codec.Coded, layers: Kernels, decoded: Kernels) -> float:
+def worst(coded: codec.CodedKernels, layers: Kernels, decoded: Kernels) -> float:
     """The greatest error in steps, less what rounding to float32 explains."""
     found = [0.0]
     for layer, got, quantizer in zip(
@@ -60,10 +61,10 @@ def test_files_of_format_1(kind: str):
             ("symmetric", "affine"), BOTH, ("network",) if real else BOTH
         ):
             settings = Settings(method, bits, loop, quantizer, shared, table)
-            coded = codec.encode(layers, settings)
-            meant = codec.decode(coded)
-            read, _ = bitstream.read(bitstream.write(coded)[0])
-            got = codec.decode(read)
+            coded = codec.encode_kernels(layers, settings)
+            meant = codec.decode_kernels(coded)
+            read, _ = bitstream.read_kernel_file(bitstream.write_kernel_file(coded)[0])
+            got = codec.decode_kernels(read)
             assert {n: k.tobytes() for n, k in got.items()} == {n: k.tobytes() for n, k in meant.items()}
             files += 1
             if loop == "closed":
@@ -84,9 +85,9 @@ def test_files_of_format_2(kind: str):
     files, furthest = 0, 0.0
     fractions = FRACTIONS[1:2] if kind in REAL else FRACTIONS
     for method, bits, shared in itertools.product((*METHODS, "multiset"), fractions, BOTH):
-        pieces = encode(tensors, Plan(method=method, bits=bits, range=shared), free)
-        content = segments.write(pieces)
-        meant, got = decode(pieces), decoded(content)
+        pieces = encode_tensors(tensors, Plan(method=method, bits=bits, range=shared), free)
+        content = segments.write_pieces(pieces)
+        meant, got = decode_pieces(pieces), decoded(content)
         assert {n: t.tobytes() for n, t in got.items()} == {n: t.tobytes() for n, t in meant.items()}
         files += 1
         if method in ("aligned", "multiset"):  # their channels come back in another order

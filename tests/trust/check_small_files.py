@@ -9,7 +9,7 @@ from itertools import accumulate
 
 import pytest
 
-from ilwp.common.bytes import WEIGHTS_LIMIT, pack_name, pack_varint, room
+from ilwp.common.bytes import WEIGHTS_LIMIT, decoding_limit, pack_name, pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.door import decoded
 from ilwp.paper.bitstream import HEAD
@@ -118,7 +118,7 @@ def test_a_small_file_that_stands_for_much_takes_neither_time_nor_memory(kind: s
         decoded(content)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak <= 4 * 8 * room(WEIGHTS_LIMIT, len(content))
+    assert peak <= 4 * 8 * decoding_limit(WEIGHTS_LIMIT, len(content))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORGED if "may be" in kind])

@@ -24,7 +24,7 @@ from ilwp.cli import reports
 from ilwp.codebooks import additive, codebook_file
 from ilwp.codebooks.codebooks import CodedNetwork, pieces
 from ilwp.common import safetensors_files, torch_files
-from ilwp.common.bytes import WEIGHTS_LIMIT, room
+from ilwp.common.bytes import WEIGHTS_LIMIT, decoding_limit
 from ilwp.common.errors import IlwpError
 from ilwp.common.files import mapped
 from ilwp.common.paths import CONFIG, RUNS
@@ -34,7 +34,8 @@ from ilwp.experiments.records import parse_record
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.paper.settings import PAPER_METHODS, Settings
+from ilwp.paper.methods import PAPER_METHODS
+from ilwp.paper.settings import Settings
 from ilwp.whole import coding, segments
 from ilwp.whole.coding import Plan
 from ilwp.whole.container import HEAD, Archive
@@ -57,8 +58,11 @@ def state(read: Callable[[mmap.mmap], tuple[dict[str, np.ndarray], object]]) -> 
 
 def files_of_format_1() -> list[bytes]:
     others = [None, {"bias": np.arange(3, dtype=np.float32), "mean": np.ones(2)}]
-    small = [bitstream.write(codec.encode(SMALL, s), o)[0] for s in VARIANTS for o in others]
-    more = [bitstream.write(codec.encode(kernels((3, 5, 2)), Settings(m, bits=3)))[0] for m in PAPER_METHODS]
+    small = [bitstream.write_kernel_file(codec.encode_kernels(SMALL, s), o)[0] for s in VARIANTS for o in others]
+    more = [
+        bitstream.write_kernel_file(codec.encode_kernels(kernels((3, 5, 2)), Settings(m, bits=3)))[0]
+        for m in PAPER_METHODS
+    ]
     return [*small, *more, *((EXPECTED / f"{m}.ilwp").read_bytes() for m in PAPER_METHODS)]
 
 
@@ -66,15 +70,15 @@ def files_of_format_2() -> list[bytes]:
     tensors = {name: t for name, t in state_dict().items() if "depthwise" in name or t.ndim < 2}
     free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items() if t.ndim > 1]
     plans = [Plan(m, bits=b, dense_bits=b, vector_bits=b) for m in (*PAPER_METHODS, "multiset") for b in (2, 5)]
-    written = [segments.write(coding.encode(tensors, plan, free)) for plan in plans]
+    written = [segments.write_pieces(coding.encode_tensors(tensors, plan, free)) for plan in plans]
     return [*written, (EXPECTED / "network.ilwp").read_bytes()]
 
 
 def files_of_codebooks() -> list[bytes]:
     tensors = state_dict()
-    sets = [additive.quantize(tensors, books, 3, 4, shared) for books in (1, 2) for shared in (True, False)]
+    sets = [additive.quantize_additive(tensors, books, 3, 4, shared) for books in (1, 2) for shared in (True, False)]
     rest = pieces({name: t for name, t in tensors.items() if t.ndim < 2}, None)
-    written = [codebook_file.write(CodedNetwork(tuple(found), rest)) for found in sets]
+    written = [codebook_file.write_codebook_file(CodedNetwork(tuple(found), rest)) for found in sets]
     return [*written, (EXPECTED / "codebooks.ilwp").read_bytes()]
 
 
@@ -132,15 +136,15 @@ def _sealed_index(content: bytes) -> bytes:
 
 def decoded_bytes(length: int) -> int:
     """Eight for each weight that a file of so many bytes may stand for."""
-    return 8 * room(WEIGHTS_LIMIT, length)
+    return 8 * decoding_limit(WEIGHTS_LIMIT, length)
 
 
 TARGETS = {
     ".ilwp, format 1": Target(inspect, files_of_format_1, decoded_bytes, checksum=True),
     ".ilwp, format 2": Target(inspect, files_of_format_2, decoded_bytes, checksum=True),
     ".ilwp, codebooks": Target(inspect, files_of_codebooks, decoded_bytes, checksum=True),
-    "safetensors": Target(state(safetensors_files.read), lambda: [safetensors.numpy.save(state_dict())]),
-    "torch": Target(state(torch_files.read), saved_by_torch),
+    "safetensors": Target(state(safetensors_files.read_safetensors), lambda: [safetensors.numpy.save(state_dict())]),
+    "torch": Target(state(torch_files.read_torch_file), saved_by_torch),
     "record": Target(parse_record, records),
     "profile": Target(
         lambda content: list(islice(parse_profile(content).cells(), CELLS)),

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.tensors import arrays, load_tensors, norms_of
+from ilwp.networks.tensors import arrays, batch_norms_of, load_tensors
 from ilwp.whole.batch_norms import folded
 
 
@@ -24,10 +24,10 @@ def test_a_folded_network_computes_the_same_with_half_the_numbers():
     with torch.no_grad():
         network[1].weight.uniform_(-2, 2)
         network[1].bias.normal_()
-    assert norms_of(network) == {"1": 1e-3}
+    assert batch_norms_of(network) == {"1": 1e-3}
     images = torch.randn(4, 3, 8, 8)
     before = network.eval()(images)
-    tensors = folded(arrays(network), norms_of(network))
+    tensors = folded(arrays(network), batch_norms_of(network))
     assert np.ptp(tensors["1.running_mean"]) == np.ptp(tensors["1.running_var"]) == 0
     assert tensors["1.weight"].dtype == tensors["1.bias"].dtype == np.float32
     load_tensors(network, tensors)

@@ -17,8 +17,8 @@ def test_a_network_of_ours_is_believed_under_the_names_of_its_file():
     assert belief.refused == {}
     assert all(s.ordered and s.signed and s.layer in tensors for s in belief.symmetries)
     assert len(belief.symmetries) == 13
-    assert len(belief.norms) == 27
-    assert all(f"{name}.running_var" in tensors for name in belief.norms)
+    assert len(belief.foldable_norms) == 27
+    assert all(f"{name}.running_var" in tensors for name in belief.foldable_norms)
 
 
 def test_a_wrong_rewriting_is_refused_by_name_and_the_rest_holds():
@@ -46,6 +46,6 @@ def test_a_network_of_which_nothing_can_be_proven_is_refused_in_one_line():
     belief = believed(network, arrays(network))
     assert list(belief.refused) == [GRAPH]
     assert "takes 2 inputs" in belief.refused[GRAPH]
-    assert belief.norms == {}
+    assert belief.foldable_norms == {}
     assert not any(s.ordered for s in belief.symmetries)
     np.testing.assert_array_equal(belief.symmetries[0].cells, range(4))

@@ -21,11 +21,11 @@ from ilwp.door import decoded as read
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper.huffman import entropy
-from ilwp.paper.settings import Method
+from ilwp.paper.methods import Method
 from ilwp.whole import container, segments
-from ilwp.whole.coding import Plan, encode
+from ilwp.whole.coding import Plan, encode_tensors
 from ilwp.whole.container import HEAD
-from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode
+from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode_pieces
 
 
 def layer(
@@ -45,7 +45,7 @@ SMALL: dict[str, Piece] = {
     "d.mean": Exact(np.zeros(5, np.float32)),
     "d.short": Levels(np.array([[4, 0, -1]], np.int32), 0.25, np.dtype(ml_dtypes.bfloat16)),
 }
-FILE = container.write([p.segment for p in segments.pack_all(SMALL.items())], list(SMALL), {"format": "pt"})
+FILE = container.write_container([p.segment for p in segments.pack_all(SMALL.items())], list(SMALL), {"format": "pt"})
 
 
 def opened(content: bytes) -> container.Archive:
@@ -57,7 +57,7 @@ def pieces_of(content: bytes) -> dict[str, Piece]:
     for name in archive.segments():
         segment = archive.segment(name)
         shared = segment.kind == container.SHARED
-        found |= {name: Shared(segment.content.decode())} if shared else segments.unpack(segment)[0]
+        found |= {name: Shared(segment.content.decode())} if shared else segments.unpack_segment(segment)[0]
     return {name: found[name] for name in archive.entries}
 
 
@@ -81,7 +81,9 @@ def test_every_kind_of_piece_comes_back():
 def test_format_2_stays_readable():
     golden = (Path(__file__).parent.parent / "expected" / "network.ilwp").read_bytes()
     assert golden == FILE
-    assert {n: t.tobytes() for n, t in read(golden).items()} == {n: t.tobytes() for n, t in decode(SMALL).items()}
+    assert {n: t.tobytes() for n, t in read(golden).items()} == {
+        n: t.tobytes() for n, t in decode_pieces(SMALL).items()
+    }
 
 
 def test_a_decoder_written_from_the_table_alone_finds_the_same_index():
@@ -99,17 +101,17 @@ def test_a_decoder_written_from_the_table_alone_finds_the_same_index():
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_the_weight_of_a_prediction_comes_back(weight: float):
     pieces = {"a": layer([[1, 2]], "baseline", [0]), "b": layer([[0, 3]], "lss", [0], weight=weight)}
-    assert_same(pieces_of(segments.write(pieces)), pieces)
+    assert_same(pieces_of(segments.write_pieces(pieces)), pieces)
 
 
 def test_a_weight_of_no_prediction_is_refused():
     with pytest.raises(IlwpError, match="make no sense"):
-        read(segments.write({"a": layer([[1, 2]], "baseline", [0], weight=0.5)}))
+        read(segments.write_pieces({"a": layer([[1, 2]], "baseline", [0], weight=0.5)}))
 
 
 def test_each_tensor_is_charged_and_the_sum_is_the_file():
-    pieces = encode(state_dict(), Plan(bits=6, dense_bits=8))
-    file = segments.write(pieces)
+    pieces = encode_tensors(state_dict(), Plan(bits=6, dense_bits=8))
+    file = segments.write_pieces(pieces)
     with OpenFile(file) as opened_file:
         rows = opened_file.rows()
     assert [row.tensor for row in rows] == list(pieces)
@@ -176,27 +178,29 @@ def test_a_weight_that_is_nan_or_infinite_is_refused_in_one_line():
 @pytest.mark.parametrize(("count", "most"), [(44_640, 1.015), (1_000_000, 1.002)])
 def test_a_file_is_hardly_larger_than_the_entropy_of_its_levels(count: int, most: float):
     weights = np.random.default_rng(0).laplace(size=(count // 10, 10)).astype(np.float32)
-    pieces = encode({"dense.weight": weights}, Plan(dense_bits=8))
+    pieces = encode_tensors({"dense.weight": weights}, Plan(dense_bits=8))
     levels = pieces["dense.weight"].levels.ravel()
     bound = levels.size * entropy(np.bincount(levels - levels.min())) / 8
-    assert bound <= len(segments.write(pieces)) <= most * bound
+    assert bound <= len(segments.write_pieces(pieces)) <= most * bound
 
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
 def test_real_kernels_take_less_than_the_entropy_of_their_levels(bits: int):
     stored = read_kernels(RUNS / "cpu" / "cifar10-mobilenet-lambda0-seed0.json")
-    pieces = encode({name: k[:, None] for name, k in stored.items()}, Plan("baseline", bits=bits, range="network"))
+    pieces = encode_tensors(
+        {name: k[:, None] for name, k in stored.items()}, Plan("baseline", bits=bits, range="network")
+    )
     levels = np.concatenate([p.levels.ravel() for p in pieces.values()])
     bound = levels.size * entropy(np.bincount(levels - levels.min())) / 8
     # a file of a few kB cannot do without its names and models
-    assert len(segments.write(pieces)) < bound + 250
+    assert len(segments.write_pieces(pieces)) < bound + 250
 
 
 def test_a_set_takes_fewer_bytes_than_a_sequence():
     tensors = {name: k[:, None] for name, k in kernels((64, 256, 256)).items()}
     free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items()]
     plans = [Plan(method=m, bits=6, range="network") for m in ("baseline", "multiset")]
-    sequence, a_set = (len(segments.write(encode(tensors, plan, free))) for plan in plans)
+    sequence, a_set = (len(segments.write_pieces(encode_tensors(tensors, plan, free))) for plan in plans)
     order = sum(np.log2(np.arange(1, len(t) + 1)).sum() + len(t) for t in tensors.values()) / 8
     assert sequence - a_set == pytest.approx(order, rel=0.03)
 
@@ -289,25 +293,25 @@ def test_a_forged_segment_is_refused_or_decodes(name: str, position: int, value:
     forged = container.Segment(segment.kind, segment.tensors, content)
     with suppress(IlwpError):
         if segment.kind not in (container.SHARED, container.CONSTANT):
-            decode(segments.unpack(forged)[0])
+            decode_pieces(segments.unpack_segment(forged)[0])
 
 
 @pytest.mark.parametrize("shape", [(0, 9_000_000), (1 << 30, 0, 1 << 28), (0,), (1,) * 8])
 def test_empty_tensors_come_back_whatever_their_other_axes(shape: tuple[int, ...]):
     pieces = {"exact": Exact(np.zeros(shape, np.float64)), "levels": Levels(np.zeros(shape, np.int32), 1.0)}
-    found = read(segments.write(pieces))
+    found = read(segments.write_pieces(pieces))
     assert (found["exact"].shape, found["levels"].shape) == (shape, shape)
 
 
 @pytest.mark.parametrize("shape", [(1,) * 9, (0, 1 << 30, 1 << 30), (0, 1 << 35)])
 def test_a_shape_that_could_not_be_read_is_not_written(shape: tuple[int, ...]):
     with pytest.raises(IlwpError, match="no place in the format"):
-        segments.write({"a": Exact(np.zeros(shape, np.float16))})
+        segments.write_pieces({"a": Exact(np.zeros(shape, np.float16))})
 
 
 def test_a_tensor_of_a_strange_type_is_refused():
     with pytest.raises(IlwpError, match="have no place"):
-        segments.write({"a": Exact(np.array(["text", "more"]))})
+        segments.write_pieces({"a": Exact(np.array(["text", "more"]))})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ilwp.common.bytes import Reader
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import entropy
-from ilwp.whole.models import KINDS, Geometric, Table, code_bits, fit, read_code
+from ilwp.whole.models import KINDS, Geometric, Table, code_bits, fit_code, read_code
 
 columns = st.integers(1, 40).flatmap(
     lambda n: st.lists(st.lists(st.integers(-30, 30), min_size=n, max_size=n), min_size=1, max_size=3)
@@ -19,7 +19,7 @@ columns = st.integers(1, 40).flatmap(
 @given(columns)
 def test_a_code_read_back_is_the_code_written(lists: list[list[int]]):
     levels = np.array(lists).T
-    code, _ = fit(levels)
+    code, _ = fit_code(levels)
     assert code.reach == np.abs(levels).max()
     reader = Reader(code.pack() + b"more")
     assert read_code(reader, levels.shape[1]) == code
@@ -29,7 +29,7 @@ def test_a_code_read_back_is_the_code_written(lists: list[list[int]]):
 @given(columns)
 def test_what_a_fit_promises_is_what_the_coder_takes(lists: list[list[int]]):
     levels = np.array(lists).T
-    code, bits = fit(levels)
+    code, bits = fit_code(levels)
     if not code.reach:
         return
     stack, coders = constriction.stream.stack.AnsCoder(), code.coders(levels.shape[1])
@@ -42,8 +42,8 @@ def test_what_a_fit_promises_is_what_the_coder_takes(lists: list[list[int]]):
 
 def test_columns_that_are_alike_share_a_model():
     levels = np.rint(np.random.default_rng(0).laplace(0, 3, (40, 9))).astype(int)
-    assert len(fit(levels)[0].models) == 1
-    assert len(fit(levels * 2 ** np.arange(9))[0].models) == 9
+    assert len(fit_code(levels)[0].models) == 1
+    assert len(fit_code(levels * 2 ** np.arange(9))[0].models) == 9
 
 
 def test_shares_by_hand():
@@ -66,7 +66,7 @@ def test_shares_by_hand():
     ],
 )
 def test_each_kind_is_chosen_where_it_is_smallest(levels: np.ndarray, kind: str):
-    assert KINDS[fit(np.rint(levels)[:, None].astype(int))[0].kind] == kind
+    assert KINDS[fit_code(np.rint(levels)[:, None].astype(int))[0].kind] == kind
 
 
 @pytest.mark.parametrize("count", [44_640, 1_000_000])
@@ -74,11 +74,11 @@ def test_each_kind_is_chosen_where_it_is_smallest(levels: np.ndarray, kind: str)
 def test_levels_take_little_more_than_their_entropy(count: int, scale: float):
     levels = np.rint(np.random.default_rng(1).laplace(0, scale, count)).astype(int)
     bound = count * entropy(np.bincount(levels - levels.min()))
-    assert bound <= fit(levels[:, None])[1] <= (1.005 if count < 1_000_000 else 1.002) * bound
+    assert bound <= fit_code(levels[:, None])[1] <= (1.005 if count < 1_000_000 else 1.002) * bound
 
 
 def test_levels_that_are_all_zero_cost_nothing():
-    code, bits = fit(np.zeros((9, 2), int))
+    code, bits = fit_code(np.zeros((9, 2), int))
     assert bits == 8 * len(code.pack())
     assert code_bits(np.array([9]), code.models[0]) == 0
 

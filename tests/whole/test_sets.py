@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ilwp.whole import models
-from ilwp.whole.sets import canonical, pop, push
+from ilwp.whole.sets import canonical, pop_set, push_set
 
 layers = st.integers(1, 12).flatmap(
     lambda c: st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=c, max_size=c)
@@ -20,7 +20,7 @@ def stack_with(words: int = 4) -> constriction.stream.stack.AnsCoder:
 
 
 def coders_of(levels: np.ndarray) -> tuple[int, list]:
-    code, _ = models.fit(levels, mirrored=True)
+    code, _ = models.fit_code(levels, mirrored=True)
     return code.reach, code.coders(levels.shape[1])
 
 
@@ -34,8 +34,8 @@ def test_a_set_comes_back_and_leaves_the_coder_as_it_was(kernels: list[list[int]
     reach, coders = coders_of(levels)
     stack = stack_with()
     before = stack.get_compressed().tolist()
-    push(stack, levels, coders, reach, signed)
-    np.testing.assert_array_equal(pop(stack, len(levels), coders, reach, signed), levels)
+    push_set(stack, levels, coders, reach, signed)
+    np.testing.assert_array_equal(pop_set(stack, len(levels), coders, reach, signed), levels)
     assert stack.get_compressed().tolist() == before
 
 
@@ -65,7 +65,7 @@ def test_the_order_and_the_signs_save_what_they_are_worth(spread: int, signed: b
     levels = levels[order] * signs[:, None]
     reach, coders = coders_of(levels)
     kept, freed = stack_with(), stack_with()
-    push(freed, levels, coders, reach, signed)
+    push_set(freed, levels, coders, reach, signed)
     for column, coder in zip(levels.T, coders, strict=True):
         kept.encode_reverse((column + reach).astype(np.int32), coder)
     ties = sum(math.lgamma(n + 1) for n in Counter(map(tuple, levels.tolist())).values())
