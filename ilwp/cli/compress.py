@@ -91,7 +91,8 @@ kernels after prediction; batch norms, biases and all that is no weight stay exa
 @click.option(
     "--images", type=click.Choice(DATASETS),
     help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
-    " for most of the accuracy that few bits cost; needs --graph.",
+    " for most of the accuracy that few bits cost. The quality is that of outputs for some that are held out. Needs"
+    " --graph.",
 )  # fmt: skip
 @codebook_options
 @key_option

@@ -1,27 +1,20 @@
-"""A state dict's network: what of its graph is proven, and what quantization does to its outputs.
+"""A state dict's network: what of its graph is proven, and how finely its weights have to be quantized.
 
-network, state dict -> Structure -> symmetries, batch norms to fold, steps, corrected biases
-
-Outputs are those for synthetic inputs, so no data is needed.
+network, state dict -> Structure -> symmetries, batch norms to fold, steps
 """
 
-import copy
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from torch import nn
 
-from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors
-from ilwp.networks.bias_correction import corrections
+from ilwp.door.trial import outputs, power
 from ilwp.networks.sensitivity import natural_shape, sensitivities, synthetic_inputs
 from ilwp.networks.symmetry import Symmetry
-from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
-from ilwp.networks.trace import floating, in_short
+from ilwp.networks.tensors import batch_norms_of, matched
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
 
@@ -74,57 +67,20 @@ class Structure:
         parameters = {name for name, _ in self.network.named_parameters(remove_duplicate=False)}
         return Known(*({self.names.get(name, name) for name in some} for some in (parameters, depthwise)))
 
-    def steps(self, weights: Collection[str], quality: float) -> dict[str, float]:
+    def steps(self, weights: Collection[str], quality: float, shape: tuple[int, ...] | None = None) -> dict[str, float]:
         """Steps of `weights` with which the ratio of signal to noise of the outputs is about `quality` dB.
 
         Each weight adds the same noise to the outputs, which takes the fewest bits. Weights that the outputs do not
-        depend on have no step. Raises IlwpError where the network takes no inputs that can be made up.
+        depend on have no step. Outputs are those for synthetic inputs, of `shape` without the batch axis where that is
+        given. Raises IlwpError where the network takes no inputs that can be made up.
         """
-        inputs = synthetic_inputs(natural_shape(self.network))
+        inputs = synthetic_inputs(shape or natural_shape(self.network))
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(self.network, inputs)
-        noise = _power(_outputs(self.network, inputs)) * 10 ** (-quality / 10)
+        noise = power(outputs(self.network, inputs)) * 10 ** (-quality / 10)
         count = sum(self.tensors[name].size for name in weights)
         return {
             name: float(np.float32((12 * noise / count / sensitivity) ** 0.5))
             for name in weights
             if (sensitivity := found.get(own.get(name, ""), 0.0)) > 0
         }
-
-    def corrected(self, before: Tensors, after: Tensors) -> tuple[dict[str, np.ndarray], float]:
-        """Biases that take off the mean shift which quantization causes, and the SNR of the outputs with them, in dB.
-
-        `before` and `after` are state dicts of one function up to quantization, their channels in one order. There are
-        no biases where the outputs are nearer without. The SNR is measured on other synthetic inputs than the shift.
-        """
-        network = copy.deepcopy(self.network)
-        shape = natural_shape(network)
-        load_tensors(network, before)
-        own_before, own_after = (
-            {name: state[theirs] for name, theirs in self.names.items()} for state in (before, after)
-        )
-        biases = corrections(network, own_before, own_after, synthetic_inputs(shape))
-        found = {self.names[name]: bias for name, bias in biases.items()}
-        tried = synthetic_inputs(shape, seed=1)
-        wanted = _outputs(network, tried)
-        options = []
-        for chosen in ({}, found):
-            load_tensors(network, dict(after) | chosen)
-            noise = _power([one - other for one, other in zip(_outputs(network, tried), wanted, strict=True)])
-            options.append((noise, chosen))
-        noise, chosen = min(options, key=lambda option: option[0])
-        return chosen, 10 * math.log10(_power(wanted) / noise) if noise else math.inf
-
-
-def _outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
-    try:
-        with torch.inference_mode():
-            return [output.double() for output in floating(network(inputs))]
-    except Exception as error:  # whatever the network's code raises
-        raise IlwpError(f"the network does not take made-up inputs ({in_short(error)})") from error
-
-
-def _power(outputs: list[torch.Tensor]) -> float:
-    """Mean energy of the outputs for one input. An offset that all outputs share, such as of logits, is no signal."""
-    centred = (o - o.mean(-1, keepdim=True) if o.ndim > 1 and o.shape[-1] > 1 else o for o in outputs)
-    return sum(float(o.square().sum()) / len(o) for o in centred)

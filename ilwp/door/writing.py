@@ -1,11 +1,8 @@
 """A state dict to the bytes of an `.ilwp` file, of any format."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
 from ilwp.common.progress import progress_bar
@@ -13,27 +10,28 @@ from ilwp.common.tensor_files import Tensors
 from ilwp.door.reading import Row, codebook_rows, stored
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
-from ilwp.whole.batch_norms import check_trained, folded
-from ilwp.whole.coding import CodedTensor, Plan, Rounding
+from ilwp.whole.batch_norms import folded
+from ilwp.whole.coding import CodedTensor, Plan
 from ilwp.whole.methods import REORDERING
-from ilwp.whole.pieces import Piece, decode_pieces, size
-from ilwp.whole.roles import roles
+from ilwp.whole.pieces import Piece, size
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
     import torch
     from torch import nn
 
     from ilwp.codebooks.codebooks import Codebooks
+    from ilwp.door.attempts import Attempt
     from ilwp.door.structure import Structure
 
-IMAGES = 1000  # of a data set, that error feedback looks at
+IMAGES = 1000  # of a data set, that rounding looks at
 
 
 @dataclass(frozen=True)
 class Compressed:
     """A file's bytes and what they hold: a row a tensor, or for format 1 where the bits of the file go.
 
-    `outputs_snr` is that of the network's outputs for synthetic inputs in dB, where the network could be tried.
+    `outputs_snr` is that of the network's outputs for synthetic inputs in dB, where the network could be tried, and
+    `held_out_snr` that for the images that were held out.
     """
 
     content: bytes
@@ -41,6 +39,7 @@ class Compressed:
     rate: Rate | None = None
     weights: int = 0  # of depthwise layers, in format 1
     outputs_snr: float | None = None
+    held_out_snr: float | None = None
 
 
 def structure_of(graph: str, width: float, tensors: Tensors) -> "Structure":
@@ -78,48 +77,57 @@ def compress_network(
 ) -> Compressed:  # fmt: skip
     """Format 2: every tensor, batch norms folded where the structure is known.
 
-    With images (n, 3, h, w), or the training images of a data set of this name, error feedback rounds the weights.
-    `steps` by name take the place of those that follow from the plan. Raises IlwpError where images or a method that
-    puts channels into another order come without the structure.
+    With images (n, 3, h, w), or the training images of a data set of this name, the quality is that of outputs for
+    images, one in five of which are held out to measure it; the others teach how to round. `steps` by name take the
+    place of those that follow from the plan. Raises IlwpError where images or a method that puts channels into another
+    order come without the structure.
     """
     if plan.method in REORDERING or images is not None or plan.vector_bits is not None:
         _needed(structure, f"method {plan.method}" if plan.method in REORDERING else "rounding with images"
                 if images is not None else "quantizing vectors")  # fmt: skip
-    rounding = _error_feedback(structure.network, images) if structure and images is not None else None
-    if structure:
-        check_trained(tensors, structure.all_norms)
-    symmetries = structure.symmetries if structure and plan.method in REORDERING else ()
-    known = structure.known if structure else None
-    if structure and plan.bits is None and plan.dense_bits is None and steps is None:
-        found = roles(tensors, known)
-        with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
-            steps = structure.steps((*found.dense, *found.kernels), plan.quality)
+    if structure is None:
+        with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
+            return _alone(tensors, plan, metadata, steps, bar.update)
+    from ilwp.door.attempts import best_attempt
+
+    seen = _images_of(images) if isinstance(images, str) else images
+    attempt = best_attempt(tensors, plan, structure, seen, steps, progress)
+    coded = attempt.coded | _settled(attempt, plan, structure)
+    packed = list(segments.pack_all((name, one.piece) for name, one in coded.items()))
+    rows = {name: (stored(one.piece), size(one.piece), one.snr) for name, one in coded.items()}
+    return _file(tensors, packed, rows, metadata, attempt.snrs)
+
+
+def _alone(
+    tensors: Tensors, plan: Plan, metadata: Mapping[str, str] | None, steps: Mapping[str, float] | None,
+    advance: Callable[[int], object],
+) -> Compressed:  # fmt: skip
+    """Tensors whose network is not known, one after the other."""
     rows: dict[str, tuple[str, int, float]] = {}
-    outputs_snr: float | None = None
-    with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
 
-        def coded() -> Iterator[tuple[str, Piece]]:
-            for one in coding.stream(tensors, plan, symmetries, rounding, known, steps):
-                rows[one.name] = stored(one.piece), size(one.piece), one.snr
-                before[one.name] = one.tensor
-                yield one.name, one.piece
-                bar.update(tensors[one.name].nbytes)
+    def pieces() -> Iterator[tuple[str, Piece]]:
+        for one in coding.stream(coding.arranged(tensors, plan, steps=steps), plan):
+            rows[one.name] = stored(one.piece), size(one.piece), one.snr
+            yield one.name, one.piece
+            advance(one.tensor.nbytes)
 
-        before: dict[str, np.ndarray] = {}
-        pieces: Iterable[tuple[str, Piece]] = coded()
-        if structure:
-            made = dict(pieces)
-            settled, outputs_snr = _settled(made, before, plan, structure)
-            rows |= {name: (stored(one.piece), size(one.piece), one.snr) for name, one in settled.items()}
-            pieces = (made | {name: one.piece for name, one in settled.items()}).items()
-        packed = list(segments.pack_all(pieces))
+    packed = list(segments.pack_all(pieces()))
+    return _file(tensors, packed, rows, metadata)
+
+
+def _file(
+    tensors: Tensors, packed: "Sequence[segments.Packed]", rows: Mapping[str, tuple[str, int, float]],
+    metadata: Mapping[str, str] | None, snrs: Sequence[float] = (),
+) -> Compressed:  # fmt: skip
     content = container.write_container([p.segment for p in packed], list(tensors), metadata)
     bits = {name: count for p in packed for name, count in p.bits.items()}
     listed = [
         Row(name, kind, count, bits[name] / 8, tensors[name].nbytes * (count > 0), snr)
         for name, (kind, count, snr) in rows.items()
     ]
-    return Compressed(content, listed, outputs_snr=outputs_snr)
+    return Compressed(
+        content, listed, outputs_snr=snrs[0] if snrs else None, held_out_snr=snrs[1] if snrs[1:] else None
+    )
 
 
 def compress_additive(
@@ -160,31 +168,17 @@ def compress_coded(
     return Compressed(content, [rows[name] for name in tensors])
 
 
-def _settled(
-    pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure"
-) -> tuple[dict[str, CodedTensor], float | None]:
-    """Biases that make up for the weights' errors and the tensors of folded batch norms; the outputs' SNR in dB."""
-    biases: dict[str, np.ndarray] = {}
-    outputs_snr = None
-    with suppress(IlwpError):  # a network that takes no made-up inputs is not tried
-        biases, outputs_snr = structure.corrected(before, decode_pieces(pieces))
-    settled = folded(before | biases, structure.foldable_norms)
-    return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}, outputs_snr
+def _settled(attempt: "Attempt", plan: Plan, structure: "Structure") -> dict[str, CodedTensor]:
+    """What is coded anew: biases that make up for the weights' errors, and the tensors of folded batch norms."""
+    before = {name: one.tensor for name, one in attempt.coded.items()}
+    settled = folded(before | attempt.biases, structure.foldable_norms)
+    return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}
 
 
 def _needed(structure: "Structure | None", what: str) -> "Structure":
     if structure is None:
         raise IlwpError(f"{printable(what)} needs the network itself, not only its tensors: give it with --graph")
     return structure
-
-
-def _error_feedback(network: "nn.Module", images: "str | torch.Tensor") -> Rounding:
-    from ilwp.networks.graphs import classes_of
-    from ilwp.whole.error_feedback import ErrorFeedback
-
-    seen = _images_of(images) if isinstance(images, str) else images
-    classes_of(network, seen[:1])
-    return ErrorFeedback(network, seen)
 
 
 def _images_of(dataset: str) -> "torch.Tensor":

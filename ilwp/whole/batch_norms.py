@@ -10,7 +10,6 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError
 
-
 PARTS = ("weight", "bias", "running_mean", "running_var")
 
 

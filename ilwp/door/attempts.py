@@ -1,0 +1,152 @@
+"""A network's tensors coded in several ways, and which of them is kept.
+
+    tensors, plan, structure, images -> best_attempt -> Attempt
+
+Images teach how weights are rounded and how far the outputs' means shift. What they teach may be wrong for inputs of
+another kind. So it is kept only where images that taught nothing say that it helps, and synthetic inputs, which are of
+no kind at all, say that it does no harm.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ilwp.common.errors import IlwpError
+from ilwp.common.progress import progress_bar
+from ilwp.common.tensor_files import StateDict
+from ilwp.door.structure import Structure
+from ilwp.door.trial import Trial, shared_out
+from ilwp.networks.bias_correction import MeanInputs
+from ilwp.whole import coding
+from ilwp.whole.batch_norms import check_trained
+from ilwp.whole.coding import Arranged, CodedTensor, Plan, Rounding
+from ilwp.whole.error_feedback import ErrorFeedback
+from ilwp.whole.methods import REORDERING
+from ilwp.whole.pieces import decode_pieces
+from ilwp.whole.roles import roles
+
+HARMLESS = 0.5  # dB that outputs for synthetic inputs may lose
+REFINED = 2  # times the steps are changed to reach a quality
+EXPECTED = 4.0  # dB that outputs gain: depthwise layers are coded before it is measured
+MOST = 20.0  # dB that they change by at a time
+PASSES = 3 + REFINED  # that coding with images takes at most
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Coded tensors, the biases to replace theirs, and the SNR of the outputs in dB.
+
+    `snrs` are those of `Trial.snrs`, none where the network could not be tried.
+    """
+
+    coded: dict[str, CodedTensor]
+    biases: dict[str, np.ndarray]
+    snrs: tuple[float, ...]
+
+
+Coding = Callable[[Arranged, Rounding | None, float], dict[str, CodedTensor]]
+
+
+def best_attempt(
+    tensors: StateDict, plan: Plan, structure: Structure, images: torch.Tensor | None = None,
+    steps: Mapping[str, float] | None = None, progress: bool = False,
+) -> Attempt:  # fmt: skip
+    """The tensors of a network whose structure is known; arguments and errors are those of `compress_network`."""
+    check_trained(tensors, structure.all_norms)
+    known, symmetries = structure.known, structure.symmetries if plan.method in REORDERING else ()
+    shared = shared_out(images) if images is not None else None
+    by_quality = plan.bits is None and plan.dense_bits is None and steps is None
+    if by_quality:
+        found, shape = roles(tensors, known), tuple(images.shape[1:]) if images is not None else None
+        with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
+            steps = structure.steps((*found.dense, *found.kernels), plan.quality, shape)
+    trial = None
+    with suppress(*[IlwpError] * (shared is None)):
+        trial = Trial(structure.network, structure.names, shared)
+
+    def arrange(coarser: float) -> Arranged:
+        scaled = {name: step * coarser for name, step in (steps or {}).items()}
+        return coding.arranged(tensors, plan, symmetries, known, scaled)
+
+    def code(ready: Arranged, rounding: Rounding | None, coarser: float) -> dict[str, CodedTensor]:
+        coded = {}
+        for one in coding.stream(ready, plan, rounding, coarser):
+            coded[one.name] = one
+            bar.update(one.tensor.nbytes)
+        return coded
+
+    total = sum(t.nbytes for t in tensors.values()) * (PASSES if shared else 1)
+    with progress_bar("compressing", total, "B", show=progress, delay=2) as bar:
+        if trial is None or shared is None:
+            return without_data(arrange(1.0), code, trial)
+        return with_images(arrange, code, trial, plan.quality if by_quality and steps else None)
+
+
+def without_data(ready: Arranged, code: Coding, trial: Trial | None) -> Attempt:
+    """Nearest rounding, with corrected biases where outputs for synthetic inputs are nearer with them."""
+    coded = code(ready, None, 1.0)
+    if trial is None:
+        return Attempt(coded, {}, ())
+    return _data_free(_attempts(trial, ready, coded, trial.seen(ready.tensors)))
+
+
+def with_images(arrange: Callable[[float], Arranged], code: Coding, trial: Trial, quality: float | None) -> Attempt:
+    """Rounding with error feedback, and biases that images correct, both where they help and do no harm.
+
+    `arrange` takes the factor of all steps. Outputs for images that are held out have about the SNR `quality` in dB;
+    with None steps stay as they are.
+    """
+    ready = arrange(1.0)
+    if quality is not None:
+        ready = arrange(_coarser(trial.snrs(_decoded(code(ready, None, 1.0)))[1] + EXPECTED, quality))
+    seen = trial.seen(ready.tensors)
+    roundings: list[Rounding | None] = [None, _feedback(ready, trial)]
+    choices = [_attempts(trial, ready, code(ready, rounding, 1.0), seen) for rounding in roundings]
+    least = _data_free(choices[0]).snrs[0] - HARMLESS
+    safe = [(r, b) for r in range(len(choices)) for b, one in enumerate(choices[r]) if one.snrs[0] >= least]
+    r, b = max(safe, key=lambda place: choices[place[0]][place[1]].snrs[1])
+    found, factor = [choices[r][b]], 1.0
+    if quality is None:
+        return found[0]
+    for _ in range(REFINED):
+        factor *= _coarser(found[-1].snrs[1], quality)
+        found += _attempts(trial, ready, code(ready, roundings[r], factor), seen, b)
+    return min(found, key=lambda attempt: abs(attempt.snrs[1] - quality))
+
+
+def _attempts(
+    trial: Trial, ready: Arranged, coded: dict[str, CodedTensor], seen: list[MeanInputs], only: int | None = None
+) -> list[Attempt]:
+    """One attempt for each choice of biases, or for one of them."""
+    decoded = _decoded(coded)
+    choices = trial.biases(ready.tensors, decoded, seen)
+    return [
+        Attempt(coded, biases, tuple(trial.snrs(decoded | biases)))
+        for biases in (choices if only is None else choices[only : only + 1])
+    ]
+
+
+def _decoded(coded: dict[str, CodedTensor]) -> dict[str, np.ndarray]:
+    return decode_pieces({name: one.piece for name, one in coded.items()})
+
+
+def _data_free(attempts: list[Attempt]) -> Attempt:
+    """The better for synthetic inputs of those that use no image."""
+    return max(attempts[:2], key=lambda attempt: attempt.snrs[0])
+
+
+def _coarser(snr: float, quality: float) -> float:
+    """The factor of the steps that takes the outputs from one SNR to another, both in dB."""
+    excess = snr - quality
+    return float(10 ** (min(max(excess, -MOST), MOST) / 20)) if math.isfinite(excess) else 1.0
+
+
+def _feedback(ready: Arranged, trial: Trial) -> Rounding:
+    assert trial.images is not None
+    feedback = ErrorFeedback(trial.network, ready.tensors | ready.kernels, trial.images.teaching)
+    own = {theirs: name for name, theirs in trial.names.items()}
+    return lambda name, step, tensor: feedback(own.get(name, ""), step, tensor)
