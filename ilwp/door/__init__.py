@@ -54,7 +54,7 @@ def compress(
     norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in another
     order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset` with a
     network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose;
-    `quality` is then about that of the outputs for one in five, which are held out. `metadata` is kept with the file.
+    `quality` is then about that of the outputs for the last fifth, which are held out. `metadata` is kept with the file.
 
     Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
     """

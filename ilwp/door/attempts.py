@@ -24,7 +24,7 @@ from ilwp.networks.bias_correction import MeanInputs
 from ilwp.whole import coding
 from ilwp.whole.batch_norms import check_trained
 from ilwp.whole.coding import Arranged, CodedTensor, Plan, Rounding
-from ilwp.whole.error_feedback import ErrorFeedback
+from ilwp.whole.error_feedback import DAMPINGS, ErrorFeedback
 from ilwp.whole.methods import REORDERING
 from ilwp.whole.pieces import decode_pieces
 from ilwp.whole.roles import roles
@@ -33,7 +33,7 @@ HARMLESS = 0.5  # dB that outputs for synthetic inputs may lose
 REFINED = 2  # times the steps are changed to reach a quality
 EXPECTED = 4.0  # dB that outputs gain: depthwise layers are coded before it is measured
 MOST = 20.0  # dB that they change by at a time
-PASSES = 3 + REFINED  # that coding with images takes at most
+PASSES = 2 + len(DAMPINGS) + REFINED  # that coding with images takes at most
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def with_images(arrange: Callable[[float], Arranged], code: Coding, trial: Trial
     if quality is not None:
         ready = arrange(_coarser(trial.snrs(_decoded(code(ready, None, 1.0)))[1] + EXPECTED, quality))
     seen = trial.seen(ready.tensors)
-    roundings: list[Rounding | None] = [None, _feedback(ready, trial)]
+    roundings: list[Rounding | None] = [None, *_feedbacks(ready, trial)]
     choices = [_attempts(trial, ready, code(ready, rounding, 1.0), seen) for rounding in roundings]
     least = _data_free(choices[0]).snrs[0] - HARMLESS
     safe = [(r, b) for r in range(len(choices)) for b, one in enumerate(choices[r]) if one.snrs[0] >= least]
@@ -145,8 +145,13 @@ def _coarser(snr: float, quality: float) -> float:
     return float(10 ** (min(max(excess, -MOST), MOST) / 20)) if math.isfinite(excess) else 1.0
 
 
-def _feedback(ready: Arranged, trial: Trial) -> Rounding:
+def _feedbacks(ready: Arranged, trial: Trial) -> list[Rounding]:
+    """Error feedback of each damping."""
     assert trial.images is not None
     feedback = ErrorFeedback(trial.network, ready.tensors | ready.kernels, trial.images.teaching)
     own = {theirs: name for name, theirs in trial.names.items()}
-    return lambda name, step, tensor: feedback(own.get(name, ""), step, tensor)
+
+    def rounding(damping: float) -> Rounding:
+        return lambda name, step, tensor: feedback(own.get(name, ""), step, tensor, damping)
+
+    return [rounding(damping) for damping in DAMPINGS]

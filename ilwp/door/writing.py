@@ -78,7 +78,7 @@ def compress_network(
     """Format 2: every tensor, batch norms folded where the structure is known.
 
     With images (n, 3, h, w), or the training images of a data set of this name, the quality is that of outputs for
-    images, one in five of which are held out to measure it; the others teach how to round. `steps` by name take the
+    the last fifth of them, which are held out; the others teach how to round. `steps` by name take the
     place of those that follow from the plan. Raises IlwpError where images or a method that puts channels into another
     order come without the structure.
     """

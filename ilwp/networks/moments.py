@@ -31,11 +31,13 @@ def second_moments(network: nn.Module, images: torch.Tensor, names: Collection[s
     network does not call, or whose inputs are not finite.
     """
     sums: dict[str, torch.Tensor] = {}
+    origins: dict[str, torch.Tensor] = {}  # about the mean, from which squares lose no digits
     means: dict[str, torch.Tensor] = {}
     places: dict[str, int] = {}
 
     def look(name: str, layer: nn.Module, given: torch.Tensor) -> None:
         seen = _seen(layer, given.float())
+        seen = seen - origins.setdefault(name, seen.mean(2, keepdim=True))
         sums[name] = sums.get(name, 0) + seen @ seen.transpose(1, 2)
         means[name] = means.get(name, 0) + seen.sum(2)
         places[name] = places.get(name, 0) + seen.shape[2]

@@ -38,3 +38,9 @@ def test_layers_that_are_not_called_or_see_nothing_finite_have_none():
         network[0].weight[0] = torch.inf
     found = second_moments(network, torch.rand(5, 3, 4, 4), list(layers_of(network)))
     assert list(found) == ["0"]
+
+
+def test_inputs_that_hardly_vary_about_a_large_mean_keep_their_digits():
+    inputs = 1000 + 0.01 * torch.randn(45, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = second_moments(nn.Sequential(nn.Conv2d(3, 2, 1)), inputs, ["0"])["0"]
+    np.testing.assert_allclose(found[0], np.cov(inputs.transpose(0, 1).flatten(1).double(), bias=True), atol=3e-6)
