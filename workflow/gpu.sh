@@ -62,13 +62,13 @@ trap 'exit 143' INT TERM
 import sys
 
 from ilwp.experiments import runs
-from ilwp.experiments.profiles import load_profile
+from ilwp.experiments.profiles import load_profile, train_options
 
 name = sys.argv[1]
 profile = load_profile(name)
 for c in profile.cells():
     if not runs.finished(runs.record_path(name, c), profile, c):
-        print(f"--dataset {c.dataset} --network {c.network} --lambda {c.inter_layer} --seed {c.seed}")
+        print(train_options(c))
 EOF
 timeout "${minutes}m" xargs -r -P "$runs" -L 1 "$python" -m ilwp.cli.training train --profile "$profile" --quiet "$@" \
     < "logs/$profile/cells" || echo "not all runs have ended well: give the same command to go on" >&2

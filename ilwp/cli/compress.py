@@ -34,8 +34,9 @@ hidden channels do not come back in the old order."""
     help=f"""Compress a network into an .ilwp file.
 
 NETWORK is a state dict: .safetensors, .pt or .pth. All its weights are quantized and entropy-coded, its depthwise
-kernels after prediction; batch norms, biases and all that is no weight stay exact. --quality says how finely. With
---coder huffman it is the paper's codec: kernels alone are compressed, all other tensors go into the file as they are.
+kernels after prediction, batch norms and biases more finely; all that is no weight stays exact. --quality says how
+finely. With --coder huffman it is the paper's codec: kernels alone are compressed, all other tensors go into the file
+as they are.
 
 {METHOD_HELP}"""
 )

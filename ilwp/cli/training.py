@@ -12,6 +12,7 @@ import click
 from ilwp.cli.common import DATASETS, FilePath, key_option, show
 from ilwp.common.errors import IlwpError, about, printable
 
+REFERENCES = ("previous", "random", "first", "zero")
 NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
 
 
@@ -23,13 +24,18 @@ NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
     "--lambda", "inter_layer", type=float, default=1.0, show_default=True,
     help="Weight of the inter-layer loss in the paper's schedule (Eq. 3); 0 trains the baseline, inf ties all layers.",
 )  # fmt: skip
+@click.option(
+    "--reference", type=click.Choice(REFERENCES), default="previous", show_default=True,
+    help="Controls: the layer that the loss compares each one with, a random earlier one, the first, or zeros (L1).",
+)  # fmt: skip
+@click.option("--depthwise-decay", type=float, help="A control: weight decay of the depthwise kernels alone.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("-o", "--output", type=FilePath, help="The record to write.  [default: data/runs/PROFILE/CELL.json]")
 @click.option("--no-measure", is_flag=True, help="Train only; `ilwp measure` does the rest, here or elsewhere.")
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def train(
-    profile: str, dataset: str, network: str, inter_layer: float, seed: int, output: Path | None, no_measure: bool,
-    quiet: bool,
+    profile: str, dataset: str, network: str, inter_layer: float, reference: str, depthwise_decay: float | None,
+    seed: int, output: Path | None, no_measure: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Train a network, compress it every way, and record the result.
 
@@ -41,7 +47,8 @@ def train(
     from ilwp.experiments.records import check_replaceable
 
     chosen = load_profile(profile)
-    config = chosen.config(dataset, network, inter_layer, seed)
+    other = None if reference == "previous" else reference
+    config = chosen.config(dataset, network, inter_layer, seed, other, depthwise_decay)
     path = output or runs.record_path(profile, config)
     if path.suffix != ".json" or path.is_dir():
         raise IlwpError(f"{path} is no name for a record: it must end in .json")

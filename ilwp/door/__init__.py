@@ -49,12 +49,13 @@ def compress(
 ) -> bytes:  # fmt: skip
     """The bytes of an `.ilwp` file of a state dict of NumPy arrays or torch tensors, of any shapes and types.
 
-    `quality` is the ratio of signal to noise of the largest weight in dB; smaller tensors get more, and biases, batch
-    norms and all that is no weight stay exact. `network` is the torch module that the tensors belong to; with it, batch
-    norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in another
-    order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset` with a
-    network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose;
-    `quality` is then about that of the outputs for the last fifth, which are held out. `metadata` is kept with the file.
+    `quality` is the ratio of signal to noise of the largest weight in dB; smaller tensors get more, biases and batch
+    norms too, and all that is no weight stays exact. `network` is the torch module that the tensors belong to; with it,
+    batch norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in
+    another order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset`
+    with a network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose;
+    the quality is then about that of the outputs for the last fifth, which are held out. `metadata` is kept with the
+    file.
 
     Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
     """

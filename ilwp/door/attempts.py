@@ -22,7 +22,7 @@ from ilwp.door.structure import Structure
 from ilwp.door.trial import Trial, shared_out
 from ilwp.networks.bias_correction import MeanInputs
 from ilwp.whole import coding
-from ilwp.whole.batch_norms import check_trained
+from ilwp.whole.batch_norms import check_trained, folded
 from ilwp.whole.coding import Arranged, CodedTensor, Plan, Rounding
 from ilwp.whole.error_feedback import DAMPINGS, ErrorFeedback
 from ilwp.whole.methods import REORDERING
@@ -38,17 +38,17 @@ PASSES = 2 + len(DAMPINGS) + REFINED  # that coding with images takes at most
 
 @dataclass(frozen=True)
 class Attempt:
-    """Coded tensors, the biases to replace theirs, and the SNR of the outputs in dB.
-
-    `snrs` are those of `Trial.snrs`, none where the network could not be tried.
-    """
+    """Coded tensors, and the SNR of the outputs in dB as `Trial.snrs` has it: none where they could not be tried."""
 
     coded: dict[str, CodedTensor]
-    biases: dict[str, np.ndarray]
     snrs: tuple[float, ...]
 
 
-Coding = Callable[[Arranged, Rounding | None, float], dict[str, CodedTensor]]
+@dataclass(frozen=True)
+class _Task:
+    plan: Plan
+    structure: Structure
+    advance: Callable[[int], object]  # told the bytes of each tensor that is coded
 
 
 def best_attempt(
@@ -63,7 +63,8 @@ def best_attempt(
     if by_quality:
         found, shape = roles(tensors, known), tuple(images.shape[1:]) if images is not None else None
         with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
-            steps = structure.steps((*found.dense, *found.kernels), plan.quality, shape)
+            weights = (*found.dense, *found.kernels, *found.vectors)
+            steps = structure.steps(weights, found.factors, plan.quality, shape)
     trial = None
     with suppress(*[IlwpError] * (shared is None)):
         trial = Trial(structure.network, structure.names, shared)
@@ -72,29 +73,19 @@ def best_attempt(
         scaled = {name: step * coarser for name, step in (steps or {}).items()}
         return coding.arranged(tensors, plan, symmetries, known, scaled)
 
-    def code(ready: Arranged, rounding: Rounding | None, coarser: float) -> dict[str, CodedTensor]:
-        coded = {}
-        for one in coding.stream(ready, plan, rounding, coarser):
-            coded[one.name] = one
-            bar.update(one.tensor.nbytes)
-        return coded
-
     total = sum(t.nbytes for t in tensors.values()) * (PASSES if shared else 1)
     with progress_bar("compressing", total, "B", show=progress, delay=2) as bar:
-        if trial is None or shared is None:
-            return without_data(arrange(1.0), code, trial)
-        return with_images(arrange, code, trial, plan.quality if by_quality and steps else None)
+        task = _Task(plan, structure, bar.update)
+        if trial and shared:
+            return _with_images(task, arrange, trial, plan.quality if by_quality and steps else None)
+        ready = arrange(1.0)
+        coded = _coded(task, ready, None)
+        if trial is None:
+            return Attempt(_settled(task, ready, coded, {}), ())
+        return _data_free(_attempts(task, trial, ready, coded, trial.seen(ready.tensors)))
 
 
-def without_data(ready: Arranged, code: Coding, trial: Trial | None) -> Attempt:
-    """Nearest rounding, with corrected biases where outputs for synthetic inputs are nearer with them."""
-    coded = code(ready, None, 1.0)
-    if trial is None:
-        return Attempt(coded, {}, ())
-    return _data_free(_attempts(trial, ready, coded, trial.seen(ready.tensors)))
-
-
-def with_images(arrange: Callable[[float], Arranged], code: Coding, trial: Trial, quality: float | None) -> Attempt:
+def _with_images(task: _Task, arrange: Callable[[float], Arranged], trial: Trial, quality: float | None) -> Attempt:
     """Rounding with error feedback, and biases that images correct, both where they help and do no harm.
 
     `arrange` takes the factor of all steps. Outputs for images that are held out have about the SNR `quality` in dB;
@@ -102,10 +93,11 @@ def with_images(arrange: Callable[[float], Arranged], code: Coding, trial: Trial
     """
     ready = arrange(1.0)
     if quality is not None:
-        ready = arrange(_coarser(trial.snrs(_decoded(code(ready, None, 1.0)))[1] + EXPECTED, quality))
+        plain = _settled(task, ready, _coded(task, ready, None), {})
+        ready = arrange(_coarser(trial.snrs(_decoded(plain))[1] + EXPECTED, quality))
     seen = trial.seen(ready.tensors)
     roundings: list[Rounding | None] = [None, *_feedbacks(ready, trial)]
-    choices = [_attempts(trial, ready, code(ready, rounding, 1.0), seen) for rounding in roundings]
+    choices = [_attempts(task, trial, ready, _coded(task, ready, rounding), seen) for rounding in roundings]
     least = _data_free(choices[0]).snrs[0] - HARMLESS
     safe = [(r, b) for r in range(len(choices)) for b, one in enumerate(choices[r]) if one.snrs[0] >= least]
     r, b = max(safe, key=lambda place: choices[place[0]][place[1]].snrs[1])
@@ -114,20 +106,39 @@ def with_images(arrange: Callable[[float], Arranged], code: Coding, trial: Trial
         return found[0]
     for _ in range(REFINED):
         factor *= _coarser(found[-1].snrs[1], quality)
-        found += _attempts(trial, ready, code(ready, roundings[r], factor), seen, b)
+        found += _attempts(task, trial, ready, _coded(task, ready, roundings[r], factor), seen, b)
     return min(found, key=lambda attempt: abs(attempt.snrs[1] - quality))
 
 
+def _coded(task: _Task, ready: Arranged, rounding: Rounding | None, coarser: float = 1.0) -> dict[str, CodedTensor]:
+    coded = {}
+    for one in coding.stream(ready, task.plan, rounding, coarser):
+        coded[one.name] = one
+        task.advance(one.tensor.nbytes)
+    return coded
+
+
 def _attempts(
-    trial: Trial, ready: Arranged, coded: dict[str, CodedTensor], seen: list[MeanInputs], only: int | None = None
-) -> list[Attempt]:
+    task: _Task, trial: Trial, ready: Arranged, coded: dict[str, CodedTensor], seen: list[MeanInputs],
+    only: int | None = None,
+) -> list[Attempt]:  # fmt: skip
     """One attempt for each choice of biases, or for one of them."""
-    decoded = _decoded(coded)
-    choices = trial.biases(ready.tensors, decoded, seen)
-    return [
-        Attempt(coded, biases, tuple(trial.snrs(decoded | biases)))
-        for biases in (choices if only is None else choices[only : only + 1])
+    exact = {name: ready.tensors[name] for name in ready.roles.vectors}
+    choices = trial.biases(ready.tensors, _decoded(coded) | exact, seen)
+    settled = [
+        _settled(task, ready, coded, biases) for biases in (choices if only is None else choices[only : only + 1])
     ]
+    return [Attempt(one, tuple(trial.snrs(_decoded(one)))) for one in settled]
+
+
+def _settled(
+    task: _Task, ready: Arranged, coded: dict[str, CodedTensor], biases: dict[str, np.ndarray]
+) -> dict[str, CodedTensor]:
+    """Tensors as they are stored: vectors are coded anew with these biases, after batch norms are folded."""
+    before = ready.tensors
+    tensors = folded(before | biases, task.structure.foldable_norms)
+    changed = {*ready.roles.vectors, *(name for name, tensor in tensors.items() if tensor is not before[name])}
+    return coded | coding.vectors(tensors, changed, task.plan, task.structure.known, ready.given)
 
 
 def _decoded(coded: dict[str, CodedTensor]) -> dict[str, np.ndarray]:

@@ -17,8 +17,8 @@ from ilwp.common.files import reason
 from ilwp.common.tensor_files import NO_KEYS, TensorFile, Tensors, in_network_order, read_tensor_file
 from ilwp.door.frameworks import Framework, in_framework
 from ilwp.whole import segments
-from ilwp.whole.container import CODEBOOKS, KERNELS, SHARED, Archive, Segment
-from ilwp.whole.pieces import Exact, KernelLevels, Piece, decode_pieces, size
+from ilwp.whole.container import CODEBOOKS, SHARED, Archive, Segment
+from ilwp.whole.pieces import Exact, KernelLevels, Piece, Powers, decode_pieces, size
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class OpenFile:
         self._framework = framework
         self._file = None
         self._tensors: Tensors | None = None  # of a file of format 1, which cannot be read in parts
-        self._group: tuple[str, Tensors] = ("", {})  # kernels and codebooks are decoded together, and kept for the next
+        self._groups: dict[int, Tensors] = {}  # of each kind what was last decoded together, kept for the next
         content, length = (source, len(source)) if isinstance(source, bytes) else (b"", 0)
         if isinstance(source, Path):
             try:
@@ -130,7 +130,7 @@ class OpenFile:
         for name in self._archive.segments():
             segment = self._archive.segment(name)
             if segment.kind == SHARED:
-                found[name] = Row(name, f"shared with {segment.content.decode()}", 0, 1.0, 0)
+                found[name] = Row(name, f"shared with {segment.content.decode()}", 0, 0.0, 0)
             elif segment.kind == CODEBOOKS:
                 sets += 1
                 found |= codebook_rows(segment, codebook_file.unpack_codebooks(segment)[1], sets)
@@ -144,14 +144,15 @@ class OpenFile:
             if name not in self._tensors:
                 raise IlwpError(f"this file holds no tensor called {name}")
             return self._tensors[name]
-        if name in self._group[1]:
-            return self._group[1][name]
+        for group in self._groups.values():
+            if name in group:
+                return group[name]
         segment = self._archive.segment(name)
         if segment.kind == SHARED:
             return self._array(segment.content.decode())
         found = self._decoded(segment)
-        if segment.kind in (KERNELS, CODEBOOKS):
-            self._group = name, found
+        if len(found) > 1:
+            self._groups[segment.kind] = found
         return found[name]
 
     @staticmethod
@@ -179,6 +180,8 @@ def stored(piece: Piece) -> str:
     """How a piece is stored, in words."""
     if isinstance(piece, KernelLevels):
         return "kernels, a set" if piece.cells is not None else f"kernels, {piece.method}"
+    if isinstance(piece, Powers):
+        return "powers of two"
     return "exact" if isinstance(piece, Exact) else "levels"
 
 

@@ -3,18 +3,21 @@
 network, state dict -> Structure -> symmetries, batch norms to fold, steps
 """
 
+import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from ilwp.common.tensor_files import Tensors
 from ilwp.door.trial import outputs, power
 from ilwp.networks.sensitivity import natural_shape, sensitivities, synthetic_inputs
 from ilwp.networks.symmetry import Symmetry
-from ilwp.networks.tensors import batch_norms_of, matched
+from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
+from ilwp.whole.batch_norms import folded
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
 
@@ -60,24 +63,26 @@ class Structure:
         depthwise = {
             f"{name}.weight".removeprefix(".")
             for name, layer in self.network.named_modules()
-            if getattr(layer, "groups", 1) > 1
-            and not getattr(layer, "transposed", False)
-            and layer.weight.shape[1] == 1
+            if isinstance(layer, _ConvNd) and layer.groups > 1 and not layer.transposed and layer.weight.shape[1] == 1
         }
         parameters = {name for name, _ in self.network.named_parameters(remove_duplicate=False)}
         return Known(*({self.names.get(name, name) for name in some} for some in (parameters, depthwise)))
 
-    def steps(self, weights: Collection[str], quality: float, shape: tuple[int, ...] | None = None) -> dict[str, float]:
-        """Steps of `weights` with which the ratio of signal to noise of the outputs is about `quality` dB.
+    def steps(
+        self, weights: Collection[str], factors: Collection[str], quality: float, shape: tuple[int, ...] | None = None
+    ) -> dict[str, float]:
+        """Steps of `weights`, after batch norms are folded, with which the outputs' SNR is about `quality` dB.
 
-        Each weight adds the same noise to the outputs, which takes the fewest bits. Weights that the outputs do not
-        depend on have no step. Outputs are those for synthetic inputs, of `shape` without the batch axis where that is
-        given. Raises IlwpError where the network takes no inputs that can be made up.
+        Of `factors` they are steps of natural logarithms. Each weight adds the same noise to the outputs, which takes
+        the fewest bits. Weights that the outputs do not depend on have no step. Outputs are those for synthetic inputs,
+        of `shape` without the batch axis where that is given. Raises IlwpError where the network takes none.
         """
-        inputs = synthetic_inputs(shape or natural_shape(self.network))
+        network = copy.deepcopy(self.network)
+        load_tensors(network, folded(self.tensors, self.foldable_norms))
+        inputs = synthetic_inputs(shape or natural_shape(network))
         own = {theirs: name for name, theirs in self.names.items()}
-        found = sensitivities(self.network, inputs)
-        noise = power(outputs(self.network, inputs)) * 10 ** (-quality / 10)
+        found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})
+        noise = power(outputs(network, inputs)) * 10 ** (-quality / 10)
         count = sum(self.tensors[name].size for name in weights)
         return {
             name: float(np.float32((12 * noise / count / sensitivity) ** 0.5))

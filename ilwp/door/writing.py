@@ -11,7 +11,7 @@ from ilwp.door.reading import Row, codebook_rows, stored
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import CodedTensor, Plan
+from ilwp.whole.coding import Plan
 from ilwp.whole.methods import REORDERING
 from ilwp.whole.pieces import Piece, size
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a network without its gr
     from torch import nn
 
     from ilwp.codebooks.codebooks import Codebooks
-    from ilwp.door.attempts import Attempt
     from ilwp.door.structure import Structure
 
 IMAGES = 1000  # of a data set, that rounding looks at
@@ -92,7 +91,7 @@ def compress_network(
 
     seen = _images_of(images) if isinstance(images, str) else images
     attempt = best_attempt(tensors, plan, structure, seen, steps, progress)
-    coded = attempt.coded | _settled(attempt, plan, structure)
+    coded = attempt.coded
     packed = list(segments.pack_all((name, one.piece) for name, one in coded.items()))
     rows = {name: (stored(one.piece), size(one.piece), one.snr) for name, one in coded.items()}
     return _file(tensors, packed, rows, metadata, attempt.snrs)
@@ -166,13 +165,6 @@ def compress_coded(
     for number, one in enumerate(books, start=1):
         rows |= codebook_rows(one.segment, one.bits, number)
     return Compressed(content, [rows[name] for name in tensors])
-
-
-def _settled(attempt: "Attempt", plan: Plan, structure: "Structure") -> dict[str, CodedTensor]:
-    """What is coded anew: biases that make up for the weights' errors, and the tensors of folded batch norms."""
-    before = {name: one.tensor for name, one in attempt.coded.items()}
-    settled = folded(before | attempt.biases, structure.foldable_norms)
-    return {name: coding.vector(name, t, plan) for name, t in settled.items() if t is not before[name]}
 
 
 def _needed(structure: "Structure | None", what: str) -> "Structure":

@@ -25,12 +25,22 @@ Runs = Mapping[Path, RunRecord]
 
 
 def load_runs(name: str) -> dict[Path, RunRecord]:
-    """The runs that a profile's present recipe and settings made.
+    """The runs that a profile's present recipe and settings made, without controls.
 
     Raises IlwpError for an unknown profile or a damaged record.
     """
     profile = load_profile(name)
     return {path: r for path, r in records_in(RUNS / name).items() if _is_current(profile, r)}
+
+
+def load_controls(name: str) -> dict[TrainConfig, tuple[Path, RunRecord] | None]:
+    """The controls in a profile's grid, each with the record that its present recipe made, or None where there is none.
+
+    Raises IlwpError for an unknown profile or a damaged record.
+    """
+    profile = load_profile(name)
+    made = {r.config: (path, r) for path, r in records_in(RUNS / name).items() if r.recipe == profile.recipe}
+    return {config: made.get(config) for config in profile.cells() if config.is_control}
 
 
 def select(runs: Runs, **wanted: Any) -> dict[Path, RunRecord]:
@@ -80,9 +90,9 @@ def made_from(records: Iterable[RunRecord]) -> str:
     for (epochs, batch, width, lambdas), by_network in alike.items():
         places: dict[str, list[str]] = {}
         for network, where in by_network.items():
-            places.setdefault(_listed(where), []).append(network)
+            places.setdefault(listed(where), []).append(network)
         trained.setdefault((epochs, batch), []).extend(
-            f"{_listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
+            f"{listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
         )
     sentences = [
         f"{'; '.join(parts)}; {epochs} epochs of batches of {batch}" for (epochs, batch), parts in trained.items()
@@ -98,6 +108,11 @@ def missing_commands(profile: str, dataset: str, network: str, weights: Sequence
     )
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence has them: with commas, and `and` before the last."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _lambdas(seeds: Mapping[float, set[int]]) -> str:
     by_count: dict[int, list[str]] = {}
     for value in sorted(seeds):
@@ -107,10 +122,6 @@ def _lambdas(seeds: Mapping[float, set[int]]) -> str:
     )
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
 def _is_current(profile: Profile, record: RunRecord) -> bool:
-    c = record.config
+    c = record.config  # a control's has more than these
     return record.is_of(profile.recipe, profile.config(c.dataset, c.network, c.inter_layer, c.seed))

@@ -1,15 +1,19 @@
 """A trained network compressed every way: where the bits of each file go, and the accuracy after decoding it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 from torch import nn
 
 from ilwp.common.progress import progress_bar
+from ilwp.experiments.controls import encode_against
 from ilwp.experiments.records import Measurement
 from ilwp.networks.tensors import kernels_of, load_kernels
 from ilwp.paper import bitstream, codec
+from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import BITS, LOOPS, PAPER_METHODS, loops
-from ilwp.paper.settings import Settings
+from ilwp.paper.settings import Rate, Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 
@@ -18,17 +22,24 @@ SWEEP = [
 ]
 
 
-def measure(network: nn.Module, images: datasets.Images, progress: bool = True) -> list[Measurement]:
-    """Size and accuracy of the network's depthwise kernels in every setting of the sweep."""
+TARGET_BITS = 8  # of each later layer, in which a file would name the layer that it is predicted from
+
+
+def measure(
+    network: nn.Module, images: datasets.Images, progress: bool = True, targets: Sequence[int] | None = None
+) -> list[Measurement]:
+    """Size and accuracy of the network's depthwise kernels in every setting of the sweep.
+
+    With `targets` in those of ill alone, each layer predicted from the earlier one named there, counted from 0.
+    """
+    sweep = SWEEP if targets is None else [settings for settings in SWEEP if settings.method == "ill"]
     trained = kernels_of(network)
     images = images.to(next(network.parameters()).device)
     measurements = []
     accuracies: dict[bytes, float] = {}
-    with progress_bar("compressing", len(SWEEP), "settings", show=progress) as bar:
-        for settings in SWEEP:
-            coded = codec.encode_kernels(trained, settings)
-            _, rate = bitstream.write_kernel_file(coded)
-            decoded = codec.decode_kernels(coded)
+    with progress_bar("compressing", len(sweep), "settings", show=progress) as bar:
+        for settings in sweep:
+            rate, decoded = _coded(trained, settings, targets)
             # of tied layers many settings leave the same weights
             weights = b"".join(layer.tobytes() for layer in decoded.values())
             if weights not in accuracies:
@@ -39,3 +50,13 @@ def measure(network: nn.Module, images: datasets.Images, progress: bool = True) 
             bar.update()
     load_kernels(network, trained)
     return measurements
+
+
+def _coded(kernels: Kernels, settings: Settings, targets: Sequence[int] | None) -> tuple[Rate, Kernels]:
+    """Where a file's bits go, and what a decoder gets."""
+    if targets is None:
+        coded = codec.encode_kernels(kernels, settings)
+        return bitstream.write_kernel_file(coded)[1], codec.decode_kernels(coded)
+    coded, decoded = encode_against(kernels, targets, settings)
+    rate = bitstream.write_kernel_file(coded)[1]
+    return replace(rate, side=rate.side + TARGET_BITS * len(targets)), decoded

@@ -20,12 +20,17 @@ from ilwp.training.recipe import NetworkName, TrainConfig
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class Block:
-    """A rectangular part of a grid: all networks x lambdas x seeds on one data set."""
+    """A rectangular part of a grid: all networks x lambdas x seeds on one data set.
+
+    A control's block has a `reference` or a `depthwise_decay`, as `TrainConfig`.
+    """
 
     dataset: str
     networks: Annotated[list[str], Field(min_length=1)]
     inter_layer: Annotated[list[float], Field(min_length=1)]
     seeds: Annotated[list[int], Field(min_length=1)]
+    reference: str | None = None
+    depthwise_decay: float | None = None
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -40,14 +45,23 @@ class Profile:
     grid: Annotated[list[Block], Field(min_length=1)]
     networks: dict[NetworkName, dict[str, Any]] = Field(default_factory=dict)
 
-    def config(self, dataset: str, network: str, inter_layer: float, seed: int) -> TrainConfig:
+    def config(
+        self,
+        dataset: str,
+        network: str,
+        inter_layer: float,
+        seed: int,
+        reference: str | None = None,
+        depthwise_decay: float | None = None,
+    ) -> TrainConfig:
         """One cell's configuration; raises IlwpError where a value is unknown or out of range."""
         chosen = self.settings | self.networks.get(network, {})  # type: ignore[call-overload]
         if inter_layer in (0, math.inf):  # the loss is not used, so its calibration makes no difference
             chosen.pop("calibration", None)
         cell = {"dataset": dataset, "network": network, "inter_layer": inter_layer, "seed": seed}
+        control = {"reference": reference, "depthwise_decay": depthwise_decay}
         try:
-            return TrainConfig(**(chosen | cell))
+            return TrainConfig(**(chosen | cell | control))
         except ValidationError as error:
             raise IlwpError(f"these settings cannot be trained: {first_problem(error)}") from error
 
@@ -55,7 +69,7 @@ class Profile:
         """Every run of the grid, in the order of the file."""
         for block in self.grid:
             for network, inter_layer, seed in itertools.product(block.networks, block.inter_layer, block.seeds):
-                yield self.config(block.dataset, network, inter_layer, seed)
+                yield self.config(block.dataset, network, inter_layer, seed, block.reference, block.depthwise_decay)
 
 
 def load_profile(name: str) -> Profile:
@@ -84,7 +98,32 @@ def parse_profile(content: bytes) -> Profile:
 
 
 def cell_name(config: TrainConfig) -> str:
-    """What a run is called within its profile, such as `cifar10-mobilenet-lambda1-seed0`; no two have one name."""
-    short = f"{config.inter_layer:g}"
-    inter_layer = short if float(short) == config.inter_layer else repr(config.inter_layer)
-    return f"{config.dataset}-{config.network}-lambda{inter_layer}-seed{config.seed}"
+    """What a run is called within its profile, such as `cifar10-mobilenet-lambda1-seed0`; no two have one name.
+
+    A control's name says so: `cifar10-mobilenet-lambda1-first-seed0`, `cifar10-mobilenet-lambda0-decay0.01-seed0`.
+    """
+    parts = [config.dataset, config.network, f"lambda{_shortest(config.inter_layer)}"]
+    if config.reference:
+        parts.append(config.reference)
+    if config.depthwise_decay is not None:
+        parts.append(f"decay{_shortest(config.depthwise_decay)}")
+    return "-".join([*parts, f"seed{config.seed}"])
+
+
+def train_options(config: TrainConfig) -> str:
+    """The options with which `ilwp train` makes a run of a profile."""
+    options = [
+        f"--dataset {config.dataset}",
+        f"--network {config.network}",
+        f"--lambda {_shortest(config.inter_layer)}",
+    ]
+    if config.reference:
+        options.append(f"--reference {config.reference}")
+    if config.depthwise_decay is not None:
+        options.append(f"--depthwise-decay {_shortest(config.depthwise_decay)}")
+    return " ".join([*options, f"--seed {config.seed}"])
+
+
+def _shortest(value: float) -> str:
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

@@ -51,9 +51,11 @@ class RunRecord:
     `inter_layer_weight` is the factor of Eq. 2 in this schedule that stands for the paper's lambda in
     `config.inter_layer`. `accuracy` is the last epoch's in percent, `seconds` the wall time of all epochs.
 
-    The last three fields are not written where they are None. Without `execution` a run took its steps on a CPU, in
+    The last five fields are not written where they are None. Without `execution` a run took its steps on a CPU, in
     float32, eagerly and channels last, and ends in the same bits again. Without `measured_on` it was compressed where
     it was trained. `network_sha256` is that of the whole network's file while there are no measurements yet.
+    `targets` are those of a control whose loss compares each layer from the second on with another one than the
+    previous: which one, counted from 0. `against_targets` are its kernels predicted from these layers by ill.
     """
 
     profile: str
@@ -73,6 +75,8 @@ class RunRecord:
     execution: Execution | None = None
     measured_on: dict[str, str] | None = None
     network_sha256: str | None = None
+    targets: list[int] | None = None
+    against_targets: list[Measurement] | None = None
 
     def is_of(self, recipe: int, config: TrainConfig) -> bool:
         """Whether this recipe and configuration made it."""

@@ -37,7 +37,7 @@ from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, kernels_of, load_tensors
 from ilwp.training import checkpoints, datasets
 from ilwp.training.devices import device, single_threaded
-from ilwp.training.recipe import Epoch, Layout, TrainConfig, inter_layer_weight
+from ilwp.training.recipe import Epoch, Layout, TrainConfig, inter_layer_weight, loss_targets
 from ilwp.training.step import layout_speeds
 from ilwp.training.train import train
 
@@ -167,6 +167,7 @@ def _train(
         kernels_sha256=kernels_digest(kernels),
         measurements=[],
         execution=_execution(layouts, history, len(images.train)) if layouts else None,
+        targets=_targets(config, len(kernels)),
     )
     return network, record
 
@@ -178,9 +179,17 @@ def _measured(
     from ilwp.experiments.measuring import measure  # a machine that only trains need not have what it imports
 
     record = replace(record, measurements=measure(network, images, progress))
+    if record.targets:
+        record = replace(record, against_targets=measure(network, images, progress, record.targets))
     write_kernels(output, kernels_of(network))
     write_record(output, record)
     return record
+
+
+def _targets(config: TrainConfig, layers: int) -> list[int] | None:
+    """The layers that a control was trained to be predicted from; None where a method of the paper predicts so."""
+    targets = [target for target in loss_targets(config, layers) if target is not None]
+    return targets if config.reference and targets else None
 
 
 def _is_of_recipe(folder: Path, recipe: int) -> bool:

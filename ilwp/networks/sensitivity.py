@@ -12,6 +12,7 @@ amplitude falls as 1 / frequency, as that of photographs does.
 """
 
 import contextlib
+from collections.abc import Collection
 
 import torch
 from torch import nn
@@ -53,8 +54,11 @@ def natural_shape(network: nn.Module) -> tuple[int, ...]:
     return tuple(random_inputs(network)[0].shape[1:])
 
 
-def sensitivities(network: nn.Module, inputs: torch.Tensor, seed: int = 0) -> dict[str, float]:
-    """The mean squared derivative of a random projection of the outputs to each parameter, by name.
+def sensitivities(
+    network: nn.Module, inputs: torch.Tensor, seed: int = 0, logarithms: Collection[str] = ()
+) -> dict[str, float]:
+    """The mean squared derivative of a random projection of the outputs to each parameter, by name; to the logarithms
+    of those in `logarithms`.
 
     `inputs` (n, ...) are taken one by one, since squares of derivatives do not add up over a batch. The network is in
     evaluation mode. A parameter that the outputs do not depend on has 0. Raises IlwpError where the network does not
@@ -74,7 +78,9 @@ def sensitivities(network: nn.Module, inputs: torch.Tensor, seed: int = 0) -> di
             ]).sum()  # fmt: skip
             derivatives = torch.autograd.grad(projected, list(parameters.values()), allow_unused=True)
             for name, derivative in zip(parameters, derivatives, strict=True):
-                total[name] += 0.0 if derivative is None else float(derivative.square().mean()) / len(inputs)
+                if derivative is not None:
+                    changed = derivative * parameters[name].detach() if name in logarithms else derivative
+                    total[name] += float(changed.square().mean()) / len(inputs)
     except Exception as error:  # whatever the network's code raises
         raise IlwpError(f"the network's outputs cannot be differentiated ({in_short(error)})") from error
     finally:

@@ -17,9 +17,9 @@ from torch.nn.utils import parametrize
 
 from ilwp.networks.build import build
 from ilwp.paper.kernels import depthwise_names
-from ilwp.paper.losses import inter_layer_loss, tie, total_loss
+from ilwp.paper.losses import Targets, inter_layer_loss, tie, total_loss
 from ilwp.training import datasets
-from ilwp.training.recipe import Layout, TrainConfig, inter_layer_weight
+from ilwp.training.recipe import Layout, TrainConfig, inter_layer_weight, loss_targets
 
 MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
@@ -35,8 +35,8 @@ TIMED = 50  # steps of a probe
 class Parts:
     """What a step reads and changes.
 
-    `weight` is the factor of Eq. 2. `sums` (2,) float64 adds up, over the images since it was last zeroed, the total
-    loss before each step and the inter-layer loss after it.
+    `weight` is the factor of Eq. 2, `targets` what it compares layers with. `sums` (2,) float64 adds up, over the
+    images since it was last zeroed, the total loss before each step and the inter-layer loss after it.
     """
 
     network: nn.Module
@@ -44,6 +44,7 @@ class Parts:
     optimizer: torch.optim.SGD
     images: datasets.Images
     weight: float
+    targets: Targets
     layout: Layout
     sums: torch.Tensor
 
@@ -59,7 +60,7 @@ def assemble(config: TrainConfig, images: datasets.Images, layout: Layout) -> Pa
         tie(layers)
     on_gpu = where.type == "cuda"
     optimizer = torch.optim.SGD(
-        [p for p in network.parameters() if p.requires_grad],
+        _groups(network, layers, config.depthwise_decay),
         # a graph reads its rate from the device, which of the three implementations only the fused one does
         lr=torch.tensor(config.learning_rate, device=where) if on_gpu else config.learning_rate,
         momentum=config.momentum,
@@ -68,7 +69,8 @@ def assemble(config: TrainConfig, images: datasets.Images, layout: Layout) -> Pa
         fused=on_gpu or None,
     )
     weight = 0.0 if tied else inter_layer_weight(config, len(images.train))
-    return Parts(network, layers, optimizer, images, weight, layout, torch.zeros(2, dtype=torch.float64, device=where))
+    targets, sums = loss_targets(config, len(layers)), torch.zeros(2, dtype=torch.float64, device=where)
+    return Parts(network, layers, optimizer, images, weight, targets, layout, sums)
 
 
 def restore(parts: Parts, network: dict[str, torch.Tensor], optimizer: dict[str, Any]) -> None:
@@ -99,12 +101,12 @@ def step(parts: Parts, drawn: torch.Tensor) -> None:
         # each weight is cast once a step anyway, and a graph must not hold on to a cast of an earlier one
         with torch.autocast(where, torch.bfloat16, enabled=where == "cuda", cache_enabled=False):
             logits = parts.network(x)
-        loss = total_loss(logits.float(), labels, [layer.weight for layer in parts.layers], parts.weight)
+        loss = total_loss(logits.float(), labels, [layer.weight for layer in parts.layers], parts.weight, parts.targets)
     parts.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     parts.optimizer.step()
     with torch.no_grad(), parametrize.cached():
-        inter_layer = inter_layer_loss([layer.weight for layer in parts.layers])
+        inter_layer = inter_layer_loss([layer.weight for layer in parts.layers], parts.targets)
         parts.sums.add_(torch.stack([loss.detach(), inter_layer]).double() * len(drawn))
 
 
@@ -151,6 +153,19 @@ def layout_speeds(config: TrainConfig, images: datasets.Images, seconds: float =
             done += 1
         speeds[layout] = done * size / (time.perf_counter() - started)
     return speeds
+
+
+def _groups(network: nn.Module, layers: Sequence[nn.Conv2d], depthwise_decay: float | None) -> list[dict[str, Any]]:
+    """What SGD is to train, in groups by their weight decay; without one of their own, depthwise kernels are as others.
+
+    The first layer, which no file quantizes, decays as other weights do.
+    """
+    trained = [p for p in network.parameters() if p.requires_grad]
+    if depthwise_decay is None:
+        return [{"params": trained}]
+    own = [layer.weight for layer in layers[1:]]
+    others = [p for p in trained if not any(p is weight for weight in own)]
+    return [{"params": others}, {"params": own, "weight_decay": depthwise_decay}]
 
 
 def _rehearse(parts: Parts, call: Callable[[], None]) -> None:

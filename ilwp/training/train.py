@@ -62,7 +62,9 @@ def _train(
     parts = assemble(config, images.to(where), layout)
     network = parts.network
     history: list[Epoch] = []
-    if state := checkpoints.newest(folder, asdict(config), where):
+    # fields without a value are left out, so that a checkpoint of before they were there is still of its configuration
+    written = {name: value for name, value in asdict(config).items() if value is not None}
+    if state := checkpoints.newest(folder, written, where):
         restore(parts, state["network"], state["optimizer"])
         history = [Epoch(**epoch) for epoch in state["history"]]
     sizes = [len(rows) for rows in torch.split(torch.arange(len(images.train)), config.batch_size)]
@@ -78,7 +80,7 @@ def _train(
             bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.2f} %", refresh=False)
             if len(history) % SAVED_EVERY[where.type] == 0 or len(history) == config.epochs:
                 checkpoints.save(folder, len(history), {
-                    "config": asdict(config), "history": [asdict(e) for e in history],
+                    "config": written, "history": [asdict(e) for e in history],
                     "network": network.state_dict(), "optimizer": parts.optimizer.state_dict(),
                 })  # fmt: skip
     if math.isinf(config.inter_layer):

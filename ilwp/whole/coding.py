@@ -7,12 +7,13 @@ the weights gets 10 dB more. So each tensor's step follows from its own weights,
 caller that knows how sensitive the network is to each tensor gives the steps itself.
 
 Depthwise kernels are predicted in a closed loop, as in `codec`, those of each size from one another; the first layer is
-quantized too, and what is quantized may be the residual's cosine transform. Vectors (batch norms, biases) and all that
-is no weight (`roles`) stay exact.
+quantized too, and what is quantized may be the residual's cosine transform. Of vectors, biases become levels, and gains
+and variances powers of two, so that none changes its sign and small ones lose no more of themselves than large ones.
+All that is no weight (`roles`) stays exact.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Annotated, Literal
@@ -26,16 +27,24 @@ from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.paper.distortion import snr
 from ilwp.paper.methods import SEARCHES, Method
 from ilwp.paper.prediction import candidates, predict, references
-from ilwp.paper.quantization import BLOCK, MOST_REACH, TINIEST, of_step, quantize
+from ilwp.paper.quantization import MOST_REACH, of_step, quantize
 from ilwp.whole import sets
 from ilwp.whole.methods import QUALITY
 from ilwp.whole.models import can_be_modelled, fit_code
-from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, dense, flat, layer
-from ilwp.whole.roles import Known, Roles, all_finite, roles
+from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense, flat, layer
+from ilwp.whole.roles import Known, Roles, all_finite, is_factor, roles, variances_of
+from ilwp.whole.rounding import (
+    given_levels,
+    largest_of,
+    levels_of,
+    root_mean_square,
+    step_of_bits,
+    step_of_quality,
+    vector_of,
+)  # fmt: skip
 from ilwp.whole.transform import basis, forward
 
-MOST_FINER = 30.0  # dB that the smallest tensors get more than the quality
-MOST_STEP = float(np.finfo(np.float32).max)
+LEAST_VARIANCE = 1e-5  # what batch norms usually add to theirs
 Bits = Annotated[float, Field(ge=2, le=16)]
 
 
@@ -51,7 +60,7 @@ class Plan:
     bits: Bits | None = None  # of depthwise kernels
     range: Literal["layer", "network"] = "layer"  # with bits: a step for every depthwise layer, or one for all
     dense_bits: Bits | None = None  # of all other weights, in the range of the largest among them
-    vector_bits: Bits | None = None  # of batch norms and biases, in each one's own range; None keeps them exact
+    vector_bits: Bits | None = None  # of batch norms and biases, in each one's own range
 
 
 @dataclass(frozen=True)
@@ -71,12 +80,14 @@ class CodedTensor:
 class Arranged:
     """A state dict with its channels in the order that they are coded in, and with its depthwise layers coded.
 
-    `kernels` are these layers as they are decoded. `steps` are those of all weights, by name.
+    `kernels` are these layers as they are decoded. `steps` are those of all weights and vectors, by name, and `given`
+    those among them that do not follow from the plan.
     """
 
     tensors: dict[str, np.ndarray]
     roles: Roles
     steps: dict[str, float]
+    given: Mapping[str, float]
     pieces: dict[str, KernelLevels]
     kernels: dict[str, np.ndarray]
 
@@ -104,9 +115,9 @@ def arranged(
     """
     tensors = _aligned(tensors, symmetries) if plan.method == "aligned" else dict(tensors)
     found = roles(tensors, known)
-    chosen = _steps(tensors, found, plan) | dict(steps or {})
+    chosen = _steps(tensors, found, plan, steps)
     tensors, pieces, kernels = _kernels(tensors, found, plan, chosen, symmetries)
-    return Arranged(tensors, found, chosen, pieces, kernels)
+    return Arranged(tensors, found, chosen, steps or {}, pieces, kernels)
 
 
 def stream(
@@ -125,21 +136,36 @@ def stream(
         elif name in found.dense:
             step = float(np.float32(ready.steps[name] * coarser))
             levels = rounding(name, step, tensor) if rounding and step else None
-            piece = _levels(tensor, step) if levels is None else _reaching(levels, step, tensor)
+            piece = levels_of(tensor, step) if levels is None else given_levels(levels, step, tensor)
         elif name in found.vectors:
-            yield vector(name, tensor, plan)
+            yield _vector(name, tensor, plan, ready.steps[name])
             continue
         piece = piece or Exact(tensor)
         back = kernels[name] if name in kernels else dense(piece) if isinstance(piece, Levels) else tensor
         yield CodedTensor(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
 
 
-def vector(name: str, tensor: np.ndarray, plan: Plan) -> CodedTensor:
-    """A batch norm's tensor or a bias."""
-    if plan.vector_bits is None or not all_finite(tensor) or np.ptp(tensor) == 0:
-        return CodedTensor(name, tensor, Exact(tensor), math.inf)
-    piece = _levels(tensor, _step([tensor], plan.vector_bits))
-    return CodedTensor(name, tensor, piece, snr([tensor], [dense(piece)]) if isinstance(piece, Levels) else math.inf)
+def vectors(
+    tensors: StateDict, names: Collection[str], plan: Plan, known: Known | None, steps: Mapping[str, float]
+) -> dict[str, CodedTensor]:
+    """The tensors `names` of a state dict, vectors as `stream` codes them and others exact; arguments are those of
+    `stream`.
+    """
+    chosen = _steps(tensors, roles(tensors, known), plan, steps)
+    return {name: _vector(name, t, plan, chosen.get(name, 0.0)) for name, t in tensors.items() if name in names}
+
+
+def _vector(name: str, tensor: np.ndarray, plan: Plan, step: float) -> CodedTensor:
+    """A bias, a gain or what a batch norm knows of its inputs, exact where that is shorter.
+
+    `step` is that of a bias or a mean, and of the others' natural logarithms.
+    """
+    piece: Piece = Exact(tensor)
+    if tensor.size and all_finite(tensor) and np.ptp(tensor) > 0:
+        bits = plan.vector_bits
+        piece = levels_of(tensor, step_of_bits([tensor], bits)) if bits else vector_of(tensor, step, is_factor(name))
+    back = decode_pieces({name: piece})[name]
+    return CodedTensor(name, tensor, piece, math.inf if back is tensor else snr([tensor], [back]))
 
 
 def _aligned(tensors: StateDict, symmetries: Sequence[Symmetry]) -> dict[str, np.ndarray]:
@@ -148,28 +174,31 @@ def _aligned(tensors: StateDict, symmetries: Sequence[Symmetry]) -> dict[str, np
     return align(tensors, symmetries)
 
 
-def _steps(tensors: StateDict, found: Roles, plan: Plan) -> dict[str, float]:
-    """A step for each weight; none for kernels whose step follows from their residuals."""
-    weights = [*found.dense, *found.kernels]
+def _steps(tensors: StateDict, found: Roles, plan: Plan, given: Mapping[str, float] | None) -> dict[str, float]:
+    """A step for each weight and vector; none for kernels whose step follows from their residuals."""
+    weights = [*found.dense, *found.kernels, *found.vectors]
     total = sum(tensors[name].size for name in weights)
-    steps = {name: _step_of_quality(tensors[name], plan.quality, total) for name in weights}
+    scales = {name: 1.0 if name in found.factors else _scale(name, tensors) for name in weights}
+    steps = {name: step_of_quality(scales[name], tensors[name].size, plan.quality, total) for name in weights}
     if plan.dense_bits is not None:
-        steps |= dict.fromkeys(found.dense, _step([tensors[name] for name in found.dense], plan.dense_bits))
+        steps |= dict.fromkeys(found.dense, step_of_bits([tensors[name] for name in found.dense], plan.dense_bits))
     if plan.bits is not None and plan.range == "network":
-        steps |= dict.fromkeys(found.kernels, _step([tensors[name] for name in found.kernels], plan.bits))
+        steps |= dict.fromkeys(found.kernels, step_of_bits([tensors[name] for name in found.kernels], plan.bits))
     elif plan.bits is not None:
         steps = {name: step for name, step in steps.items() if name not in found.kernels}
-    return steps
+    steps |= dict(given or {})
+    return {name: of_step(step).step if step else 0.0 for name, step in steps.items()}
 
 
-def _step_of_quality(tensor: np.ndarray, quality: float, total: int) -> float:
-    """The step of a tensor among `total` weights: an error that is even over a step has a twelfth of its square.
-
-    0 where a float32 cannot hold it, which leaves the tensor exact.
+def _scale(name: str, tensors: StateDict) -> float:
+    """What a tensor's error is measured against: its own values; of a batch norm's means its deviations too, above all
+    the smallest.
     """
-    finer = min(10 * math.log10(total / tensor.size), MOST_FINER)
-    step = _root_mean_square(tensor) * math.sqrt(12) * 10 ** (-(quality + finer) / 20)
-    return of_step(step).step if TINIEST < step < MOST_STEP else 0.0
+    scale = root_mean_square(tensors[name])
+    if (variance := variances_of(name)) in tensors:
+        positive = tensors[variance].astype(np.float64).clip(LEAST_VARIANCE)
+        return min(scale, math.sqrt(1 / float(np.mean(1 / positive))))
+    return scale
 
 
 def _kernels(
@@ -215,9 +244,9 @@ def _kernel_levels(tensor: np.ndarray, before: list[np.ndarray], plan: Plan, ste
         weights = WEIGHTS[:1] if method == "baseline" or step is None else WEIGHTS
         for weight, transformed in product(weights, (True, False)):
             residual = kernels - weight * prediction
-            chosen = step or _step([residual], plan.bits or 8.0)
+            chosen = step or step_of_bits([residual], plan.bits or 8.0)
             values = forward(residual, cosines) if transformed else residual
-            reach = _largest(values) / chosen  # a coefficient of many taps may reach further than any of them
+            reach = largest_of(values) / chosen  # a coefficient of many taps may reach further than any of them
             if reach > MOST_REACH or not can_be_modelled(reach, kernels.shape[1], kernels.size):
                 continue
             levels = quantize(values, of_step(chosen))
@@ -232,38 +261,3 @@ def _cost(piece: KernelLevels, before: list[np.ndarray]) -> float:
     """About how many bits a piece takes."""
     searched = len(candidates(piece.method, before)) if piece.method in SEARCHES else 1
     return fit_code(piece.levels)[1] + len(piece.levels) * float(np.log2(searched))
-
-
-def _levels(tensor: np.ndarray, step: float) -> Levels | Exact:
-    """Levels, or the tensor itself where its largest weights are too many steps away from zero."""
-    reach = _largest(tensor) / step if step else math.inf
-    if reach > MOST_REACH or not can_be_modelled(reach, 1, tensor.size):
-        return Exact(tensor)
-    return Levels(quantize(tensor, of_step(step)), step, tensor.dtype)
-
-
-def _reaching(levels: np.ndarray, step: float, tensor: np.ndarray) -> Levels | Exact:
-    reach = float(np.abs(levels).max(initial=0))
-    if reach > MOST_REACH or not can_be_modelled(reach, 1, tensor.size):
-        return Exact(tensor)
-    return Levels(levels.astype(np.int32), step, tensor.dtype)
-
-
-def _step(tensors: Sequence[np.ndarray], bits: float) -> float:
-    """The step that gives the largest of all values the last of its levels."""
-    return of_step(max(map(_largest, tensors), default=0.0) / (2 ** (bits - 1) - 1)).step
-
-
-def _largest(tensor: np.ndarray) -> float:
-    return max((float(np.abs(block).max()) for block in _blocks(tensor)), default=0.0)
-
-
-def _root_mean_square(tensor: np.ndarray) -> float:
-    largest = _largest(tensor) or 1.0  # squares of what it divides neither vanish nor overflow
-    return largest * math.sqrt(math.fsum(float(np.square(b / largest).sum()) for b in _blocks(tensor)) / tensor.size)
-
-
-def _blocks(tensor: np.ndarray) -> Iterator[np.ndarray]:
-    """A tensor's values in float64, some at a time."""
-    flat = tensor.reshape(-1)
-    return (flat[start : start + BLOCK].astype(np.float64) for start in range(0, flat.size, BLOCK))

@@ -3,9 +3,13 @@
     bytes             what
     4                 "ILWP"
     1                 format version, 2
-    4                 length of the index in bytes, uint32
-    4                 CRC-32 of the index
-    index             varint: number of tensors; then for each
+    4                 length of the packed index in bytes, uint32
+    4                 CRC-32 of the packed index
+    packed index      a raw DEFLATE stream (RFC 1951) of the index
+    segments          one after another, in the order in which the index begins them, until the end of the file
+
+    index             what
+    tensors           varint: number of tensors; then for each
       name            bytes shared with the start of the name before and with its end, length of what lies between
                       (varints), and that in UTF-8
       1               kind (0 to 7), plus 8 if it lies in a segment that an earlier tensor began, plus 16 times the
@@ -17,7 +21,6 @@
       kind 1 constant the one value that all elements have
       kind 2 shared   the number of the tensor before that has the same memory (varint); no type and no axes
     metadata          varint: number of entries; then for each the lengths of key and value (varints), and both in UTF-8
-    segments          one after another, in the order in which the index begins them, until the end of the file
 
 Numbers are little-endian. A varint has seven bits a byte, the lowest first; all bytes but the last have the eighth bit
 set. Tensors and segments are numbered from 0 in the order of the index. Each segment can be read and decoded without
@@ -40,6 +43,7 @@ VERSION = 2
 HEAD = struct.Struct("<4sBII")
 EXACT, CONSTANT, SHARED, LEVELS, KERNELS, CODEBOOKS = range(6)
 JOINS, AXES = 8, 16
+INDEX_LIMIT = (1 << 16, 64)  # bytes of an index, and how many more for each of its packed bytes
 MOST_AXES = 8
 LONGEST_NAME = 1 << 14
 # beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one
@@ -134,7 +138,8 @@ def write_container(
     index += pack_varint(len(metadata or {}))
     for key, value in (metadata or {}).items():
         index += _pack_text(key, value)
-    file = HEAD.pack(MAGIC, VERSION, len(index), zlib.crc32(index)) + bytes(index) + b"".join(contents)
+    packed = _packed(bytes(index))
+    file = HEAD.pack(MAGIC, VERSION, len(packed), zlib.crc32(packed)) + packed + b"".join(contents)
     _check_room(((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms()), len(file))
     return file
 
@@ -151,17 +156,17 @@ class Archive:
             raise IlwpError(f"this file has format version {head[4]}, not {VERSION}")
         if len(head) < HEAD.size:
             raise IlwpError("this .ilwp file is damaged or cut short: it ends before its index")
-        _, _, index_bytes, checksum = HEAD.unpack(head)
-        index = read(HEAD.size, index_bytes) if index_bytes <= length else b""
-        if len(index) < index_bytes or zlib.crc32(index) != checksum:
+        _, _, packed_bytes, checksum = HEAD.unpack(head)
+        packed = read(HEAD.size, packed_bytes) if packed_bytes <= length else b""
+        if len(packed) < packed_bytes or zlib.crc32(packed) != checksum:
             raise IlwpError("this .ilwp file is damaged or cut short: the checksum of its index is wrong")
         self._read, self.length = read, length
         self.places: list[SegmentPlace] = []
         self.members: list[list[str]] = []  # of each segment
         self.entries: dict[str, Entry] = {}
         self.metadata: dict[str, str] = {}
-        reader = Reader(index)
-        self._take_index(reader)
+        reader = Reader(_unpacked(packed))
+        self._take_index(reader, HEAD.size + len(packed))
         if reader.rest() or len(self.metadata) != self._entries_of_metadata:
             raise IlwpError("this file's index makes no sense")
         whole = [e for e in self.entries.values() if e.form and (e.segment is None or self.is_whole(e.segment))]
@@ -199,8 +204,8 @@ class Archive:
             if entry.segment is not None:
                 seen.add(entry.segment)
 
-    def _take_index(self, reader: Reader) -> None:
-        start, before = HEAD.size + len(reader.content), b""
+    def _take_index(self, reader: Reader, start: int) -> None:
+        before = b""
         names: list[str] = []
         for _ in range(reader.varint()):
             before = _name(reader, before)
@@ -224,7 +229,7 @@ class Archive:
         kind, joins = kind % JOINS, bool(kind & JOINS)
         if kind == CONSTANT and not joins:
             return Entry(kind, form, None, reader.take(form.dtype.itemsize)), start
-        if kind not in (EXACT, LEVELS, KERNELS, CODEBOOKS) or (joins and kind == LEVELS):
+        if kind not in (EXACT, LEVELS, KERNELS, CODEBOOKS):
             raise IlwpError("this file holds tensors of an unknown kind")
         if not joins:
             length = reader.varint()
@@ -236,6 +241,27 @@ class Archive:
             raise IlwpError("this file's index makes no sense")
         self.members[number].append(name)
         return Entry(kind, form, number), start
+
+
+def _packed(index: bytes) -> bytes:
+    """Not made shorter where a reader would not believe how much is in it."""
+    for level in (9, 0):
+        stream = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        packed = stream.compress(index) + stream.flush()
+        if len(index) <= decoding_limit(INDEX_LIMIT, len(packed)):
+            break
+    return packed
+
+
+def _unpacked(packed: bytes) -> bytes:
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        index = stream.decompress(packed, decoding_limit(INDEX_LIMIT, len(packed)))
+    except zlib.error as error:
+        raise IlwpError("this file's index makes no sense") from error
+    if not stream.eof or stream.unused_data:
+        raise IlwpError("this file's index makes no sense")
+    return index
 
 
 def _pack_name(before: str, name: str) -> bytes:

@@ -4,6 +4,7 @@ state dict -> coding.encode_tensors -> pieces -> segments.pack_all       -> segm
 state dict <- decode_pieces         <- pieces <- segments.unpack_segment <- segments
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from ilwp.whole.transform import basis, inverse
 from ilwp.whole.types import rounded
 
 FLOAT32 = np.dtype(np.float32)
+MOST_FINENESS = 12
 WEIGHTS = (1.0, 0.75, 0.5, 0.25)  # of a prediction
 
 
@@ -35,7 +37,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Levels:
-    """A tensor of any shape: `levels` int32 times `step`, a float32 value, rounded to `dtype`."""
+    """A tensor of any shape: `levels` int32 times `step`, a value of `quantization.of_step`, rounded to `dtype`."""
 
     levels: np.ndarray
     step: float
@@ -43,8 +45,20 @@ class Levels:
 
 
 @dataclass(frozen=True)
+class Powers:
+    """A tensor of any shape: `signs` int8, each -1, 0 or 1, times 2 ** (`levels` int32 / 2 ** `fineness`), rounded to
+    `dtype`. So the error of every element is the same share of it, and what is positive stays so.
+    """
+
+    levels: np.ndarray
+    signs: np.ndarray
+    fineness: int
+    dtype: np.dtype = FLOAT32
+
+
+@dataclass(frozen=True)
 class KernelLevels:
-    """A depthwise layer (c, 1, *size): residual `levels` (c, taps) int32 times `step`, a float32 value.
+    """A depthwise layer (c, 1, *size): residual `levels` (c, taps) int32 times `step`, a value of `of_step`.
 
     They are cosine coefficients if `transformed`, else taps. `method` and `indices` (c,) int64 are those of
     `prediction.predict`, whose result counts `weight` times; layers of one `size` are predicted from one another.
@@ -64,7 +78,7 @@ class KernelLevels:
     dtype: np.dtype = FLOAT32
 
 
-Piece = Exact | Shared | Levels | KernelLevels
+Piece = Exact | Shared | Levels | Powers | KernelLevels
 
 
 def decode_pieces(pieces: Mapping[str, Piece]) -> dict[str, np.ndarray]:
@@ -78,6 +92,8 @@ def decode_pieces(pieces: Mapping[str, Piece]) -> dict[str, np.ndarray]:
             tensors[name] = tensors[piece.name]
         elif isinstance(piece, Levels):
             tensors[name] = dense(piece)
+        elif isinstance(piece, Powers):
+            tensors[name] = powers(piece)
         else:
             layers = before.setdefault(piece.size, [])
             tensors[name] = layer(piece, layers)
@@ -97,6 +113,17 @@ def dense(piece: Levels) -> np.ndarray:
             values = values * inner(piece.step)
         into[start : start + BLOCK] = rounded(values, piece.dtype)
     return tensor
+
+
+def powers(piece: Powers) -> np.ndarray:
+    """The tensor that powers of two stand for; their fractions come from square roots, the same on every machine."""
+    fractions, root = np.ones(1), 2.0
+    for _ in range(piece.fineness):
+        root = math.sqrt(root)
+        fractions = np.stack([fractions, fractions * root], axis=1).ravel()
+    with np.errstate(over="ignore"):
+        magnitudes = np.ldexp(fractions[piece.levels % len(fractions)], piece.levels // len(fractions))
+    return rounded(piece.signs * magnitudes, piece.dtype)
 
 
 def layer(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:

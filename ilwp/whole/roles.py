@@ -18,13 +18,17 @@ NO_WEIGHT = (
     "mask", "mean", "std", "var", "anchor", "pos", "freq", "index", "scale", "zero_point", "grid", "running", "cache",
     "buffer", "logit", "temperature", "rotary", "coords", "norm",
 )  # fmt: skip
+VECTORS = ("weight", "bias")  # the last part of their names where no graph tells
+MEAN, VARIANCE = "running_mean", "running_var"
+OFFSETS = ("bias", "mean", "beta", "shift", "offset")
 FEWEST = 4096  # elements of a weight that only its values show to be one
 MOST_TAPS = 1 << 10  # of a depthwise kernel
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of weights that become levels, `dense` ones and `kernels` (c, 1, ...), and of small exact `vectors`.
+    """Names of weights that become levels, `dense` ones and `kernels` (c, 1, ...), and of `vectors`: biases, gains, and
+    what batch norms know of their inputs.
 
     `shared` maps a name to the one before it that has the same memory. All other tensors are exact.
     """
@@ -33,6 +37,11 @@ class Roles:
     kernels: tuple[str, ...]
     vectors: tuple[str, ...]
     shared: Mapping[str, str]
+
+    @property
+    def factors(self) -> set[str]:
+        """The vectors that multiply: the errors of each element are to be a share of it."""
+        return set(filter(is_factor, self.vectors))
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ def roles(tensors: Mapping[str, np.ndarray], known: Known | None = None) -> Role
         if name in shared or tensor.dtype.name not in QUANTIZED or _is_constant(tensor):
             continue
         if sum(axis > 1 for axis in tensor.shape) < 2:
-            vectors += [name] * (tensor.ndim == 1)
+            small = _is_statistic(name, tensors) or _is_vector(name, tensor, known)
+            vectors += [name] * (small and all_finite(tensor))
         elif name in known.depthwise if known else _looks_depthwise(name, tensor):
             kernels.append(name)
         elif name in known.parameters if known else _looks_like_a_weight(name, tensor):
@@ -82,6 +92,26 @@ def _shared(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
             if first.setdefault(where, name) != name:
                 shared[name] = first[where]
     return shared
+
+
+def variances_of(mean: str) -> str:
+    """The name of the variances that belong to a batch norm's means, empty for what has another name."""
+    return mean.removesuffix(MEAN) + VARIANCE if mean.endswith(MEAN) else ""
+
+
+def is_factor(name: str) -> bool:
+    """Whether a vector, by its name, multiplies, as a gain or a variance does, and is not added as a bias is."""
+    last = name.lower().rpartition(".")[2]
+    return not any(part in last for part in OFFSETS)
+
+
+def _is_statistic(name: str, tensors: Mapping[str, np.ndarray]) -> bool:
+    stem = name.removesuffix(MEAN) if name.endswith(MEAN) else name.removesuffix(VARIANCE)
+    return stem != name and stem + MEAN in tensors and stem + VARIANCE in tensors
+
+
+def _is_vector(name: str, tensor: np.ndarray, known: Known | None) -> bool:
+    return name in known.parameters if known else tensor.ndim == 1 and name.rpartition(".")[2] in VECTORS
 
 
 def _called_weight(name: str) -> bool:

@@ -1,30 +1,34 @@
-"""The content of a segment of a file, byte by byte: one tensor's levels, depthwise layers, or exact tensors.
+"""The content of a segment of a file, byte by byte: levels of one or more tensors, depthwise layers, exact tensors.
 
     bytes             what
     exact             of the values of all its tensors, one after another, the first byte of each, then the second and
                       so on; each of these planes begins with a byte: 0 followed by the bytes as they are, or 1
                       followed by `code`, number of ANS words (varint) and ANS words for levels that are the bytes
                       less 128
-    levels            step (4, float32); code; ANS words, uint32, until the end
-    kernels           for each layer: step (4, float32); flags (1): 0 to 3 method baseline, fss, lss, ill; 4 a set;
+    levels            for each tensor: scale (1): 0 followed by the step (3), or the fineness of powers of two plus 1,
+                      plus 128 if all signs are plus; centre (varint: twice its magnitude, less 1 if it is negative);
+                      code; code of the signs, if a fineness comes without 128. Then ANS words, uint32, until the end
+    kernels           for each layer: step (3); flags (1): 0 to 3 method baseline, fss, lss, ill; 4 a set;
                       8 signs free; 16 cosine coefficients; 32, 64 or 96 the prediction counts 0.75, 0.5 or 0.25
                       times; for a set its cells: number of runs, then length and cell of each (varints), no run if
                       every channel is a cell of its own; code. Then ANS words, uint32, until the end
 
-`code` is the greatest magnitude of a level (varint), an index of KINDS in `models` (1), plus the number of kinds if one
-model serves all columns, and the models: levels have one column, kernels have one for each tap or coefficient.
-"geometric" is one byte, with its own zero two, "table" gamma codes filled up to whole bytes.
+A step is a float32 without its lowest byte, which is 0. `code` is the greatest magnitude of a level (varint), an index
+of KINDS in `models` (1), plus the number of kinds if one model serves all columns, and the models: levels have one
+column, kernels have one for each tap or coefficient. "geometric" is one byte, with its own zero two, "table" gamma
+codes filled up to whole bytes.
 
 The ANS coder is constriction's, a stack. Reading takes off it, layer by layer, indices if the method has them, then
-levels: of one tensor as they lie, of kernels tap by tap, or cell by cell as `sets.pop_set` says. After the kernels SEED
-is left, after other levels nothing. A weight is its level times the step, multiplied in float32 (in float64 for
-float64) and rounded to its type. What kernels are made of is in `pieces.layer`.
+levels: of a tensor as they lie, less its centre, and then its signs; of kernels tap by tap, or cell by cell as
+`sets.pop_set` says. After the kernels SEED is left, after other levels nothing. A weight is its level times the step,
+multiplied in float32 (in float64 for float64) and rounded to its type; with a fineness it is what `pieces.powers` makes
+of it. What kernels are made of is in `pieces.layer`.
 """
 
 import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -38,20 +42,23 @@ from ilwp.whole import container
 from ilwp.whole.ans import pop_kernels, pop_levels, push_piece
 from ilwp.whole.container import CONSTANT, EXACT, KERNELS, LEVELS, SHARED, Form, Segment
 from ilwp.whole.models import Code, fit_code, read_code
-from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Shared
+from ilwp.whole.pieces import MOST_FINENESS, WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared
 from ilwp.whole.roles import MOST_TAPS
 from ilwp.whole.types import from_little_endian, little_endian
 
 SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bits back from
 A_SET, SIGNS_FREE, TRANSFORMED, WEIGHT = 4, 8, 16, 32
 FULL = 1 << 16  # bytes after which exact tensors begin another segment
+SMALL, FULL_OF_LEVELS = 1 << 12, 1 << 15  # levels of a tensor that shares a segment, and of all in one and their models
+ALL_PLUS = 128
+MOST_CENTRE = 1 << 23
 # models are made level by level: how many in a segment of levels or of kernels, and how many more for each byte
 MODELLED_LEVELS, KERNELS_MODELLED_LEVELS = (1 << 15, 256), (1 << 21, 256)
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A segment, and how many bits of it each of its tensors takes."""
+    """A segment, and how many bits of it each of its tensors takes; none for what the index holds."""
 
     segment: Segment
     bits: Mapping[str, float]
@@ -63,28 +70,40 @@ def write_pieces(pieces: Mapping[str, Piece]) -> bytes:
 
 
 def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
-    """Segments of a state dict's pieces: small exact tensors of a type share one, as do depthwise layers of a size.
+    """Segments of a state dict's pieces: small exact tensors of a type share one, as do small tensors of levels and
+    depthwise layers of a size.
 
     Raises IlwpError for what the format cannot hold.
     """
     exact: dict[np.dtype, dict[str, Exact]] = {}
     kernels: dict[tuple[int, ...], dict[str, KernelLevels]] = {}
+    small: dict[str, Levels | Powers] = {}
+    room_left = FULL_OF_LEVELS
     for name, piece in pieces:
         if isinstance(piece, KernelLevels):
             kernels.setdefault(piece.size, {})[name] = piece
-        elif isinstance(piece, Levels):
-            yield _pack_levels(name, piece)
+        elif isinstance(piece, Levels | Powers) and piece.levels.size > SMALL:
+            yield _pack_levels({name: piece})
+        elif isinstance(piece, Levels | Powers):
+            needed = piece.levels.size + 2 * int(np.ptp(piece.levels)) if piece.levels.size else 0
+            if small and needed > room_left:
+                yield _pack_levels(small)
+                small, room_left = {}, FULL_OF_LEVELS
+            small[name] = piece
+            room_left -= needed
         elif isinstance(piece, Shared):
-            yield Packed(Segment(SHARED, {name: None}, piece.name.encode()), {name: 8.0})
+            yield Packed(Segment(SHARED, {name: None}, piece.name.encode()), {name: 0.0})
         elif (value := _constant(piece.tensor)) is not None:
             form = Form(piece.tensor.shape, piece.tensor.dtype)
-            yield Packed(Segment(CONSTANT, {name: form}, value), {name: 8.0 * len(value)})
+            yield Packed(Segment(CONSTANT, {name: form}, value), {name: 0.0})
         else:
             alike = exact.setdefault(piece.tensor.dtype, {})
             alike[name] = piece
             if sum(p.tensor.nbytes for p in alike.values()) >= FULL:
                 yield _pack_exact(exact.pop(piece.tensor.dtype))
     yield from map(_pack_exact, exact.values())
+    if small:
+        yield _pack_levels(small)
     for layers in kernels.values():
         yield _pack_kernels(layers)
 
@@ -98,7 +117,7 @@ def unpack_segment(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]
     if segment.kind == CONSTANT:
         ((name, form),) = segment.forms()
         value = from_little_endian(segment.content, form.dtype, ())
-        return {name: Exact(np.full(form.shape, value, form.dtype))}, {name: 8.0 * len(segment.content)}
+        return {name: Exact(np.full(form.shape, value, form.dtype))}, {name: 0.0}
     if segment.kind != EXACT:
         raise IlwpError("this file holds tensors of an unknown kind")
     return _unpack_exact(segment)
@@ -173,25 +192,81 @@ def _shares(forms: Iterable[tuple[str, Form]], content_bytes: int) -> dict[str, 
     return {name: 8.0 * content_bytes * form.nbytes / max(whole, 1) for name, form in forms}
 
 
-def _pack_levels(name: str, piece: Levels) -> Packed:
-    code, _ = fit_code(piece.levels.reshape(-1, 1))
-    stack = constriction.stream.stack.AnsCoder()
-    push_piece(stack, [], piece, code)
-    content = struct.pack("<f", piece.step) + code.pack() + _words(stack)
-    _check_models([code], len(content))
-    return Packed(Segment(LEVELS, {name: Form(piece.levels.shape, piece.dtype)}, content), {name: 8.0 * len(content)})
+def _pack_levels(pieces: Mapping[str, Levels | Powers]) -> Packed:
+    stack, bits = constriction.stream.stack.AnsCoder(), dict[str, float]()
+    heads: dict[str, bytes] = {}
+    codes: list[Code] = []
+    for name, piece in reversed(list(pieces.items())):
+        centre, before = _centre(piece), stack.num_valid_bits()
+        levels = piece.levels - centre if centre else piece.levels
+        code, _ = fit_code(levels.reshape(-1, 1))
+        head = _pack_scale(piece) + pack_varint(2 * centre if centre >= 0 else -2 * centre - 1) + code.pack()
+        codes.append(code)
+        if isinstance(piece, Powers) and not (piece.signs == 1).all():
+            signs, _ = fit_code(piece.signs.reshape(-1, 1))
+            push_piece(stack, [], Levels(piece.signs, 1.0), signs)
+            head += signs.pack()
+            codes.append(signs)
+        push_piece(stack, [], Levels(levels, 1.0), code)
+        heads[name] = head
+        bits[name] = 8.0 * len(head) + stack.num_valid_bits() - before
+    content = b"".join(heads[name] for name in pieces) + _words(stack)
+    _check_models(codes, len(content))
+    forms = {name: Form(p.levels.shape, p.dtype) for name, p in pieces.items()}
+    return Packed(Segment(LEVELS, forms, content), bits)
 
 
 def _unpack_levels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
-    ((name, form),) = segment.forms()
-    reader = Reader(segment.content)
-    step, code = _step(reader), read_code(reader, 1)
-    _check_models([code], len(segment.content))
-    stack = _stack(reader)
-    levels = pop_levels(stack, form.shape, code)
+    reader, bits = Reader(segment.content), dict[str, float]()
+    heads: dict[str, tuple[Levels | Powers, int, Code, Code | None]] = {}
+    for name, form in segment.forms():
+        start = reader.position
+        heads[name] = _unpack_scale(reader, form)
+        bits[name] = 8.0 * (reader.position - start)
+    _check_models((code for head in heads.values() for code in head[2:] if code), len(segment.content))
+    stack, pieces = _stack(reader), dict[str, Piece]()
+    for name, (piece, centre, code, signs) in heads.items():
+        held = stack.num_valid_bits()
+        levels = pop_levels(stack, piece.levels.shape, code)
+        if centre:
+            levels += np.int32(centre)
+        if isinstance(piece, Powers) and signs:
+            piece = replace(piece, signs=pop_levels(stack, levels.shape, signs).astype(np.int8))
+        pieces[name] = replace(piece, levels=levels)
+        bits[name] += held - stack.num_valid_bits()
     if not stack.is_empty():
         raise IlwpError("this file's coded levels do not end where they should")
-    return {name: Levels(levels, step, form.dtype)}, {name: 8.0 * len(segment.content)}
+    return pieces, bits
+
+
+def _pack_scale(piece: Levels | Powers) -> bytes:
+    if isinstance(piece, Levels):
+        return b"\0" + _pack_step(piece.step)
+    return bytes([1 + piece.fineness + ALL_PLUS * bool((piece.signs == 1).all())])
+
+
+def _unpack_scale(reader: Reader, form: Form) -> tuple[Levels | Powers, int, Code, Code | None]:
+    """A tensor, its levels still zero, their centre and code, and the code of its signs."""
+    none, scale = np.broadcast_to(np.int32(0), form.shape), reader.take(1)[0]
+    piece: Levels | Powers
+    if scale:
+        piece = Powers(none, np.ones(form.shape, np.int8), scale % ALL_PLUS - 1, form.dtype)
+        if not 0 <= piece.fineness <= MOST_FINENESS:
+            raise IlwpError("this file's coded levels make no sense")
+    else:
+        piece = Levels(none, _step(reader), form.dtype)
+    twice = reader.varint()
+    code = read_code(reader, 1)
+    signs = read_code(reader, 1) if 0 < scale < ALL_PLUS else None
+    if twice > 2 * MOST_CENTRE or (signs and signs.reach > 1):
+        raise IlwpError("this file's coded levels make no sense")
+    return piece, -(twice + 1 >> 1) if twice % 2 else twice >> 1, code, signs
+
+
+def _centre(piece: Levels | Powers) -> int:
+    """What is taken off all levels: of a vector the one in the middle, since few vectors lie around zero."""
+    vector = sum(axis > 1 for axis in piece.levels.shape) < 2
+    return int(np.sort(piece.levels, axis=None)[piece.levels.size // 2]) if vector and piece.levels.size else 0
 
 
 def _pack_kernels(pieces: Mapping[str, KernelLevels]) -> Packed:
@@ -234,7 +309,7 @@ def _unpack_kernels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float
 def _pack_head(piece: KernelLevels, code: Code) -> bytes:
     flags = PAPER_METHODS.index(piece.method) + A_SET * (piece.cells is not None)
     flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed + WEIGHT * WEIGHTS.index(piece.weight)
-    head = struct.pack("<f", piece.step) + bytes([flags])
+    head = _pack_step(piece.step) + bytes([flags])
     if piece.cells is not None:
         alone = np.array_equal(piece.cells, np.arange(len(piece.cells)))
         runs = [] if alone else [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]
@@ -268,8 +343,15 @@ def _read_cells(reader: Reader, channels: int) -> np.ndarray:
     return np.repeat([cell for _, cell in runs], [length for length, _ in runs]).astype(np.int64)
 
 
+def _pack_step(step: float) -> bytes:
+    packed = struct.pack("<f", step)
+    if packed[0]:
+        raise ValueError("a step is a value of quantization.of_step")
+    return packed[1:]
+
+
 def _step(reader: Reader) -> float:
-    step = reader.float32()
+    step: float = struct.unpack("<f", b"\0" + reader.take(3))[0]
     if not (math.isfinite(step) and step > 0):
         raise IlwpError("this file's quantization steps make no sense")
     return step

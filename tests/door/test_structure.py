@@ -6,6 +6,7 @@ from ilwp.door import compress_network, decoded, structure_of_module
 from ilwp.networks.build import build
 from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
 from ilwp.networks.tensors import arrays, load_tensors
+from ilwp.paper.kernels import depthwise_names
 from ilwp.whole.coding import Plan
 
 
@@ -53,3 +54,23 @@ def test_a_network_that_cannot_be_tried_is_coded_by_its_weights_alone():
     found = compress_network(tensors, Plan(), structure_of_module(module, tensors))
     assert found.outputs_snr is None
     np.testing.assert_allclose(decoded(found.content)["layer.weight"], tensors["layer.weight"], atol=0.02)
+
+
+@pytest.mark.parametrize("name", ["shufflenet", "shufflenetv2"])
+def test_what_has_groups_and_no_weight_is_no_depthwise_layer(name: str):
+    module = build(name, 10, 0.25).eval()
+    known = structure_of_module(module, arrays(module)).known
+    assert known.depthwise == set(depthwise_names(module))
+
+
+def test_with_the_graph_vectors_are_quantized_after_batch_norms_are_folded():
+    module = network()
+    tensors = arrays(module)
+    found = compress_network(tensors, Plan(method="multiset", quality=30), structure_of_module(module, tensors))
+    kinds = {row.tensor: row.stored for row in found.rows}
+    assert (kinds["0.1.weight"], kinds["0.1.bias"]) == ("powers of two", "levels")
+    back = decoded(found.content)
+    assert not back["0.1.running_mean"].any()
+    assert (back["0.1.running_var"] == 1).all()
+    vectors = [row for row in found.rows if row.stored in ("powers of two", "levels") and tensors[row.tensor].ndim == 1]
+    assert sum(row.bytes for row in vectors) < 0.5 * sum(4 * row.weights for row in vectors)

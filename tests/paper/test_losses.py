@@ -108,3 +108,46 @@ def test_the_first_of_tied_layers_learns_for_all_and_no_other_does():
 def test_collocated_takes_kernels_in_turn():
     assert collocated(layer(0, 0, 0), layer(7, 8)).flatten().tolist() == [7, 8, 7]
     assert collocated(layer(0), layer(7, 8)).flatten().tolist() == [7]
+
+
+def oracle(layers: list[np.ndarray], targets: list[int | None]) -> tuple[float, list[np.ndarray]]:
+    """Eq. 2 kernel by kernel against any layers, and its gradient."""
+    weights, total = sum(k.size for k in layers[1:]), 0.0
+    slopes = [np.zeros_like(k) for k in layers]
+    for i, target in enumerate(targets, start=1):
+        for j in range(len(layers[i])):
+            v = None if target is None else j % len(layers[target])
+            difference = layers[i][j] - (0 if v is None else layers[target][v])
+            total += np.abs(difference).sum()
+            slopes[i][j] += np.sign(difference) / weights
+            if v is not None:
+                slopes[target][v] -= np.sign(difference) / weights
+    return total / weights, slopes
+
+
+@given(st.data())
+def test_the_loss_and_its_gradient_are_equation_2_against_any_earlier_layers(data: st.DataObject):
+    channels = data.draw(st.lists(st.integers(1, 7), min_size=2, max_size=5).map(tuple))
+    targets = [data.draw(st.none() | st.integers(0, i)) for i in range(len(channels) - 1)]
+    layers = random_layers(channels, data.draw(st.integers(0, 2**31)))
+    loss = inter_layer_loss(layers, targets)
+    loss.backward()
+    wanted, slopes = oracle([k.detach().numpy() for k in layers], targets)
+    assert loss.item() == pytest.approx(wanted, rel=1e-12)
+    for layer, slope in zip(layers, slopes, strict=True):
+        found = torch.zeros_like(layer) if layer.grad is None else layer.grad
+        np.testing.assert_allclose(found.numpy(), slope, atol=1e-12)
+
+
+def test_the_previous_layers_may_be_named():
+    layers = random_layers((2, 5, 3), 0)
+    assert torch.equal(inter_layer_loss(layers), inter_layer_loss(layers, [0, 1]))
+    logits, labels = torch.zeros(1, 4, dtype=torch.float64), torch.tensor([1])
+    first, plain = (total_loss(logits, labels, layers, 0.5, targets) for targets in ([0, 0], None))
+    difference = inter_layer_loss(layers, [0, 0]) - inter_layer_loss(layers)
+    assert (first - plain).item() == pytest.approx(0.5 * difference.item())
+
+
+def test_a_target_for_each_layer_is_wanted():
+    with pytest.raises(ValueError, match="zip"):
+        inter_layer_loss(random_layers((2, 3), 0), [0, 0])

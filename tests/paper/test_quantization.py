@@ -106,6 +106,8 @@ def test_a_step_keeps_every_value_within_half_of_it(values: list[float], step: f
     quantizer = of_step(step)
     found = dequantize(quantize(np.array(values), quantizer), quantizer)
     assert (np.abs(found - values) <= quantizer.step / 2 * (1 + 1e-9)).all()
+    assert np.float32(step) <= quantizer.step < step * (1 + 2**-15)
+    assert np.float32(quantizer.step).tobytes()[0] == 0
 
 
 @pytest.mark.parametrize("quantizer", [of_step(1.0), of_range(-1, 1, 8, symmetric=True)])

@@ -71,7 +71,11 @@ def files_of_format_2() -> list[bytes]:
     free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items() if t.ndim > 1]
     plans = [Plan(m, bits=b, dense_bits=b, vector_bits=b) for m in (*PAPER_METHODS, "multiset") for b in (2, 5)]
     written = [segments.write_pieces(coding.encode_tensors(tensors, plan, free)) for plan in plans]
-    return [*written, (EXPECTED / "network.ilwp").read_bytes()]
+    plans = [
+        coding.encode_tensors(tensors | {"norm.weight": np.float32([1, 2, 4] * 30)}, Plan(quality=q)) for q in (10, 30)
+    ]
+    written += map(segments.write_pieces, plans)
+    return [*map(_plain, written), (EXPECTED / "network.ilwp").read_bytes()]
 
 
 def files_of_codebooks() -> list[bytes]:
@@ -121,17 +125,29 @@ def _sealed_index(content: bytes) -> bytes:
     if len(content) < HEAD.size:
         return content
     length = HEAD.unpack(content[: HEAD.size])[2]
-    index = content[HEAD.size : HEAD.size + length]
-    sealed = HEAD.pack(b"ILWP", 2, length, zlib.crc32(index)) + content[HEAD.size :]
+    packed = content[HEAD.size : HEAD.size + length]
+    sealed = HEAD.pack(b"ILWP", 2, length, zlib.crc32(packed)) + content[HEAD.size :]
     try:
         archive = Archive(lambda start, size: sealed[start : start + size], len(sealed))
     except IlwpError:
         return sealed
+    index = zlib.decompress(packed, wbits=-15)
     for place in archive.places:
         wrong = struct.pack("<I", place.checksum)
         right = struct.pack("<I", zlib.crc32(sealed[place.start : place.start + place.length]))
         index = index.replace(wrong, right, 1)
-    return HEAD.pack(b"ILWP", 2, length, zlib.crc32(index)) + index + sealed[HEAD.size + length :]
+    return _with_index(index, sealed[HEAD.size + length :])
+
+
+def _with_index(index: bytes, content: bytes) -> bytes:
+    """A file of format 2 whose index is a stream that packs nothing, so that forgeries reach the reader."""
+    packed = zlib.compress(index, 0, wbits=-15)
+    return HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + content
+
+
+def _plain(file: bytes) -> bytes:
+    end = HEAD.size + HEAD.unpack_from(file)[2]
+    return _with_index(zlib.decompress(file[HEAD.size : end], wbits=-15), file[end:])
 
 
 def decoded_bytes(length: int) -> int:

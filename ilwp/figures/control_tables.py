@@ -1,0 +1,53 @@
+"""What the page of controls says in words: tables, and the commands that make what is missing."""
+
+import numpy as np
+import pandas as pd
+
+from ilwp.experiments.evidence import Runs
+from ilwp.experiments.profiles import train_options
+from ilwp.figures.controls import KINDS, NONE, OWN, Controls
+from ilwp.figures.scores import mean_and_deviation
+
+
+def missing_runs(profile: str, controls: Controls, beside: Runs) -> str:
+    """The commands that make the controls without a record, and how long they take by the runs beside; or nothing."""
+    missing = [config for config, made in controls.items() if made is None]
+    if not missing:
+        return ""
+    seconds = [record.seconds for record in beside.values()]
+    hours = f", {len(missing) * np.median(seconds) / 3600:.1f} hours of training on one core" if seconds else ""
+    commands = "\n".join(f"ilwp train --profile {profile} {train_options(config)}" for config in missing)
+    return (
+        f"{len(missing)} of {len(controls)} runs are missing{hours}. `make grid PROFILE={profile}` makes them all. One "
+        f"by one they are:\n\n```sh\n{commands}\n```"
+    )
+
+
+def savings_table(found: pd.DataFrame) -> pd.DataFrame:
+    """What the page shows of `savings`: a row a kind, as trained, in words."""
+    own = found[found["prediction"] == OWN]
+    rows = []
+    for kind, mine in own.groupby("kind", sort=False):
+        row = {"": KINDS[str(kind)], "seeds": mine["seeds"].iloc[0]}
+        for _, one in mine.iterrows():
+            bounds = "" if np.isnan(one["low"]) else f" ({one['low']:.0f} to {one['high']:.0f})"
+            row[f"{one['comparison']} (%)"] = f"{one['saved']:.1f}{bounds}" if one["seeds"] else "none"
+            row[f"of the loss's, {one['comparison'].removeprefix('saved ')}"] = (
+                f"{one['share']:.2f}" if one["pairs"] else ""
+            )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def networks_table(table: pd.DataFrame) -> pd.DataFrame:
+    """What the page shows of `measured` besides savings: a row a kind, in words."""
+    columns = {"accuracy": ("top-1 (%)", 2), "points": ("change at 8 bits (points)", 2), "rms": ("rms", 4),
+               "zeros": ("zeros (%)", 1), "lift": ("lift", 2)}  # fmt: skip
+    rows = []
+    for kind, title in {NONE: "no loss", **KINDS}.items():
+        mine = table[table["kind"] == kind]
+        words = {
+            name: mean_and_deviation(mine[column].to_numpy(float), digits) for column, (name, digits) in columns.items()
+        }
+        rows.append({"": title, "seeds": len(mine), **words})
+    return pd.DataFrame(rows)
