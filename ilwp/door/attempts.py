@@ -32,7 +32,7 @@ from ilwp.whole.roles import roles
 HARMLESS = 0.5  # dB that outputs for synthetic inputs may lose
 REFINED = 2  # times the steps are changed to reach a quality
 EXPECTED = 4.0  # dB that outputs gain: depthwise layers are coded before it is measured
-MOST = 20.0  # dB that they change by at a time
+MOST = 6.0  # dB that they change by at a time: what is far coarser follows other laws
 PASSES = 2 + len(DAMPINGS) + REFINED  # that coding with images takes at most
 
 
