@@ -6,7 +6,6 @@ Outputs are those for synthetic inputs, so no data is needed, and for images whe
 """
 
 import copy
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from ilwp.networks.bias_correction import MeanInputs, corrections, mean_inputs
 from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
 from ilwp.networks.tensors import load_tensors
 from ilwp.networks.trace import floating, in_short
+from ilwp.paper.distortion import decibels
 
 BATCH = 20
 ONE_IN = 5  # images is held out
@@ -82,8 +82,7 @@ class Trial:
         snrs = []
         for inputs, wanted in zip(self.inputs, self.wanted, strict=True):
             noise = power([one - other for one, other in zip(outputs(self.network, inputs), wanted, strict=True)])
-            ratio = power(wanted) / noise if noise else math.inf
-            snrs.append(10 * math.log10(ratio) if ratio > 0 else -math.inf)
+            snrs.append(decibels(power(wanted), noise))
         return snrs
 
 

@@ -14,6 +14,7 @@ from ilwp.whole.batch_norms import folded
 from ilwp.whole.coding import Plan
 from ilwp.whole.methods import REORDERING
 from ilwp.whole.pieces import Piece, size
+from ilwp.whole.segment_parts import Packed
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
     import torch
@@ -115,7 +116,7 @@ def _alone(
 
 
 def _file(
-    tensors: Tensors, packed: "Sequence[segments.Packed]", rows: Mapping[str, tuple[str, int, float]],
+    tensors: Tensors, packed: Sequence[Packed], rows: Mapping[str, tuple[str, int, float]],
     metadata: Mapping[str, str] | None, snrs: Sequence[float] = (),
 ) -> Compressed:  # fmt: skip
     content = container.write_container([p.segment for p in packed], list(tensors), metadata)

@@ -23,12 +23,12 @@ from ilwp.training.recipe import TrainConfig
 
 Controls = Mapping[TrainConfig, tuple[Path, RunRecord] | None]
 NONE, LOSS = "no loss", "loss"
-KINDS = {LOSS: "loss (previous layer)", "random": "loss (random earlier layer)", "first": "loss (first layer)",
+CONTROL_KINDS = {LOSS: "loss (previous layer)", "random": "loss (random earlier layer)", "first": "loss (first layer)",
          "zero": "L1 penalty", "decay": "weight decay"}  # fmt: skip
-OWN, PREVIOUS, PLAIN = "as trained", "from the previous layer", "without prediction"
-PREDICTIONS = (OWN, PREVIOUS, PLAIN)
+OWN, PREVIOUS, UNPREDICTED = "as trained", "from the previous layer", "without prediction"
+PREDICTIONS = (OWN, PREVIOUS, UNPREDICTED)
 # what each kind was trained to be coded with, where that is not its own targets
-AS_TRAINED = {NONE: PLAIN, LOSS: PREVIOUS, "zero": PLAIN, "decay": PLAIN}
+AS_TRAINED = {NONE: UNPREDICTED, LOSS: PREVIOUS, "zero": UNPREDICTED, "decay": UNPREDICTED}
 NEIGHBOUR, SHRINKAGE = "Does it matter that the layer is the previous one?", "Is it shrinkage?"
 QUESTIONS = {NEIGHBOUR: ("random", "first"), SHRINKAGE: ("zero", "decay")}
 SEEDS, AS_MUCH, LITTLE, NEAR = 3, 0.9, 0.5, 1.25
@@ -91,7 +91,7 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
     """
     loss = table[table["kind"] == LOSS].set_index("seed")
     rows = []
-    for kind in KINDS:
+    for kind in CONTROL_KINDS:
         mine = table[table["kind"] == kind].set_index("seed")
         both = mine.index.intersection(loss.index)
         size = float((mine["rms"] / loss["rms"])[both].mean()) if len(both) else np.nan
@@ -113,8 +113,8 @@ def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
     first = own.groupby("kind", sort=False)[["pairs", "size"]].first()
     answers = {}
     for question, kinds in QUESTIONS.items():
-        few = [KINDS[kind] for kind in kinds if first.loc[kind, "pairs"] < SEEDS]
-        far = [KINDS[kind] for kind in kinds if not 1 / NEAR <= first.loc[kind, "size"] <= NEAR]
+        few = [CONTROL_KINDS[kind] for kind in kinds if first.loc[kind, "pairs"] < SEEDS]
+        far = [CONTROL_KINDS[kind] for kind in kinds if not 1 / NEAR <= first.loc[kind, "size"] <= NEAR]
         if few:
             answers[question] = f"No verdict yet: fewer than {SEEDS} seeds of {listed(few)}."
         elif far and question == SHRINKAGE:
@@ -127,7 +127,7 @@ def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
 def _answer(question: str, shares: pd.DataFrame) -> str:
     """The answer given the least and greatest share of each control."""
     best = str(shares["min"].idxmax())
-    amount = f"{KINDS[best]} saves {100 * shares.loc[best, 'min']:.0f} to {100 * shares.loc[best, 'max']:.0f} %"
+    amount = f"{CONTROL_KINDS[best]} saves {100 * shares.loc[best, 'min']:.0f} to {100 * shares.loc[best, 'max']:.0f} %"
     yes, no = ("No", "Yes") if question == NEIGHBOUR else ("Yes", "No")
     if shares.loc[best, "min"] >= AS_MUCH:
         return f"{yes}: {amount} of what the loss saves. Smoothness between neighbours is not what saves."
@@ -138,7 +138,7 @@ def _answer(question: str, shares: pd.DataFrame) -> str:
 
 def _files(record: RunRecord) -> pd.DataFrame:
     """A row a file: how it was predicted, bits, loop, texture in bytes, accuracy. What was trained for comes twice."""
-    of_method = {"baseline": PLAIN, "ill": PREVIOUS}
+    of_method = {"baseline": UNPREDICTED, "ill": PREVIOUS}
     named = [(of_method[m.method], m) for m in record.measurements if m.method in of_method]
     if own := AS_TRAINED.get(control_of(record.config)):
         named += [(OWN, m) for prediction, m in named if prediction == own]

@@ -12,7 +12,18 @@ from scipy import stats
 from ilwp.experiments import evidence
 from ilwp.experiments.records import RunRecord, read_kernels
 from ilwp.figures import control_plots, control_tables, controls
-from ilwp.figures.controls import AS_MUCH, AT_8_BITS, EQUAL, KINDS, LITTLE, NEIGHBOUR, OWN, PLAIN, PREVIOUS, SHRINKAGE
+from ilwp.figures.controls import (
+    AS_MUCH,
+    AT_8_BITS,
+    CONTROL_KINDS,
+    EQUAL,
+    LITTLE,
+    NEIGHBOUR,
+    OWN,
+    PREVIOUS,
+    SHRINKAGE,
+    UNPREDICTED,
+)
 from ilwp.paper.settings import Rate
 from ilwp.training.recipe import TrainConfig
 
@@ -42,14 +53,14 @@ def of(found: pd.DataFrame, kind: str, prediction: str, comparison: str) -> pd.S
 
 
 def test_every_control_of_the_grid_has_a_line():
-    assert {controls.control_of(config) for config in GRID} == set(KINDS) - {"loss"}
+    assert {controls.control_of(config) for config in GRID} == set(CONTROL_KINDS) - {"loss"}
 
 
 def test_what_is_coded_as_the_loss_is_saves_as_much_and_small_weights_alone_save_little():
     found = savings_of({"random": 1, "first": 1, "zero": 1, "decay": 1})
     for comparison in (AT_8_BITS, EQUAL):
         assert of(found, "first", OWN, comparison)["share"] == pytest.approx(1)
-        assert of(found, "zero", OWN, comparison)["saved"] == of(found, "zero", PLAIN, comparison)["saved"]
+        assert of(found, "zero", OWN, comparison)["saved"] == of(found, "zero", UNPREDICTED, comparison)["saved"]
         assert of(found, "zero", PREVIOUS, comparison)["share"] == pytest.approx(1)
     assert of(found, "decay", OWN, EQUAL)["size"] == 1
     assert controls.control_verdicts(found) == {
@@ -80,7 +91,7 @@ def table_of(first: tuple[float, float], random: tuple[float, float]) -> pd.Data
         [
             {"kind": kind, "prediction": OWN, "comparison": comparison, "pairs": 3, "size": 1.0,
              "share": shares.get(kind, (0.0, 0.0))[i]}
-            for kind in KINDS
+            for kind in CONTROL_KINDS
             for i, comparison in enumerate((AT_8_BITS, EQUAL))
         ]
     )  # fmt: skip
@@ -151,8 +162,8 @@ def test_figure_and_tables_show_what_there_is(like: dict[str, float]):
     found = savings_of(like)
     figure = control_plots.saved(found)
     texts = [text.get_text() for ax in figure.axes for text in ax.texts]
-    assert texts.count("not run yet") == 2 * (len(KINDS) - 1 - len(like))
+    assert texts.count("not run yet") == 2 * (len(CONTROL_KINDS) - 1 - len(like))
     plt.close(figure)
     table = control_tables.savings_table(found).set_index("")
-    assert [int(n) for n in table["seeds"]] == [5, *(3 if kind in like else 0 for kind in list(KINDS)[1:])]
+    assert [int(n) for n in table["seeds"]] == [5, *(3 if kind in like else 0 for kind in list(CONTROL_KINDS)[1:])]
     assert table.loc["loss (previous layer)", "of the loss's, at 8 bits"] == "1.00"
