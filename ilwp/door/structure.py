@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from ilwp.common.tensor_files import Tensors
-from ilwp.door.trial import outputs, power
+from ilwp.door.trial import batched_outputs, power
 from ilwp.networks.sensitivity import inputs_for, sensitivities
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
@@ -86,7 +86,7 @@ class Structure:
         inputs = inputs_for(network, shape or self.shape)
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})
-        noise = power(outputs(network, inputs)) * 10 ** (-quality / 10)
+        noise = power(batched_outputs(network, inputs)) * 10 ** (-quality / 10)
         count = sum(self.tensors[name].size for name in weights)
         return {
             name: float(np.float32((12 * noise / count / sensitivity) ** 0.5))

@@ -26,19 +26,19 @@ ONE_IN = 5  # images is held out
 
 
 @dataclass(frozen=True)
-class Images:
+class SharedImages:
     """Images (n, ...) float32 without labels: most of them teach, and settings are chosen by the others."""
 
     teaching: torch.Tensor
     held_out: torch.Tensor
 
 
-def shared_out(images: torch.Tensor) -> Images:
+def shared_out(images: torch.Tensor) -> SharedImages:
     """The last fifth is held out, since images alike often lie side by side; raises IlwpError for fewer than two."""
     if len(images) < 2:
         raise IlwpError("rounding with images takes at least 2 of them, since some are held out to check it")
     taught = len(images) - max(len(images) // ONE_IN, 1)
-    return Images(images[:taught], images[taught:])
+    return SharedImages(images[:taught], images[taught:])
 
 
 class Trial:
@@ -49,14 +49,14 @@ class Trial:
 
     def __init__(
         self, network: nn.Module, names: Mapping[str, str], shape: tuple[int, ...] | None = None,
-        images: Images | None = None,
+        images: SharedImages | None = None,
     ) -> None:  # fmt: skip
         self.network, self.names, self.images = copy.deepcopy(network), names, images
         shape = tuple(images.teaching.shape[1:]) if images else shape
         self.synthetic = inputs_for(self.network, shape)
         # the SNR is measured on other inputs than the shift
         self.inputs = [inputs_for(self.network, shape, seed=1), *([images.held_out] if images else [])]
-        self.wanted = [outputs(self.network, inputs) for inputs in self.inputs]
+        self.wanted = [batched_outputs(self.network, inputs) for inputs in self.inputs]
 
     def seen(self, before: StateDict) -> list[MeanInputs]:
         """What the layers of the unquantized network see: of synthetic inputs, and of the images that teach."""
@@ -87,12 +87,14 @@ class Trial:
         load_tensors(self.network, state)
         snrs = []
         for inputs, wanted in zip(self.inputs, self.wanted, strict=True):
-            noise = power([one - other for one, other in zip(outputs(self.network, inputs), wanted, strict=True)])
+            noise = power(
+                [one - other for one, other in zip(batched_outputs(self.network, inputs), wanted, strict=True)]
+            )
             snrs.append(decibels(power(wanted), noise))
         return snrs
 
 
-def outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
+def batched_outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
     """All floating-point outputs float64; raises IlwpError where the network does not take the inputs."""
     try:
         with torch.inference_mode():

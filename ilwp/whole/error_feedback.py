@@ -21,7 +21,7 @@ from ilwp.networks.tensors import load_tensors
 
 DAMPINGS = (1.0, 0.1, 0.01)  # the less, the more the images are believed
 MOST = 1 << 28  # numbers of second moments that are held at a time
-BLOCK = 64  # columns that are rounded before their errors reach the columns behind them
+COLUMNS = 64  # columns that are rounded before their errors reach the columns behind them
 
 
 class ErrorFeedback:
@@ -83,8 +83,8 @@ def _root(moments: torch.Tensor, damping: float) -> torch.Tensor:
 def _rounded(weights: torch.Tensor, root: torch.Tensor, step: float) -> torch.Tensor:
     """Levels (outputs, inputs): each column is rounded, and its error spread over the columns after it."""
     left, levels = weights.clone(), torch.zeros_like(weights)
-    for start in range(0, len(root), BLOCK):
-        end = min(start + BLOCK, len(root))
+    for start in range(0, len(root), COLUMNS):
+        end = min(start + COLUMNS, len(root))
         rows = root[start:end]
         errors = torch.zeros(len(weights), end - start, dtype=left.dtype)
         for j in range(start, end):

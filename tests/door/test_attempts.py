@@ -5,7 +5,7 @@ from torch import nn
 
 from ilwp.common.errors import IlwpError
 from ilwp.door import attempts, compress_network, decoded, structure_of_module
-from ilwp.door.trial import Trial, outputs, power, shared_out
+from ilwp.door.trial import Trial, batched_outputs, power, shared_out
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, load_tensors
 from ilwp.whole.coding import Plan
@@ -33,9 +33,9 @@ def network() -> nn.Module:
 
 def snr(network: nn.Module, content: bytes, inputs: torch.Tensor) -> float:
     """Of the outputs, in dB."""
-    tensors, wanted = arrays(network), outputs(network, inputs)
+    tensors, wanted = arrays(network), batched_outputs(network, inputs)
     load_tensors(network, decoded(content))
-    error = [one - other for one, other in zip(outputs(network, inputs), wanted, strict=True)]
+    error = [one - other for one, other in zip(batched_outputs(network, inputs), wanted, strict=True)]
     load_tensors(network, tensors)
     return float(10 * np.log10(power(wanted) / power(error)))
 
