@@ -43,10 +43,10 @@ PEER: dict[str, tuple[tuple[int, ...], dict[str, Any], bool, bool]] = {  # steps
 
 @dataclass(frozen=True)
 class Subject:
-    """A network, its tensors, those with folded batch norms, and who compares outputs with its own."""
+    """A network, its tensors, and who compares outputs with its own."""
 
     network: Any
-    tensors: Mapping[str, np.ndarray]
+    tensors: dict[str, np.ndarray]
     judge: Judge
     structure: Any = field(init=False)
     proof_s: float = field(init=False)
@@ -74,20 +74,24 @@ def ours(subject: Subject, codec: str, quality: float) -> Row:
 def peer(subject: Subject, codec: str, qp: int) -> Row:
     """A file of NNCodec."""
     _, settings, is_folded, ours_too = PEER[codec]
-    before = dict(folded(subject.tensors, subject.structure.foldable_norms) if is_folded else subject.tensors)
-    weights = {name: t for name, t in before.items() if t.dtype == np.float32}
-    shapes = {name: t.shape for name, t in weights.items()}
+    norms = subject.structure.foldable_norms if is_folded else {}
+    shapes = {name: t.shape for name, t in subject.tensors.items() if t.dtype == np.float32}
+
+    def encoded(tensors: Mapping[str, np.ndarray]) -> bytes:
+        simpler = folded(tensors, norms)
+        return nncodec_encode({name: simpler[name] for name in shapes}, qp, True, **settings)
 
     def encode() -> bytes:
-        file = nncodec_encode(weights, qp, True, **settings)
+        file = encoded(subject.tensors)
         if not ours_too:
             return file
-        biases = subject.structure.corrected(before, before | nncodec_decode(file, shapes))
-        return nncodec_encode(weights | biases, qp, True, **settings)
+        # folding leaves weights as they are, and only batch norms that are not folded know the means
+        found = {name: t for name, t in nncodec_decode(file, shapes).items() if t.ndim > 1}
+        return encoded(subject.tensors | subject.structure.corrected(subject.tensors, subject.tensors | found))
 
     file, encoding = timed(encode, 1)
     back, decoding = timed(lambda: nncodec_decode(file, shapes), 1)
-    return _row(subject, file, before | back, encoding, decoding)
+    return _row(subject, file, subject.tensors | back, encoding, decoding)
 
 
 def lossless(subject: Subject) -> Row:

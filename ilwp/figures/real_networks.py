@@ -77,6 +77,15 @@ def sizes(network: str) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def inputs_in_words(network: str) -> str:
+    """How many inputs a network was tried on, and how far shares near AGREEMENT are off by chance."""
+    frame = benchmark_rows("real_networks")
+    counts = [int(frame[frame["network"] == network][inputs].max()) for inputs in INPUTS]
+    errors = [100 * float(np.sqrt(AGREEMENT * (1 - AGREEMENT) / count)) for count in counts]
+    off = " and ".join(f"{error:.1f}" for error in errors)
+    return f"{counts[0]} crops and {counts[1]} enlarged images; shares are off by {off} points"
+
+
 def snr_bytes(points: pd.DataFrame, inputs: str = "photographs", snr_db: float = DB) -> float:
     """Bytes that a codec needs for that SNR of the outputs; NaN beyond its points."""
     if points.empty:
