@@ -37,7 +37,6 @@ PEER: dict[str, tuple[tuple[int, ...], dict[str, Any], bool, bool]] = {  # steps
     "NNCodec": ((-38, -34, -30), {}, False, False),
     "NNCodec, folded, opt_qp": ((-46, -43, -41, -38), {"opt_qp": True, "vector_qp": COARSE}, True, False),
     "NNCodec, folded, opt_qp, our biases": ((-46, -43, -41, -38), {"opt_qp": True, "vector_qp": COARSE}, True, True),
-    "NNCodec, folded": ((-38, -34, -30), {"vector_qp": COARSE}, True, False),
 }
 
 
