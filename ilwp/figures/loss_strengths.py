@@ -17,7 +17,7 @@ def factors(records: Iterable[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame([{"": "factor of Eq. 2", **row}])
 
 
-def quoted(records: Iterable[RunRecord], table: pd.DataFrame, method: Method) -> dict[str, float]:
+def quoted_strengths(records: Iterable[RunRecord], table: pd.DataFrame, method: Method) -> dict[str, float]:
     """The numbers of the prose, by name; NaN where a run is missing. `table` is `results_table` of the records.
 
     `bound` is the lambda that pulls a weight as far as the paper's 1 does. `one` and `bound` have at 8 bits, in the

@@ -13,7 +13,7 @@ from ilwp.networks.build import build
 from ilwp.paper.kernels import Kernels
 
 IMAGES = 10_000  # of CIFAR-10's test
-METHODS = {"fixing": "weight fixing", "adding": "additive"}
+FINETUNED = {"fixing": "weight fixing", "adding": "additive"}
 ONE_POINT = {
     "ours": "ilwp",
     "images": "ilwp, images",
@@ -73,13 +73,13 @@ def needs_table(tuned: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "needs", "training", "weights while it runs"])
 
 
-def quoted(points: pd.DataFrame, tuned: pd.DataFrame) -> dict[str, float]:
+def quoted_codebooks(points: pd.DataFrame, tuned: pd.DataFrame) -> dict[str, float]:
     """The numbers of the prose, by name: both methods' most accurate files, and smallest files at one point lost."""
     whole = points[points["scope"] == "whole"]
     trained = whole[whole["method"] == "float32"].iloc[0]
     share = trained["accuracy"] / 100
     numbers = {"trained": float(trained["accuracy"]), "noise": float(100 * (share * (1 - share) / IMAGES) ** 0.5)}
-    for name, method in METHODS.items():
+    for name, method in FINETUNED.items():
         best = tuned[tuned["method"] == method].sort_values("accuracy").iloc[-1]
         untuned = whole[(whole["method"] == method) & (whole["setting"] == best["setting"])]
         numbers |= {

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.trace import in_short
-from ilwp.networks.trials import random_inputs
+from ilwp.networks.trace import floating, in_short
+from ilwp.networks.trials import random_inputs, vocabulary
 
 SAMPLES = 8
 
@@ -37,6 +37,17 @@ def synthetic_inputs(shape: tuple[int, ...], count: int = SAMPLES, seed: int = 0
     fields = fields - fields.mean(dim=(2, 3), keepdim=True)
     scaled: torch.Tensor = fields / fields.std(dim=(1, 2, 3), keepdim=True)
     return scaled
+
+
+def inputs_for(network: nn.Module, shape: tuple[int, ...] | None = None, seed: int = 0) -> torch.Tensor:
+    """Synthetic inputs (SAMPLES, *shape), whole numbers for a network that begins with an embedding.
+
+    Without `shape` it is the natural one; errors are those of `natural_shape`.
+    """
+    shape, words = shape or natural_shape(network), vocabulary(network)
+    if words is None:
+        return synthetic_inputs(shape, seed=seed)
+    return torch.randint(0, words, (SAMPLES, *shape), generator=torch.Generator().manual_seed(seed))
 
 
 def natural_shape(network: nn.Module) -> tuple[int, ...]:
@@ -87,14 +98,3 @@ def sensitivities(
         for p, before in zip(parameters.values(), wanted, strict=True):
             p.requires_grad_(before)
     return total
-
-
-def floating(outputs: object) -> list[torch.Tensor]:
-    """All floating-point tensors in what a network returns: a tensor, or tuples, lists and dicts of them."""
-    if isinstance(outputs, torch.Tensor):
-        return [outputs] if outputs.is_floating_point() else []
-    if isinstance(outputs, dict):
-        return [tensor for value in outputs.values() for tensor in floating(value)]
-    if isinstance(outputs, list | tuple):
-        return [tensor for value in outputs for tensor in floating(value)]
-    return []

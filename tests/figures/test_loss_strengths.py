@@ -30,10 +30,10 @@ def test_each_strength_of_the_loss_has_its_factor():
 
 
 def test_the_prose_quotes_files_of_eight_bits_in_the_closed_loop():
-    assert loss_strengths.quoted(RECORDS, TABLE, "ill") == {
+    assert loss_strengths.quoted_strengths(RECORDS, TABLE, "ill") == {
         "calibration": 10.0, "bound": 0.1, "one_file": 0.5, "one_change": -1.0, "bound_file": 0.8, "bound_change": 0.5,
     }  # fmt: skip
 
 
 def test_without_runs_nothing_is_quoted():
-    assert all(np.isnan(value) for value in loss_strengths.quoted([], TABLE.iloc[:0], "ill").values())
+    assert all(np.isnan(value) for value in loss_strengths.quoted_strengths([], TABLE.iloc[:0], "ill").values())

@@ -17,8 +17,8 @@ def tuned() -> pd.DataFrame:
 
 
 def test_the_prose_quotes_the_most_accurate_file_of_each_method(points: pd.DataFrame, tuned: pd.DataFrame):
-    numbers = neighbours.quoted(points, tuned)
-    for name, method in neighbours.METHODS.items():
+    numbers = neighbours.quoted_codebooks(points, tuned)
+    for name, method in neighbours.FINETUNED.items():
         mine = tuned[tuned["method"] == method]
         assert numbers[f"{name}_accuracy"] == mine["accuracy"].max()
         assert numbers[f"{name}_untuned"] < numbers[f"{name}_accuracy"]
