@@ -42,7 +42,7 @@ def variants(subject: Subject) -> Iterator[tuple[str, Plan, dict[str, float], Ab
     plan = Plan(method=WITH_GRAPH.method, quality=QUALITY)
     of_weights = Plan(method=WITH_GRAPH.method, quality=OF_WEIGHTS)
     yield "nothing", plan, steps, nullcontext()
-    yield "corrected biases", plan, steps, patch("ilwp.door.structure.Structure.corrected", lambda *_: {})
+    yield "corrected biases", plan, steps, patch("ilwp.door.trial.corrections", lambda *_: {})
     yield "steps by sensitivity", of_weights, {}, nullcontext()
     yield "quantized vectors", plan, steps | dict.fromkeys(found.vectors, 0.0), nullcontext()
     yield "sets: the order is stored", Plan(method="baseline", quality=QUALITY), steps, nullcontext()

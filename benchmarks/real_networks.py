@@ -19,7 +19,10 @@ from peers import nncodec_decode, nncodec_encode, zipnn_decode, zipnn_encode
 from results import EFFICIENTNET, IMAGENET, kept_rows, load, save, timed
 from test_inputs import ENLARGED, PHOTOGRAPHS, Judge
 
+from ilwp.common.tensor_files import Tensors
 from ilwp.door import compress_network, decoded
+from ilwp.door.structure import Structure
+from ilwp.door.trial import Trial
 from ilwp.door.writing import structure_of_module
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.coding import Plan
@@ -45,9 +48,9 @@ class Subject:
     """A network, its tensors, and who compares outputs with its own."""
 
     network: Any
-    tensors: dict[str, np.ndarray]
+    tensors: Tensors
     judge: Judge
-    structure: Any = field(init=False)
+    structure: Structure = field(init=False)
     proof_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,11 +89,18 @@ def peer(subject: Subject, codec: str, qp: int) -> Row:
             return file
         # folding leaves weights as they are, and only batch norms that are not folded know the means
         found = {name: t for name, t in nncodec_decode(file, shapes).items() if t.ndim > 1}
-        return encoded(subject.tensors | subject.structure.corrected(subject.tensors, subject.tensors | found))
+        return encoded(subject.tensors | corrected(subject.structure, subject.tensors, subject.tensors | found))
 
     file, encoding = timed(encode, 1)
     back, decoding = timed(lambda: nncodec_decode(file, shapes), 1)
     return _row(subject, file, subject.tensors | back, encoding, decoding)
+
+
+def corrected(structure: Structure, before: Tensors, after: Tensors) -> Tensors:
+    """Our biases for quantized weights; none where outputs for synthetic inputs are nearer without."""
+    trial = Trial(structure.network, structure.names, structure.shape)
+    choices = trial.biases(before, after, trial.seen(before))
+    return max(choices, key=lambda biases: trial.snrs(after | biases)[0])
 
 
 def lossless(subject: Subject) -> Row:
