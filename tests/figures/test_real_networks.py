@@ -18,7 +18,9 @@ def test_bytes_at_an_snr_lie_between_the_files_and_nowhere_else():
 
 
 def test_bytes_at_an_agreement_are_not_those_of_files_that_all_have_it():
-    curve = points(photographs_agreement=[0.8, 0.9], bytes=[100, 200])
+    curve = points(
+        photographs_agreement=[real_networks.AGREEMENT - 0.05, real_networks.AGREEMENT + 0.05], bytes=[100, 200]
+    )
     assert real_networks.agreement_bytes(curve) == pytest.approx(150)
     assert np.isnan(real_networks.agreement_bytes(curve.iloc[1:]))
     assert np.isnan(real_networks.agreement_bytes(curve.iloc[:1]))
