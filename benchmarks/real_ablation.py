@@ -1,0 +1,69 @@
+"""What each ingredient brings on a real network: a file without it, and what its outputs keep.
+
+    ILWP_DATA=... python benchmarks/real_ablation.py    (`make bench-peers`; 5 minutes)
+
+One ingredient at a time is left out of `ilwp compress --graph`. Where that changes the outputs, the file is to be held
+against a whole one of equal outputs, which `real_networks.json` has.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from ablation import with_basis
+from real_networks import SCALES, WITH_GRAPH, Subject
+from results import IMAGENET, load, save
+from test_inputs import Judge
+
+from ilwp.door import compress_network, decoded
+from ilwp.whole import models
+from ilwp.whole.coding import Plan
+from ilwp.whole.models import Code
+from ilwp.whole.roles import roles
+
+QUALITY, OF_WEIGHTS = 21.0, 27.0  # dB: of outputs, and of weights that give about as good ones
+TAPS = 9  # of all depthwise kernels of this network
+
+
+def one_histogram(histograms: list[np.ndarray], reach: int) -> tuple[Code, float]:
+    """In place of `models._cheapest`: a tensor has one table and nothing else."""
+    code = Code(reach, models.KINDS.index("table"), tuple(models._table(h) for h in histograms))
+    return code, models._cost(histograms, code) if len(histograms) == 1 else np.inf
+
+
+def variants(subject: Subject) -> Iterator[tuple[str, Plan, dict[str, float], AbstractContextManager[Any]]]:
+    """What is left out, the plan, the steps, and what is changed meanwhile."""
+    found = roles(subject.tensors, subject.structure.known)
+    weights = (*found.dense, *found.kernels)
+    steps = subject.structure.steps((*weights, *found.vectors), found.factors, QUALITY)
+    plan = Plan(method=WITH_GRAPH.method, quality=QUALITY)
+    of_weights = Plan(method=WITH_GRAPH.method, quality=OF_WEIGHTS)
+    yield "nothing", plan, steps, nullcontext()
+    yield "corrected biases", plan, steps, patch("ilwp.door.trial.corrections", lambda *_: {})
+    yield "steps by sensitivity", of_weights, {}, nullcontext()
+    yield "quantized vectors", plan, steps | dict.fromkeys(found.vectors, 0.0), nullcontext()
+    yield "sets: the order is stored", Plan(method="baseline", quality=QUALITY), steps, nullcontext()
+    yield "cosine transform", plan, steps, with_basis(np.eye(TAPS))
+    yield "choice of models: a histogram each", plan, steps, patch("ilwp.whole.models._cheapest", one_histogram)
+
+
+def main() -> None:
+    """All variants."""
+    torch.set_num_threads(1)
+    tensors, module = load(IMAGENET)
+    subject = Subject(module, tensors, Judge(module, *SCALES[IMAGENET]))
+    rows = []
+    for name, plan, steps, changed in variants(subject):
+        with changed:
+            content = compress_network(tensors, plan, subject.structure, steps=steps).content
+            back = decoded(content)
+        row = {"network": IMAGENET, "left out": name, "bytes": len(content)}
+        rows.append(row | subject.judge.compare(back))
+        save("real_ablation", rows)
+
+
+if __name__ == "__main__":
+    main()

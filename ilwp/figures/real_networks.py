@@ -1,0 +1,153 @@
+"""Whole public networks beside the peers: size against what the outputs keep, and the aims that were set for it.
+
+    real_networks.json, real_ablation.json -> draw, sizes, aims, ingredients
+
+What a codec needs for an SNR lies between two of its own files, on a line of the bytes' logarithm. For an agreement it
+is as in `bytes_at`.
+"""
+
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ilwp.figures import style
+from ilwp.figures.benchmark_plots import WHOLE, Line, draw_lines
+from ilwp.figures.benchmarks import IMAGENET, PEER, benchmark_rows, bytes_at, least
+
+INPUTS = {"photographs": "photographs", "enlarged": "CIFAR-10, enlarged"}
+DB, AGREEMENT = 20.5, 0.87  # where files are compared
+OURS, IMAGES, WITH_BIASES = "ilwp", "ilwp, images", ", our biases"
+CODECS = {
+    "ilwp": Line("ours", style.BLUE, "*"),
+    "ilwp, no graph": Line("ours, graph unknown", "#56b4e9", "o", ":", filled=False),
+    "NNCodec": Line("NNCodec as it comes", "#8c8c8c", "d", ":", filled=False),
+    "NNCodec, opt_qp": Line("NNCodec, opt_qp", WHOLE[PEER].colour, "s", "--", filled=False),
+    "NNCodec, folded, opt_qp": Line("NNCodec, opt_qp, folded", WHOLE[PEER].colour, "X", "--"),
+    "NNCodec, folded, opt_qp, our biases": Line("the same with our biases", "#882255", "P", "-."),
+}
+SNR, KEPT, SIZE = "SNR of outputs (dB)", "same class (%)", "file (MB)"
+MEASURES = {SNR: "snr_db", KEPT: "agreement"}
+LEAST = {SNR: 8.0, KEPT: 50.0}  # what is drawn
+
+
+def networks() -> list[str]:
+    """Those that were measured."""
+    return list(benchmark_rows("real_networks")["network"].unique())
+
+
+def draw() -> Figure:
+    """A row of panels a network and kind of inputs: SNR of the outputs, and inputs that keep their class."""
+    frame = benchmark_rows("real_networks")
+    rows = [(network, inputs) for network in networks() for inputs in INPUTS]
+    figure, axes = plt.subplots(
+        len(rows), 2, figsize=(style.WIDTH, 1.45 * len(rows) + 0.7), sharex="row", squeeze=False
+    )
+    for (network, inputs), panels in zip(rows, axes, strict=True):
+        of_network = frame[(frame["network"] == network) & frame["codec"].isin(CODECS)].sort_values("bytes")
+        for ax, (title, column) in zip(panels, MEASURES.items(), strict=True):
+            values = of_network[f"{inputs}_{column}"] * (100 if title == KEPT else 1)
+            table = pd.DataFrame({"codec": of_network["codec"], SIZE: of_network["bytes"] / 1e6, title: values})
+            draw_lines(ax, table[values >= LEAST[title]], CODECS, "codec", SIZE, title)
+        panels[0].set_title(f"{network.partition(',')[0]}, {INPUTS[inputs]}")
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    style.shared_legend(figure, axes, columns=2)
+    return figure
+
+
+def sizes(network: str) -> pd.DataFrame:
+    """A row a codec: MB for equal outputs, and seconds; NaN where a codec's files are all better, or all worse."""
+    frame = benchmark_rows("real_networks")
+    frame = frame[frame["network"] == network]
+    shown = {"ZipNN": "ZipNN, lossless"} | {name: line.title for name, line in CODECS.items()}
+    rows = {}
+    for name, title in shown.items():
+        points = frame[frame["codec"] == name]
+        if points.empty:
+            continue
+        exact = points["bytes"].min() if name == "ZipNN" else None
+        row = {}
+        for inputs, words in INPUTS.items():
+            row[f"MB at {DB:g} dB, {words}"] = (exact or snr_bytes(points, inputs)) / 1e6
+            row[f"MB at {100 * AGREEMENT:g} % kept, {words}"] = (exact or agreement_bytes(points, inputs)) / 1e6
+        rows[title] = row | {"encode (s)": points["encode_s"].median(), "decode (s)": points["decode_s"].median()}
+    return pd.DataFrame(rows).T
+
+
+def inputs_in_words(network: str) -> str:
+    """How many inputs a network was tried on, and how far shares near AGREEMENT are off by chance."""
+    frame = benchmark_rows("real_networks")
+    counts = [int(frame[frame["network"] == network][inputs].max()) for inputs in INPUTS]
+    errors = [100 * float(np.sqrt(AGREEMENT * (1 - AGREEMENT) / count)) for count in counts]
+    off = " and ".join(f"{error:.1f}" for error in errors)
+    return f"{counts[0]} crops and {counts[1]} enlarged images; shares are off by {off} points"
+
+
+def snr_bytes(points: pd.DataFrame, inputs: str = "photographs", snr_db: float = DB) -> float:
+    """Bytes that a codec needs for that SNR of the outputs; NaN beyond its points."""
+    if points.empty:
+        return float("nan")
+    points = points.sort_values(f"{inputs}_snr_db")
+    found = np.interp(snr_db, points[f"{inputs}_snr_db"], np.log(points["bytes"]), left=np.nan, right=np.nan)
+    return float(np.exp(found))
+
+
+def agreement_bytes(points: pd.DataFrame, inputs: str = "photographs") -> float:
+    """Bytes that a codec needs for inputs to keep their class; NaN beyond its points."""
+    values = points[f"{inputs}_agreement"]
+    if points.empty or values.min() > AGREEMENT:
+        return float("nan")
+    return bytes_at(points.assign(accuracy=values), AGREEMENT)
+
+
+def aims() -> pd.DataFrame:
+    """Each aim, at most how much was wanted and what was reached, NaN where it is not measured."""
+    frame = benchmark_rows("real_networks")
+    frame = frame[frame["network"] == IMAGENET]
+    helped = frame["codec"].str.endswith(WITH_BIASES)
+    ours = frame[frame["codec"] == OURS]
+    rows = []
+    for codec, title, of_best, of_helped in ((OURS, "no data", 0.80, 0.85), (IMAGES, "unlabelled images", 0.60, 0.75)):
+        own = frame[frame["codec"] == codec]
+        for wanted, theirs, peers in (
+            (of_best, "NNCodec's best", frame[~helped]), (of_helped, "NNCodec's with our biases", frame[helped]),
+        ):  # fmt: skip
+            for measure, where in ((snr_bytes, f"{DB:g} dB"), (agreement_bytes, f"{100 * AGREEMENT:g} % kept")):
+                ratio = measure(own) / least(peers, PEER, measure)
+                rows.append((f"ImageNet's MobileNetV2, {title}, bytes at {where} of {theirs}", wanted, ratio))
+    best = frame[frame["codec"] == "NNCodec, folded, opt_qp"]["encode_s"].median()
+    rows.append(
+        ("ImageNet's MobileNetV2, no data, seconds to encode of NNCodec's", 0.2, ours["encode_s"].median() / best)
+    )
+    networks = benchmark_rows("networks")
+    for network, plain, images in (("MobileNet", 0.55, 0.40), ("ShuffleNetV2", 0.75, 0.60)):
+        own = networks[networks["network"] == network]
+        level = float(own[own["codec"] == "float32"]["accuracy"].iloc[0]) - 1
+        peer = least(own, PEER, partial(bytes_at, accuracy=level))
+        for codec, title, wanted in ((OURS, "no data", plain), (IMAGES, "unlabelled images", images)):
+            ratio = bytes_at(own[own["codec"] == codec], level) / peer
+            rows.append((f"the book's {network}, {title}, bytes at 1 point lost of NNCodec's", wanted, ratio))
+    table = pd.DataFrame(rows, columns=["aim", "wanted", "reached"])
+    return table.assign(met=table["reached"] <= table["wanted"])
+
+
+def ingredients() -> pd.DataFrame:
+    """A row an ingredient left out: the file, its outputs, and its bytes over those of a whole file as good, in %."""
+    ablation, files = benchmark_rows("real_ablation"), benchmark_rows("real_networks")
+    whole = files[(files["network"] == IMAGENET) & (files["codec"] == OURS)]
+    same = ablation[ablation["left out"] == "nothing"].iloc[0]
+    rows = []
+    for row in ablation.to_dict("records"):
+        as_good = snr_bytes(whole, snr_db=row["photographs_snr_db"]) / snr_bytes(
+            whole, snr_db=same["photographs_snr_db"]
+        )
+        more = 100 * (row["bytes"] / (same["bytes"] * as_good) - 1)
+        rows.append({
+            "left out": row["left out"], "kB": row["bytes"] / 1000, "dB, photographs": row["photographs_snr_db"],
+            "dB, enlarged": row["enlarged_snr_db"], "kept, photographs (%)": 100 * row["photographs_agreement"],
+            "more bytes for equal dB (%)": more,
+        })  # fmt: skip
+    return pd.DataFrame(rows)

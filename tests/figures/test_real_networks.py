@@ -1,0 +1,51 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilwp.figures import real_networks
+
+
+def points(**columns: list) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+def test_bytes_at_an_snr_lie_between_the_files_and_nowhere_else():
+    curve = points(photographs_snr_db=[10.0, 20.0], bytes=[100, 400])
+    assert real_networks.snr_bytes(curve, snr_db=15) == pytest.approx(200)
+    assert np.isnan(real_networks.snr_bytes(curve, snr_db=21))
+    assert np.isnan(real_networks.snr_bytes(curve, snr_db=9))
+
+
+def test_bytes_at_an_agreement_are_not_those_of_files_that_all_have_it():
+    curve = points(
+        photographs_agreement=[real_networks.AGREEMENT - 0.05, real_networks.AGREEMENT + 0.05], bytes=[100, 200]
+    )
+    assert real_networks.agreement_bytes(curve) == pytest.approx(150)
+    assert np.isnan(real_networks.agreement_bytes(curve.iloc[1:]))
+    assert np.isnan(real_networks.agreement_bytes(curve.iloc[:1]))
+
+
+def test_an_aim_that_is_not_measured_is_not_met():
+    aims = real_networks.aims()
+    assert not aims[aims["reached"].isna()]["met"].any()
+    known = aims.dropna()
+    assert ((known["reached"] <= known["wanted"]) == known["met"]).all()
+
+
+def test_every_file_is_in_the_figure_or_below_what_it_shows():
+    figure = real_networks.draw()
+    assert len(figure.axes) == 2 * len(real_networks.INPUTS) * len(real_networks.networks())
+    plt.close(figure)
+
+
+def test_a_lossless_codec_has_one_size_for_all_outputs():
+    table = real_networks.sizes(real_networks.IMAGENET)
+    lossless = table.loc["ZipNN, lossless"].filter(like="MB")
+    assert lossless.nunique() == 1
+    assert (table.loc["ours"].filter(like="MB").dropna() < lossless.iloc[0]).all()
+
+
+def test_leaving_nothing_out_costs_nothing():
+    table = real_networks.ingredients().set_index("left out")
+    assert table.loc["nothing", "more bytes for equal dB (%)"] == pytest.approx(0)
