@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ilwp.cli.bound import BOUND_OPTIONS, bound_options, bound_warning, bounded_text, refuse_bound
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
 from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, named_after, number, other_than, show
 from ilwp.common.errors import IlwpError, about
@@ -94,12 +95,14 @@ as they are.
     help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
     " for most of the accuracy that few bits cost; needs --graph.",
 )  # fmt: skip
+@bound_options
 @codebook_options
 @key_option
 @click.pass_context
 def compress(
     context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
-    bits: float | None, graph: str | None, width: float, images: str | None, key: str | None, **chosen: Any,
+    bits: float | None, graph: str | None, width: float, images: str | None, max_drop: float | None,
+    inputs: str | None, count: int, key: str | None, **chosen: Any,
 ) -> None:  # fmt: skip
     """Command `compress`."""
     from ilwp.cli import reports
@@ -112,13 +115,16 @@ def compress(
     if additive:
         refuse(
             context,
-            ("coder", "bits", "quality", "dense_bits", "range_", "images", *HUFFMAN_ONLY),
+            ("coder", "bits", "quality", "dense_bits", "range_", "images", *BOUND_OPTIONS, *HUFFMAN_ONLY),
             "with --method additive",
         )
     else:
-        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images"), f"with --coder {coder}")
+        refuse(
+            context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images", *BOUND_OPTIONS), f"with --coder {coder}"
+        )
         refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
         refuse(context, ("range_",) if coder == "ans" and bits is None else (), "without --bits")
+    refuse_bound(context, max_drop, graph, inputs, images)
     refuse_width(context, graph)
     file = read_file(network, key)
     tensors = file.tensors
@@ -133,6 +139,11 @@ def compress(
     with about(network):
         without_nan(tensors)
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
+    judging, bounded = None, None
+    if inputs is not None:
+        from ilwp.training.inputs import load_inputs
+
+        judging = load_inputs(inputs, count)
     with about(network):
         structure = structure_of(graph, width, tensors) if graph else None
         options = {
@@ -145,7 +156,15 @@ def compress(
             )  # fmt: skip
         elif coder == "ans":
             plan = Plan(method=method, bits=bits, range=range_ or "network", **options)
-            compressed = compress_network(tensors, plan, structure, images, file.metadata, progress=True)
+            if structure and judging and max_drop is not None:
+                from ilwp.door.bound import compress_within
+
+                bounded = compress_within(
+                    tensors, plan, structure, judging, max_drop, images, file.metadata, progress=True
+                )  # fmt: skip
+                compressed = bounded.compressed
+            else:
+                compressed = compress_network(tensors, plan, structure, images, file.metadata, progress=True)
         else:
             settings = Settings(method=method, bits=int(bits or BITS[-1]), range=range_ or "layer", **options)
             compressed = compress_kernels(tensors, settings, structure)
@@ -158,6 +177,8 @@ def compress(
     if kernels:
         show(f"found {reports.described(kernels)} in {network}")
     show(reports.rates(compressed))
-    if warning := reports.warning(compressed):
+    if bounded:
+        show(bounded_text(bounded))
+    if warning := bound_warning(bounded) if bounded else reports.warning(compressed):
         show(f"warning: {warning}", err=True)
     show(f"wrote {path}")
