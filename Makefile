@@ -4,7 +4,7 @@ PROFILE ?= cpu
 ENGINE ?= local
 
 .PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours \
-	bench-startup bench-training bench-wild clean
+	bench-startup bench-training bench-wild bench-zoo bench-speed clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -21,6 +21,8 @@ help:
 	@echo "make bench-startup  measure how long commands take to start beside Python importing NumPy"
 	@echo "make bench-training  measure images a second in training beside a plain loop; needs ILWP_DATA"
 	@echo "make bench-wild   test the hypothesis on public networks, whose packages it downloads"
+	@echo "make bench-zoo   compress, decode and compare every network that torchvision builds; an hour, resumable"
+	@echo "make bench-speed  measure speed and memory beside NNCodec, zstd and ZipNN, in the peers' environment"
 	@echo "make clean   remove what the book's build has made"
 
 setup: .venv/.done
@@ -87,7 +89,7 @@ test-slurm: .venv/.done
 	touch $@
 
 bench-peers: .venv-peers/.done
-	for name in kernels ablation tried trellis search inter_layer networks; do \
+	for name in kernels ablation tried trellis search inter_layer networks default; do \
 		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
 
 bench-neighbours: .venv/.done
@@ -107,6 +109,12 @@ bench-training: .venv/.done
 
 bench-wild: .venv-wild/.done
 	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/wild.py
+
+bench-zoo: .venv/.done
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/zoo.py
+
+bench-speed: .venv-peers/.done
+	OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/speed.py
 
 clean:
 	rm -rf _build book/notebooks

@@ -64,7 +64,7 @@ def fixed(tensors: Tensors, delta: float) -> Codebooks:
     weights = cut(tensors, 1)[:, 0]
     mask = np.zeros(len(weights), bool)
     for step, share in enumerate(weight_fixing.SHARES, start=1):
-        done = weight_fixing.fix(weights, mask, share, weight_fixing.tolerance(delta, step))
+        done = weight_fixing.fix(weights, mask, share, weight_fixing.step_tolerance(delta, step))
         weights, mask = done.weights, done.fixed
     values, codes = np.unique(weights, return_inverse=True)
     shapes = {name: t.shape for name, t in tensors.items()}

@@ -29,7 +29,7 @@ from ilwp.networks.tensors import arrays
 from ilwp.paper import hypothesis
 from ilwp.paper.hypothesis import Sources
 from ilwp.paper.kernels import Kernels, depthwise_names
-from ilwp.training import datasets
+from ilwp.training import CLASSES, datasets
 
 FOLDER = ROOT / ".wild"
 DEALS = 20  # of kernels to layers at random
@@ -146,7 +146,7 @@ def of_runs() -> Iterator[dict[str, Any]]:
     for profile in PROFILES:
         for path, record in evidence.select(evidence.load_runs(profile), inter_layer=0, seed=0).items():
             config, kernels = record.config, read_kernels(path)
-            module = build(config.network, datasets.CLASSES[config.dataset], config.width)
+            module = build(config.network, CLASSES[config.dataset], config.width)
             layers = [Layer(layer.name, kernels[layer.name], layer.strided) for layer in of_module(module)]
             about = {
                 "network": networks.TITLES[config.network], "task": datasets.TITLES[config.dataset],

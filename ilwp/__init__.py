@@ -8,7 +8,8 @@ They are defined in `ilwp.door`, which is imported when one is first used.
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from ilwp.common.version import __version__ as __version__
+
 __all__ = ["compress", "decompress", "load_file", "open_file", "save_file"]
 
 if TYPE_CHECKING:

@@ -11,30 +11,40 @@ PACKAGE = ROOT / "ilwp"
 
 
 def public_names(source: str) -> Iterator[str]:
-    """Functions, classes and type aliases at the top of a module; constants belong to their module alone."""
+    """Functions, classes, type aliases and constants at the top of a module."""
     for node in ast.parse(source).body:
         match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
                 found = [name]
             case ast.Assign(targets=targets):
-                found = [target.id for target in targets if isinstance(target, ast.Name) and not target.id.isupper()]
-            case ast.AnnAssign(target=ast.Name(id=name)) if not name.isupper():
-                found = [name]
+                found = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
             case _:
                 found = []
         yield from (name for name in found if not name.startswith("_"))
 
 
-def test_no_two_public_functions_or_classes_have_one_name():
+def imported_names(source: str) -> Iterator[str]:
+    """What a module takes from other modules of the package by name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("ilwp."):
+            yield from (alias.name for alias in node.names)
+
+
+def test_no_two_public_functions_classes_or_shared_constants_have_one_name():
+    sources = {path.relative_to(PACKAGE): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
+    shared = {name for source in sources.values() for name in imported_names(source)}
     places: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if PACKAGE / "cli" not in path.parents:  # a command is called as what it does, and nobody imports it
-            for name in public_names(path.read_text()):
-                places[name].append(path.relative_to(PACKAGE))
+    for path, source in sources.items():
+        for name in public_names(source):
+            command = path.parts[0] == "cli" and name.islower()  # is called as what it does, and nobody imports it
+            own = name.isupper() and name not in shared  # a constant of one module alone
+            if not command and not own:
+                places[name].append(path)
     assert len(places) > 100
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
-def test_functions_classes_and_type_aliases_are_found():
-    source = "def f(): ...\nclass C: ...\nAlias = int\nSTEP = 1\nWIDE: int = 2\ndef _private(): ...\n"
-    assert list(public_names(source)) == ["f", "C", "Alias"]
+def test_functions_classes_type_aliases_and_constants_are_found():
+    source = "def f(): ...\nclass C: ...\nAlias = int\nSTEP, REACH = 1, 2\nWIDE: int = 2\ndef _private(): ...\n"
+    assert list(public_names(source)) == ["f", "C", "Alias", "STEP", "REACH", "WIDE"]
+    assert list(imported_names("from ilwp.a import B, c\nimport ilwp.d\nfrom os import sep\n")) == ["B", "c"]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ilwp.cli.codebooks import refuse
-from ilwp.cli.common import DATASETS, number
+from ilwp.cli.common import number
 from ilwp.common.errors import IlwpError
+from ilwp.training import CLASSES
 
 if TYPE_CHECKING:
     from ilwp.door.bound import Bounded, Loss
@@ -52,7 +53,7 @@ def refuse_bound(
         raise IlwpError("--max-drop needs the network's graph: name it with --graph")
     if inputs is None:
         raise IlwpError("--max-drop is measured on images: name them with --inputs")
-    if images is not None and images not in DATASETS and Path(images).resolve() == Path(inputs).resolve():
+    if images is not None and images not in CLASSES and Path(images).resolve() == Path(inputs).resolve():
         raise IlwpError("--max-drop is not measured on images that taught the rounding: name others with --inputs")
 
 

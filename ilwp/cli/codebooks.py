@@ -7,9 +7,21 @@ from typing import Any
 
 import click
 
-from ilwp.cli.common import DATASETS, FilePath, key_option, named_after, number, other_than, show
+from ilwp.cli.common import (
+    FilePath,
+    dataset_option,
+    ilwp_output_option,
+    key_option,
+    named_after,
+    number,
+    other_than,
+    quiet_option,
+    show,
+    width_option,
+)
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
+from ilwp.training import CLASSES
 
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
 CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
@@ -17,11 +29,11 @@ CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
 _OPTIONS = [
     click.option(
         "--codebooks", type=click.IntRange(1, 16), default=3, show_default=True,
-        help="additive: how many codewords are added up.",
+        help="additive: number of codebooks; a vector is the sum of one codeword of each.",
     ),
     click.option(
         "--codeword-bits", type=click.IntRange(1, 12), default=8, show_default=True,
-        help="additive: of n bits, 2 ** n codewords a codebook.",
+        help="additive: n bits for 2 ** n codewords a codebook.",
     ),
     click.option(
         "--length", type=click.IntRange(1, 64), default=8, show_default=True, help="additive: weights in a codeword.",
@@ -59,21 +71,19 @@ def refuse_width(context: click.Context, graph: str | None) -> None:
 
 @click.command()
 @click.argument("network", type=FilePath)
-@click.option(
-    "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
-)
+@ilwp_output_option
 @click.option("--method", type=click.Choice(list(RATES)), default="weight-fixing", show_default=True)
 @click.option("--graph", metavar="GRAPH", required=True, help="The network itself, as in `ilwp compress`.")
-@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the four networks.")
-@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
+@width_option
+@dataset_option
 @click.option(
     "--delta", type=click.FloatRange(0, 1 / 9, min_open=True, max_open=True), default=0.03, show_default=True,
-    callback=number, help="weight-fixing: how far weights may move, relative, in the mean; more makes a smaller file.",
+    callback=number, help="weight-fixing: largest mean relative change of a weight; more makes a smaller file.",
 )  # fmt: skip
 @codebook_options
 @click.option(
     "--epochs", type=click.FloatRange(0, 1000, min_open=True), default=3.0, show_default=True, callback=number,
-    help="In each of weight fixing's ten steps, or of additive quantization in all; may be a fraction.",
+    help="Epochs in each of weight fixing's ten steps, or in all of additive quantization; may be a fraction.",
 )  # fmt: skip
 @click.option(
     "--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=number,
@@ -81,10 +91,10 @@ def refuse_width(context: click.Context, graph: str | None) -> None:
 )  # fmt: skip
 @click.option(
     "--vector-bits", type=click.FloatRange(2, 16), callback=number,
-    help="Bits of batch norms and biases in no codebook; without, they stay exact.",
+    help="Bits for a number of the batch norms and biases that no codebook holds.  [default: exact]",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@quiet_option
 @key_option
 @click.pass_context
 def finetune(
@@ -124,8 +134,8 @@ def finetune(
     images = datasets.load(dataset)
     with about(network):
         classes = classes_of(module, images.normalise(images.test[:1]).to(where))
-    if classes != datasets.CLASSES[dataset]:
-        raise IlwpError(f"{network} tells {classes} classes apart, {dataset} has {datasets.CLASSES[dataset]}")
+    if classes != CLASSES[dataset]:
+        raise IlwpError(f"{network} tells {classes} classes apart, {dataset} has {CLASSES[dataset]}")
     rounds = 1 if method == "weight-fixing" else math.ceil(epochs)
     tuning = Tuning(epochs / rounds, learning_rate or RATES[method], seed=seed)
     chosen = (

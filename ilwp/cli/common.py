@@ -8,16 +8,24 @@ import click
 
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.file_kinds import ENDINGS
+from ilwp.training import CLASSES
 
 if TYPE_CHECKING:  # here and in all of `cli`: a help text should not wait for NumPy
     from ilwp.common.tensor_files import Tensors
     from ilwp.paper.kernels import Kernels
 
-DATASETS = ("cifar10", "cifar100", "digits")
 FilePath = click.Path(path_type=Path)
 key_option = click.option(
     "--key", metavar="NAME", help="Which of several networks in a torch file, by its key there, such as model_ema."
 )
+dataset_option = click.option("--dataset", type=click.Choice(list(CLASSES)), default="cifar10", show_default=True)
+width_option = click.option(
+    "--width", type=float, default=1.0, show_default=True, help="Width multiplier of the paper's four networks."
+)
+ilwp_output_option = click.option(
+    "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
+)
+quiet_option = click.option("--quiet", is_flag=True, help="Show no progress bar.")
 
 
 def named_after(read: Path, suffix: str) -> Path:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ilwp.cli.codebooks import refuse, refuse_width
-from ilwp.cli.common import FilePath, show
+from ilwp.cli.common import FilePath, show, width_option
 from ilwp.common.errors import IlwpError, about
+from ilwp.training import NORMALISATIONS
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ilwp.common.tensor_files import StateDict
     from ilwp.training.inputs import Inputs
 
-NORMALISATIONS = ("imagenet", "none", "cifar10", "cifar100", "digits")
 BATCH, WORST = 16, 10
 
 
@@ -27,7 +27,7 @@ BATCH, WORST = 16, 10
 @click.argument("first", type=FilePath)
 @click.argument("second", type=FilePath)
 @click.option("--graph", metavar="GRAPH", help="The network itself, as in `ilwp compress`; needs --inputs.")
-@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the four networks.")
+@width_option
 @click.option(
     "--inputs", "source", metavar="SOURCE",
     help="Images to compare the outputs for, without labels: a folder of pictures, an .npz or .safetensors file of one"

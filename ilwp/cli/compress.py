@@ -7,10 +7,21 @@ import click
 
 from ilwp.cli.bound import BOUND_OPTIONS, bound_options, bound_warning, bounded_text, refuse_bound
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
-from ilwp.cli.common import DATASETS, FilePath, kernels_in, key_option, named_after, number, other_than, show
+from ilwp.cli.common import (
+    FilePath,
+    ilwp_output_option,
+    kernels_in,
+    key_option,
+    named_after,
+    number,
+    other_than,
+    show,
+    width_option,
+)
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write
-from ilwp.paper.methods import BITS, METHODS
+from ilwp.paper.methods import BITS, LOOPS, METHODS
+from ilwp.training import CLASSES
 from ilwp.whole.methods import QUALITY, REORDERING
 
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("quality", "dense_bits", "vector_bits")
@@ -42,9 +53,7 @@ as they are.
 {METHOD_HELP}"""
 )
 @click.argument("network", type=FilePath)
-@click.option(
-    "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
-)
+@ilwp_output_option
 @click.option("--coder", type=click.Choice(["ans", "huffman"]), default="ans", show_default=True)
 @click.option(
     "--method", type=click.Choice([*METHODS, "multiset", "additive"]),
@@ -73,7 +82,7 @@ as they are.
     " Huffman]",
 )  # fmt: skip
 @click.option(
-    "--loop", type=click.Choice(["closed", "open"]), default="closed", show_default=True,
+    "--loop", type=click.Choice(LOOPS), default="closed", show_default=True,
     help="Huffman: predict from reconstructed kernels, or from the originals as in the paper's section 3.1 (errors add"
     " up).",
 )  # fmt: skip
@@ -89,9 +98,9 @@ as they are.
     help="The network itself: mobilenet, mobilenetv2, shufflenet, shufflenetv2, or MODULE:FUNCTION, such as"
     " torchvision.models:mobilenet_v2.",
 )  # fmt: skip
-@click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the first four alone.")
+@width_option
 @click.option(
-    "--images", type=click.Choice(DATASETS),
+    "--images", type=click.Choice(list(CLASSES)),
     help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
     " for most of the accuracy that few bits cost; needs --graph.",
 )  # fmt: skip
@@ -106,8 +115,8 @@ def compress(
 ) -> None:  # fmt: skip
     """Command `compress`."""
     from ilwp.cli import reports
+    from ilwp.common.numbers import check_no_nan
     from ilwp.door import compress_additive, compress_kernels, compress_network, read_file, structure_of
-    from ilwp.paper.kernels import without_nan
     from ilwp.paper.settings import Settings
     from ilwp.whole.coding import Plan
 
@@ -137,7 +146,7 @@ def compress(
     if coder == "huffman" and (method == "multiset" or (bits or BITS[-1]) not in BITS):
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
     with about(network):
-        without_nan(tensors)
+        check_no_nan(tensors)
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
     judging, bounded = None, None
     if inputs is not None:

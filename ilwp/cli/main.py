@@ -1,4 +1,4 @@
-"""The command line: what all commands share at the start and the end; the commands stand in the modules beside it."""
+"""The command line: how every command starts, and how its errors are printed."""
 
 import io
 import sys

@@ -9,17 +9,27 @@ from pathlib import Path
 
 import click
 
-from ilwp.cli.common import DATASETS, FilePath, key_option, show
+from ilwp import networks
+from ilwp.cli.common import FilePath, dataset_option, key_option, quiet_option, show, width_option
 from ilwp.common.errors import IlwpError, about, printable
+from ilwp.training import CLASSES
 
+network_option = click.option(
+    "--network", type=click.Choice(list(networks.TITLES)), default="mobilenet", show_default=True
+)
+profile_option = click.option(
+    "--profile", default="cpu", show_default=True, help="Experiment profile: a file's stem in config/."
+)
+record_option = click.option(
+    "-o", "--output", type=FilePath, help="The record to write.  [default: data/runs/PROFILE/CELL.json]"
+)
 REFERENCES = ("previous", "random", "first", "zero")
-NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
 
 
 @click.command()
-@click.option("--profile", default="cpu", show_default=True, help="Experiment profile: a file's stem in config/.")
-@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
-@click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
+@profile_option
+@dataset_option
+@network_option
 @click.option(
     "--lambda", "inter_layer", type=float, default=1.0, show_default=True,
     help="Weight of the inter-layer loss in the paper's schedule (Eq. 3); 0 trains the baseline, inf ties all layers.",
@@ -30,9 +40,9 @@ NETWORKS = ("mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2")
 )  # fmt: skip
 @click.option("--depthwise-decay", type=float, help="A control: weight decay of the depthwise kernels alone.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("-o", "--output", type=FilePath, help="The record to write.  [default: data/runs/PROFILE/CELL.json]")
+@record_option
 @click.option("--no-measure", is_flag=True, help="Train only; `ilwp measure` does the rest, here or elsewhere.")
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@quiet_option
 def train(
     profile: str, dataset: str, network: str, inter_layer: float, reference: str, depthwise_decay: float | None,
     seed: int, output: Path | None, no_measure: bool, quiet: bool,
@@ -69,8 +79,8 @@ def train(
 
 @click.command()
 @click.argument("folder", type=FilePath)
-@click.option("-o", "--output", type=FilePath, help="The record to write.  [default: data/runs/PROFILE/CELL.json]")
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@record_option
+@quiet_option
 def measure(folder: Path, output: Path | None, quiet: bool) -> None:
     """Compress a network that was trained with --no-measure every way, and write its whole record.
 
@@ -96,7 +106,7 @@ def measure(folder: Path, output: Path | None, quiet: bool) -> None:
 
 
 @click.command()
-@click.option("--profile", default="cpu", show_default=True, help="Experiment profile: a file's stem in config/.")
+@profile_option
 def status(profile: str) -> None:
     """Say how far a profile's grid is.
 
@@ -110,27 +120,28 @@ def status(profile: str) -> None:
 
 @click.command()
 @click.argument("file", type=FilePath)
-@click.option("--dataset", type=click.Choice(DATASETS), default="cifar10", show_default=True)
-@click.option("--network", type=click.Choice(NETWORKS), default="mobilenet", show_default=True)
-@click.option("--width", type=float, default=1.0, show_default=True, help="The network's width multiplier.")
+@dataset_option
+@network_option
+@width_option
 @key_option
 def evaluate(file: Path, dataset: str, network: str, width: float, key: str | None) -> None:
     """Print a network's top-1 accuracy in percent.
 
     FILE is a state dict of one of the four networks, or an .ilwp file of one.
     """
+    from ilwp.common.numbers import check_finite
     from ilwp.door import read_state_dict
     from ilwp.networks.build import build
     from ilwp.networks.tensors import load_tensors
-    from ilwp.paper.kernels import finite
     from ilwp.training import datasets, devices
     from ilwp.training import train as training
 
     tensors = read_state_dict(file, key)
     devices.single_threaded()
-    module = build(network, datasets.CLASSES[dataset], width).to(devices.device())
+    module = build(network, CLASSES[dataset], width).to(devices.device())
     with about(file):
-        load_tensors(module, finite(tensors))
+        check_finite(tensors)
+        load_tensors(module, tensors)
     show(f"{training.evaluate(module, datasets.load(dataset)):.2f}")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ilwp.codebooks.codebooks import Codebooks, cut, ordered
 from ilwp.common.errors import IlwpError
+from ilwp.common.numbers import check_finite
 
 BEAM = 8  # partial sums kept while codewords are chosen one after another
 
@@ -26,9 +27,7 @@ def quantize_additive(
     weights = {name: t for name, t in tensors.items() if t.ndim > 1 and t.size and t.dtype == np.float32}
     if not weights:
         raise IlwpError("no weight here has two axes or more: nothing to put into codebooks")
-    for name, t in weights.items():
-        if not np.isfinite(t).all():
-            raise IlwpError(f"{name} holds NaN or infinite weights: the network did not train")
+    check_finite(weights)
     groups = [weights] if shared else [{name: t} for name, t in weights.items()]
     return [_quantized(group, books, bits, length) for group in groups]
 

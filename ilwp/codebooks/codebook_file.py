@@ -11,7 +11,7 @@
 
 Vectors are cut from tensors, which the index names, as `codebooks.cut` says, so their number follows from the shapes.
 Codewords stand in the order of use, and code r is coded as level 0, 1, -1, 2, -2 ... for r = 0, 1, 2 ..., so that
-levels are the rarer the larger they are; a codebook of one codeword, or a `code` that reaches no level but 0, takes no
+larger levels are rarer; a codebook of one codeword, or a `code` that reaches no level but 0, takes no
 room. ANS is a stack; reading takes off it, codebook by codebook, the codes of all vectors.
 """
 
@@ -27,10 +27,12 @@ from ilwp.codebooks.codebooks import Codebooks, CodedNetwork
 from ilwp.common.bytes import WEIGHTS_LIMIT, Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.whole import container
-from ilwp.whole.container import CODEBOOKS, Form, Segment
+from ilwp.whole.container import CODEBOOKS, Segment
+from ilwp.whole.index_fields import Form
 from ilwp.whole.models import AnsStack, Code, code_bits, fit_code, read_code
 from ilwp.whole.pieces import FLOAT32
-from ilwp.whole.segments import Packed, pack_all
+from ilwp.whole.segment_parts import Packed, ans_words, stack_of_rest
+from ilwp.whole.segments import pack_all
 
 HALF, SCALED = 1, 2
 MOST_BOOKS = 64
@@ -61,7 +63,7 @@ def pack_codebooks(books: Codebooks) -> Packed:
     stack = constriction.stream.stack.AnsCoder()
     for (book, codes), model in zip(reversed(_columns(books)), reversed(models), strict=True):
         _push(stack, codes, len(book), model)
-    content = _pack_head(books, models) + stack.get_compressed().astype("<u4").tobytes()
+    content = _pack_head(books, models) + ans_words(stack)
     if _memory(books) > decoding_limit(WEIGHTS_LIMIT, len(content)):
         raise IlwpError(f"too many weights for {len(content):,} bytes: nearly all of them are the same")
     forms = {name: Form(shape, FLOAT32) for name, shape in books.shapes.items()}
@@ -72,10 +74,7 @@ def unpack_codebooks(segment: Segment) -> tuple[Codebooks, dict[str, float]]:
     """The set, and the bits of each tensor's codes; raises IlwpError for what `pack_codebooks` cannot have made."""
     reader = Reader(segment.content)
     books, models = _unpack_head(reader, dict(segment.forms()), decoding_limit(WEIGHTS_LIMIT, len(segment.content)))
-    content = reader.rest()
-    if len(content) % 4 or content[-4:] == bytes(4):
-        raise IlwpError("this file's coded levels make no sense")
-    stack = constriction.stream.stack.AnsCoder(np.frombuffer(content, "<u4").astype(np.uint32))
+    stack = stack_of_rest(reader)
     found = _pop(stack, books, models)
     if not stack.is_empty():
         raise IlwpError("this file's coded levels do not end where they should")
@@ -83,7 +82,7 @@ def unpack_codebooks(segment: Segment) -> tuple[Codebooks, dict[str, float]]:
 
 
 def _check(books: Codebooks) -> None:
-    """Refuse what a reader would."""
+    """Raise IlwpError for what a reader would refuse."""
     if not 0 < len(books.books) <= MOST_BOOKS or max(map(len, books.books)) > MOST_CODEWORDS:
         raise IlwpError(f"too many codebooks for the format: at most {MOST_BOOKS}, of {MOST_CODEWORDS:,} codewords")
     if not all(np.isfinite(book).all() for book in books.books):

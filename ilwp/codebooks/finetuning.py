@@ -22,9 +22,9 @@ from torch import nn
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError
 from ilwp.common.files import delete_temporaries
+from ilwp.common.numbers import check_finite
 from ilwp.common.progress import progress_bar
 from ilwp.networks.tensors import arrays
-from ilwp.paper.kernels import finite
 from ilwp.training import checkpoints, datasets
 from ilwp.training.train import evaluate
 
@@ -51,7 +51,7 @@ class Round:
 
 
 class FinetuningMethod:
-    """Fine-tuning as such, of all parameters; what compresses as well is derived from it."""
+    """Plain fine-tuning of all parameters; methods that compress too derive from it."""
 
     decays = True  # the learning rate falls along a line to zero, else it stays
 
@@ -76,7 +76,7 @@ class FinetuningMethod:
         return found
 
     def loss(self, cross_entropy: torch.Tensor) -> torch.Tensor:
-        """What is minimised."""
+        """The loss to minimise, from the cross-entropy."""
         return cross_entropy
 
     def before_step(self) -> None:
@@ -177,8 +177,9 @@ def _shuffled(
 
 def _digest(network: nn.Module) -> str:
     """Tells one network from another by its weights; raises IlwpError where one is no finite number."""
-    digest = hashlib.sha256()
-    for name, tensor in finite(arrays(network)).items():
+    tensors, digest = arrays(network), hashlib.sha256()
+    check_finite(tensors)
+    for name, tensor in tensors.items():
         digest.update(name.encode() + tensor.tobytes())
     return digest.hexdigest()
 

@@ -40,10 +40,10 @@ class WeightFixing(FinetuningMethod):
 
     def start(self, number: int) -> dict[str, float]:
         """Fix weights; notes the share that is fixed, the order, and how many were fixed beyond the tolerance."""
-        tolerance = weight_fixing.tolerance(self.delta, number + 1)
+        tolerance = weight_fixing.step_tolerance(self.delta, number + 1)
         weights, fixed = _flat(self.pool), _flat(self.fixed)
         done = weight_fixing.fix(weights, fixed, weight_fixing.SHARES[number], tolerance)
-        known = weight_fixing.centroids(tolerance, done.order, float(np.abs(weights).max(initial=0)))
+        known = weight_fixing.candidate_centroids(tolerance, done.order, float(np.abs(weights).max(initial=0)))
         where = next(iter(self.pool.values())).device
         self.centroids = torch.from_numpy(known).to(where)
         shapes = {name: tuple(p.shape) for name, p in self.pool.items()}
@@ -64,7 +64,7 @@ class WeightFixing(FinetuningMethod):
         return cross_entropy + weight_fixing.ALPHA * (cross_entropy / distance.clamp(min=1e-12)).detach() * distance
 
     def before_step(self) -> None:
-        """Give fixed weights no gradient, and all together one of limited length."""
+        """Set the gradient of fixed weights to zero, and limit the norm of the whole gradient."""
         for name, p in self.pool.items():
             if p.grad is not None:
                 p.grad[self.fixed[name]] = 0

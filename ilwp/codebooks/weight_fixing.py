@@ -1,7 +1,7 @@
 """Weight Fixing Networks (Subia-Waud and Dasmahapatra 2022): all weights of a network become one of a few values.
 
 In T steps a growing share of all weights is fixed to centroids near them; in between, training moves the others closer
-(`regularization`). Distance is relative, |w - c| / |w|, so a centroid may be the further away the larger it is. A
+(`regularization`). Distance is relative, |w - c| / |w|, so the larger a centroid, the further away it may be. A
 centroid is a sum of few powers of two.
 
 What the paper leaves open, decided here: the order of centroids starts at 0 in every step; centroids go on until every
@@ -35,16 +35,16 @@ class Fixed:
     beyond: int
 
 
-def tolerance(delta: float, step: int) -> float:
+def step_tolerance(delta: float, step: int) -> float:
     """delta_t, the largest mean relative distance in step 1 to T = 10.
 
-    >>> [tolerance(0.5, step) for step in (1, 8, 9, 10)]
+    >>> [step_tolerance(0.5, step) for step in (1, 8, 9, 10)]
     [4.5, 1.0, 0.5, 0.5]
     """
     return max(delta, delta * (len(SHARES) - step))
 
 
-def centroids(tolerance: float, order: int, largest: float) -> np.ndarray:
+def candidate_centroids(tolerance: float, order: int, largest: float) -> np.ndarray:
     """Candidates (k,) float32 for weights up to the magnitude `largest`, in rising order.
 
     They are zero and, of both signs, a geometric sequence from `SMALLEST` on whose neighbours are 2 `tolerance` apart,
@@ -106,7 +106,7 @@ def fix(weights: np.ndarray, fixed: np.ndarray, share: float, tolerance: float) 
     wanted = math.ceil(share * len(weights))
     largest, beyond = float(np.abs(weights).max(initial=0)), 0
     for order in range(LAST_ORDER + 1):
-        values = centroids(tolerance, order, largest)
+        values = candidate_centroids(tolerance, order, largest)
         free = np.flatnonzero(~fixed)
         nearest, distance = distances(weights[free], values)
         ranked = np.lexsort((distance, nearest))

@@ -1,6 +1,5 @@
 """Bytes of the `.ilwp` formats: a bounded reader, names that share their ends, integers of any size."""
 
-import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -12,20 +11,24 @@ MAGIC = b"ILWP"
 LATEST = 2  # of the formats
 LONGEST_NAME = 255
 LONGEST_VARINT = 5  # bytes, for numbers below 2 ** 35
-MOST_AXES = 8
 MOST_LAYERS = 1 << 10  # of depthwise kernels, since each may be predicted from all before it
 WEIGHTS_LIMIT = (1 << 20, 2048)  # how many a file may stand for, and how many more for each of its bytes
 
 
 def pack_name(before: str, name: str) -> bytes:
-    """Front-coded against the name before; the shared start and end of `before` must not overlap."""
+    """A layer's name after the name before, of which it repeats neither the shared start nor the shared end."""
     old, new = before.encode(), name.encode()
     if len(new) > LONGEST_NAME:
         raise IlwpError(f"the layer name {name[:20]}... is longer than {LONGEST_NAME} bytes")
-    start = _shared(old, new)
-    end = _shared(old[start:][::-1], new[start:][::-1])
-    middle = new[start : len(new) - end]
+    start, end, middle = front_coded(old, new)
     return bytes([start, end, len(middle)]) + middle
+
+
+def front_coded(before: bytes, name: bytes) -> tuple[int, int, bytes]:
+    """How many bytes a name shares with the start and with the rest of the name before, and what lies between."""
+    start = _shared(before, name)
+    end = _shared(before[start:][::-1], name[start:][::-1])
+    return start, end, name[start : len(name) - end]
 
 
 def _shared(one: bytes, other: bytes) -> int:
@@ -41,19 +44,6 @@ def pack_varint(number: int) -> bytes:
     """
     low = bytes([number & 127])
     return low if number < 128 else bytes([number & 127 | 128]) + pack_varint(number >> 7)
-
-
-def pack_shape(shape: tuple[int, ...]) -> bytes:
-    """How many axes a tensor has, and their lengths; raises IlwpError where a reader would not believe them."""
-    if not _is_possible(shape):
-        raise IlwpError(f"a tensor of shape {shape} has no place in the format: at most {MOST_AXES} axes")
-    return bytes([len(shape)]) + b"".join(map(pack_varint, shape))
-
-
-def _is_possible(shape: tuple[int, ...]) -> bool:
-    # numpy counts the other axes of an empty array too, at up to eight bytes a number
-    addressable = math.prod(axis or 1 for axis in shape) < 1 << 60
-    return len(shape) <= MOST_AXES and max(shape, default=0) < 1 << 7 * LONGEST_VARINT and addressable
 
 
 def decoding_limit(limit: tuple[int, int], file_bytes: int) -> int:
@@ -89,13 +79,6 @@ class Reader:
         if start + end > len(before):
             raise IlwpError("this file's layer names make no sense")
         return before[:start] + self.take(middle) + before[len(before) - end :]
-
-    def shape(self) -> tuple[int, ...]:
-        """A shape that `pack_shape` wrote."""
-        shape = tuple(self.varint() for _ in range(self.take(1)[0]))
-        if not _is_possible(shape):
-            raise IlwpError("this file claims an impossible number of weights")
-        return shape
 
     def varint(self) -> int:
         """A number that `pack_varint` wrote."""

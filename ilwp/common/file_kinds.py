@@ -46,7 +46,7 @@ ARCHIVES = [
 def kind_of(content: mmap.mmap, name: str) -> Kind:
     """What reads a file: its content decides.
 
-    Raises IlwpError where that is no network, and where the end of the name says that it is of the other kind.
+    Raises IlwpError where the content is no network, or the name's ending belongs to another kind.
     """
     expected = next((kind for end, kind in ENDINGS.items() if name.lower().endswith(end)), None)
     head = content[:512]
@@ -66,7 +66,7 @@ def kind_of(content: mmap.mmap, name: str) -> Kind:
 
 
 def check_archive(archive: zipfile.ZipFile) -> None:
-    """Raises IlwpError where a zip archive holds something else than what torch.save writes of tensors."""
+    """Raises IlwpError for a zip archive that torch.save did not write, or that holds more than tensors."""
     names = archive.namelist()
     for end, what, advice in ARCHIVES:
         if any(name.endswith(end) for name in names):

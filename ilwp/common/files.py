@@ -82,7 +82,7 @@ def atomic_write(path: Path, content: bytes | Iterable[bytes | memoryview]) -> N
 
 
 def check_writable(path: Path) -> None:
-    """Raises IlwpError where `atomic_write` could not even begin, so that long work need not end in that."""
+    """Raises IlwpError where `atomic_write` would fail at once. Long work calls it first, not to fail at its end."""
     try:
         target = _target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -93,9 +93,9 @@ def check_writable(path: Path) -> None:
 
 
 def delete_temporaries(folder: Path, stem: str = "") -> None:
-    """Delete what writes that were killed left in `folder` of files whose names begin with `stem`.
+    """Delete the temporary files that killed processes left in `folder`, of files whose names begin with `stem`.
 
-    No other process may be writing any of them. A `stem` longer than a temporary file's name keeps finds nothing.
+    No other process may be writing any of them. A `stem` of more than LONGEST_START bytes finds nothing.
     """
     for left in folder.glob(f".{glob.escape(stem)}*{PART}"):
         left.unlink(missing_ok=True)

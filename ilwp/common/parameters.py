@@ -17,8 +17,8 @@ from ilwp.common.errors import IlwpError
 NUMBER = r"-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
 RANGE = re.compile(rf"(?<![\w.-])({NUMBER}) to ({NUMBER})(?!\w)")
 ONE_OF = re.compile(r"\bone of ([^\s,;]+(?:, [^\s,;]+)*)")
-TYPES = {"bool": "True or False", "float": "a number", "int": "a whole number", "str": "text"}
-INJECTED = "# Parameters\n"  # papermill begins so the cell with the values that it was given
+TYPES_IN_WORDS = {"bool": "True or False", "float": "a number", "int": "a whole number", "str": "text"}
+INJECTED = "# Parameters\n"  # the start of the cell into which papermill puts the given values
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Parameter:
         """In words what the parameter may be, or None where `value` is that."""
         # a bool is an int to Python, and a whole number will do for a float
         types = {"int", "float"} if type(value) is int else {type(value).__name__}
-        fits = self.type not in TYPES or self.type in types
-        words = TYPES.get(self.type, "a value")
+        fits = self.type not in TYPES_IN_WORDS or self.type in types
+        words = TYPES_IN_WORDS.get(self.type, "a value")
         bounds, listed = RANGE.search(self.comment), ONE_OF.search(self.comment)
         if bounds and self.type in ("int", "float"):
             words += f" from {bounds[1]} to {bounds[2]}"
@@ -79,9 +79,9 @@ def check_values(parameters: Mapping[str, Parameter], values: Mapping[str, Any])
 
 
 def check_parameters() -> None:
-    """In a notebook, behind the cell of parameters: the same for what they are now, whoever has set them.
+    """Check the values that a notebook's parameters have now, however they were set; raises IlwpError.
 
-    Without IPython do nothing.
+    A notebook calls it behind its cell of parameters. Outside IPython it does nothing.
     """
     from IPython.core.getipython import get_ipython
 

@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = PACKAGE.parent  # of a checkout
-INSTALLED = (PACKAGE / "config").is_dir()  # where a checkout has none
+INSTALLED = (PACKAGE / "config").is_dir()  # a checkout has config/ at its top instead
 WORK = Path.cwd() if INSTALLED else ROOT
 CONFIG = (PACKAGE if INSTALLED else ROOT) / "config"
 EVIDENCE = WORK / "data"

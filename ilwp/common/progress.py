@@ -1,4 +1,4 @@
-"""Progress bars: lively on a terminal, a line a minute in a log."""
+"""Progress bars: redrawn in place on a terminal, one line a minute in a log."""
 
 import sys
 from typing import NoReturn

@@ -18,7 +18,7 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
 
-# in the order in which a file holds them, the other way round: larger types first, so that each begins aligned
+# a file holds its tensors in the reverse of this order: larger types first, so that each begins aligned
 DTYPES = {
     "BOOL": np.dtype(bool), "U8": np.dtype(np.uint8), "I8": np.dtype(np.int8),
     "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2), "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),

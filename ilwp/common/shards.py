@@ -8,7 +8,7 @@ from ilwp.common.errors import IlwpError, printable
 from ilwp.common.file_kinds import INDEX, parsed_json
 from ilwp.common.files import reason
 
-# what a folder is looked through for, the first that is there wins
+# the names that are looked for in a folder; the first that exists is taken
 NAMES = tuple(
     f"{stem}{end}"
     for stem, suffix in (

@@ -41,7 +41,7 @@ def read_tensor_file(path: Path, key: str | None = None) -> TensorFile:
     """The network in a file, an index of shards, or a folder.
 
     `key` chooses one of the state dicts in a torch file; without it, a warning says which others there are. Tensors of
-    one memory are one array. Raises IlwpError where there is no network, or anything that only code could read.
+    one memory are one array. Raises IlwpError where there is no network, or reading it would run code.
     """
     if path.is_dir():
         path = network_in(path)
@@ -66,7 +66,7 @@ def read_tensor_file(path: Path, key: str | None = None) -> TensorFile:
 def write_state_dict(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
     """Write a `.safetensors` file, whole or not at all; the same tensors and metadata give the same bytes."""
     parts = safetensors_files.parts(tensors, metadata)
-    atomic_write(path, chain([next(parts)], parts))  # its first part raises what there is to raise
+    atomic_write(path, chain([next(parts)], parts))  # errors come with the first part, before a file is made
 
 
 def to_safetensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:

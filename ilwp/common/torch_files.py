@@ -70,7 +70,7 @@ def _check_memory(content: mmap.mmap, file: IO[bytes]) -> None:
             raise IlwpError(
                 "not a whole torch file: it is cut short or damaged, so copy or download it again"
             ) from error
-    # of any length, and torch would make it; without the 0 a map is searched from where it was read last
+    # torch would make a bytearray of any length; with the 0 the search begins at the file's start
     if content.find(b"builtin", 0) >= 0 and content.find(b"\nbytearray\n", 0) >= 0:
         raise IlwpError(f"it holds a Python object (bytearray): {SAVE}")
 

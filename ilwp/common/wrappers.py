@@ -25,7 +25,7 @@ class Found:
 
 
 def state_dict_in(content: object, tensor: type, key: str | None = None) -> Found:
-    """The state dict under `key`, or the one to take without; raises IlwpError where there is none or no one.
+    """The state dict under `key`, or the one to take without; raises IlwpError where there is none, or no single one.
 
     `tensor` is the class of tensors. Keys of mappings in mappings are joined by dots.
     """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ilwp.common.errors import about
 from ilwp.common.files import atomic_write, check_writable, read_bytes
+from ilwp.common.numbers import check_no_nan
 from ilwp.door.frameworks import Framework, Tensor, arrays_of
 from ilwp.door.reading import OpenFile, Row, decoded, read_file, read_state_dict
 from ilwp.door.writing import (
@@ -25,7 +26,6 @@ from ilwp.door.writing import (
     structure_of,
     structure_of_module,
 )
-from ilwp.paper.kernels import without_nan
 from ilwp.whole.coding import Plan
 from ilwp.whole.methods import QUALITY
 
@@ -59,7 +59,7 @@ def compress(
     Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
     """
     arrays = arrays_of(tensors)
-    without_nan(arrays)
+    check_no_nan(arrays)
     plan = Plan(method=method or ("multiset" if network is not None else "ill"), quality=quality)
     structure = None
     if network is not None:

@@ -28,7 +28,7 @@ from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
 
 
-@dataclass(frozen=True)
+@dataclass
 class Structure:
     """A network in evaluation that has loaded `tensors`; all names are those of the tensors."""
 

@@ -18,7 +18,7 @@ from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import Loop
-from ilwp.training import datasets
+from ilwp.training import CLASSES, datasets
 from ilwp.training.recipe import TrainConfig
 
 Runs = Mapping[Path, RunRecord]
@@ -65,7 +65,7 @@ def curve_results(runs: Runs, loop: Loop = "closed") -> pd.DataFrame:
 
 def untrained_kernels(config: TrainConfig) -> Kernels:
     """The kernels (c_i, kh, kw) that a run started from."""
-    return kernels_of(build(config.network, datasets.CLASSES[config.dataset], config.width, config.seed))
+    return kernels_of(build(config.network, CLASSES[config.dataset], config.width, config.seed))
 
 
 def paper_table1() -> pd.DataFrame:

@@ -40,7 +40,7 @@ def measure(
     with progress_bar("compressing", len(sweep), "settings", show=progress) as bar:
         for settings in sweep:
             rate, decoded = _coded(trained, settings, targets)
-            # of tied layers many settings leave the same weights
+            # where layers are tied, many settings leave the same weights
             weights = b"".join(layer.tobytes() for layer in decoded.values())
             if weights not in accuracies:
                 load_kernels(network, decoded)

@@ -17,12 +17,12 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from ilwp import __version__
 from ilwp.common import locks
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write, check_writable, delete_temporaries, read_bytes
 from ilwp.common.paths import CHECKPOINTS, RUNS
 from ilwp.common.tensor_files import read_tensors, write_state_dict
+from ilwp.common.version import __version__
 from ilwp.experiments.profiles import Profile, cell_name
 from ilwp.experiments.records import (
     Execution,
@@ -35,7 +35,7 @@ from ilwp.experiments.records import (
 )
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, kernels_of, load_tensors
-from ilwp.training import checkpoints, datasets
+from ilwp.training import CLASSES, checkpoints, datasets
 from ilwp.training.devices import device, single_threaded
 from ilwp.training.recipe import Epoch, Layout, TrainConfig, inter_layer_weight, loss_targets
 from ilwp.training.step import layout_speeds
@@ -89,7 +89,7 @@ def epoch_reached(name: str, profile: Profile, config: TrainConfig) -> int:
 def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress: bool = True) -> RunRecord:
     """Train (or go on training) a cell, compress it every way, and write its record to `output`.
 
-    Raises IlwpError where another process is at it, or it cannot be trained.
+    Raises IlwpError where another process works on the cell, or it cannot be trained.
     """
     with _at_work(name, profile, config) as folder:
         check_writable(output)
@@ -117,12 +117,12 @@ def train_only(name: str, profile: Profile, config: TrainConfig, progress: bool 
 def measure_trained(folder: Path, output: Path, progress: bool = True) -> RunRecord:
     """Compress the network that `train_only` left in `folder` every way, and write the whole record to `output`.
 
-    It is the record that `run` would have written, but for `measured_on`.
+    It is the record that `run` would have written, except for `measured_on`.
     """
     record = read_trained(folder)
     config = record.config
     single_threaded()
-    network = build(config.network, datasets.CLASSES[config.dataset], config.width)
+    network = build(config.network, CLASSES[config.dataset], config.width)
     with about(folder / NETWORK):
         load_tensors(network, read_tensors(folder / NETWORK))
     network = network.to(device()).to(memory_format=torch.channels_last).eval()
@@ -132,7 +132,7 @@ def measure_trained(folder: Path, output: Path, progress: bool = True) -> RunRec
 
 @contextmanager
 def _at_work(name: str, profile: Profile, config: TrainConfig) -> Iterator[Path]:
-    """Hold the cell's folder, rid of what an older recipe left."""
+    """Lock the cell's folder, and delete what an older recipe left in it."""
     folder = network_path(name, config).parent
     with locks.held(folder):
         if not _is_of_recipe(folder, profile.recipe):
@@ -209,7 +209,7 @@ def _layouts(config: TrainConfig, images: datasets.Images, folder: Path) -> dict
 
 
 def _execution(layouts: dict[Layout, float], history: list[Epoch], images: int) -> Execution:
-    """What a GPU's record says besides: the layout taken and the pace of the median epoch over `images` images."""
+    """The part of a GPU's record alone: the layout taken and the pace of the median epoch over `images` images."""
     pace = images / median(epoch.seconds for epoch in history)
     return Execution("captured graph", max(layouts, key=lambda tried: layouts[tried]), layouts, pace)
 

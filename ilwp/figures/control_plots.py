@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ilwp.experiments.curves import CURVES
-from ilwp.figures.controls import AT_8_BITS, EQUAL, KINDS, OWN, PLAIN, PREVIOUS
+from ilwp.figures.controls import AT_8_BITS, CONTROL_KINDS, EQUAL, OWN, PREVIOUS, UNPREDICTED
 from ilwp.figures.output import keep_table
 from ilwp.figures.style import BLUE, DASHED, INK, WIDTH, shared_legend
 
@@ -14,7 +14,7 @@ from ilwp.figures.style import BLUE, DASHED, INK, WIDTH, shared_legend
 LOOKS = {
     OWN: (BLUE, "o", 0.0),
     PREVIOUS: (CURVES["ill"].colour, "^", 0.24),
-    PLAIN: (CURVES["baseline"].colour, "s", 0.42),
+    UNPREDICTED: (CURVES["baseline"].colour, "s", 0.42),
 }
 TITLES = {AT_8_BITS: "At 8 bits", EQUAL: "At equal accuracy"}
 
@@ -22,7 +22,7 @@ TITLES = {AT_8_BITS: "At 8 bits", EQUAL: "At equal accuracy"}
 def saved(found: pd.DataFrame) -> Figure:
     """A line a kind of loss: percent of texture saved by each prediction, with the interval of the one trained for."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.9), sharey=True)
-    lines = list(KINDS)
+    lines = list(CONTROL_KINDS)
     for ax, (comparison, title) in zip(axes, TITLES.items(), strict=True):
         ax.axvline(0, color=INK, linewidth=1, linestyle=DASHED)
         here = found[(found["comparison"] == comparison) & (found["seeds"] > 0)]
@@ -45,7 +45,7 @@ def saved(found: pd.DataFrame) -> Figure:
                     transform=ax.get_yaxis_transform(),
                 )
         ax.set(title=title, xlabel="texture saved (%)", ylim=(len(lines) - 0.4, -0.5))
-        ax.set(yticks=range(len(lines)), yticklabels=[KINDS[kind].replace(" (", "\n(") for kind in lines])
+        ax.set(yticks=range(len(lines)), yticklabels=[CONTROL_KINDS[kind].replace(" (", "\n(") for kind in lines])
         ax.grid(visible=False, axis="y")
         ax.tick_params(axis="y", length=0)
         keep_table(ax, here[["kind", "prediction", "seeds", "saved", "low", "high"]])

@@ -5,7 +5,7 @@ import pandas as pd
 
 from ilwp.experiments.evidence import Runs
 from ilwp.experiments.profiles import train_options
-from ilwp.figures.controls import KINDS, NONE, OWN, Controls
+from ilwp.figures.controls import CONTROL_KINDS, NONE, OWN, Controls
 from ilwp.figures.scores import mean_and_deviation
 
 
@@ -28,7 +28,7 @@ def savings_table(found: pd.DataFrame) -> pd.DataFrame:
     own = found[found["prediction"] == OWN]
     rows = []
     for kind, mine in own.groupby("kind", sort=False):
-        row = {"": KINDS[str(kind)], "seeds": mine["seeds"].iloc[0]}
+        row = {"": CONTROL_KINDS[str(kind)], "seeds": mine["seeds"].iloc[0]}
         for _, one in mine.iterrows():
             bounds = "" if np.isnan(one["low"]) else f" ({one['low']:.0f} to {one['high']:.0f})"
             row[f"{one['comparison']} (%)"] = f"{one['saved']:.1f}{bounds}" if one["seeds"] else "none"
@@ -44,7 +44,7 @@ def networks_table(table: pd.DataFrame) -> pd.DataFrame:
     columns = {"accuracy": ("top-1 (%)", 2), "points": ("change at 8 bits (points)", 2), "rms": ("rms", 4),
                "zeros": ("zeros (%)", 1), "lift": ("lift", 2)}  # fmt: skip
     rows = []
-    for kind, title in {NONE: "no loss", **KINDS}.items():
+    for kind, title in {NONE: "no loss", **CONTROL_KINDS}.items():
         mine = table[table["kind"] == kind]
         words = {
             name: mean_and_deviation(mine[column].to_numpy(float), digits) for column, (name, digits) in columns.items()

@@ -1,6 +1,6 @@
 """What controls of the inter-layer loss save beside the loss itself, and the verdict that follows.
 
-runs, controls -> measured -> a row a run -> savings -> a row a kind of loss -> verdict, a sentence a question
+runs, controls -> measured -> a row a run -> savings -> a row a kind of loss -> control_verdicts, a sentence a question
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +23,12 @@ from ilwp.training.recipe import TrainConfig
 
 Controls = Mapping[TrainConfig, tuple[Path, RunRecord] | None]
 NONE, LOSS = "no loss", "loss"
-KINDS = {LOSS: "loss (previous layer)", "random": "loss (random earlier layer)", "first": "loss (first layer)",
+CONTROL_KINDS = {LOSS: "loss (previous layer)", "random": "loss (random earlier layer)", "first": "loss (first layer)",
          "zero": "L1 penalty", "decay": "weight decay"}  # fmt: skip
-OWN, PREVIOUS, PLAIN = "as trained", "from the previous layer", "without prediction"
-PREDICTIONS = (OWN, PREVIOUS, PLAIN)
+OWN, PREVIOUS, UNPREDICTED = "as trained", "from the previous layer", "without prediction"
+PREDICTIONS = (OWN, PREVIOUS, UNPREDICTED)
 # what each kind was trained to be coded with, where that is not its own targets
-AS_TRAINED = {NONE: PLAIN, LOSS: PREVIOUS, "zero": PLAIN, "decay": PLAIN}
+AS_TRAINED = {NONE: UNPREDICTED, LOSS: PREVIOUS, "zero": UNPREDICTED, "decay": UNPREDICTED}
 NEIGHBOUR, SHRINKAGE = "Does it matter that the layer is the previous one?", "Is it shrinkage?"
 QUESTIONS = {NEIGHBOUR: ("random", "first"), SHRINKAGE: ("zero", "decay")}
 SEEDS, AS_MUCH, LITTLE, NEAR = 3, 0.9, 0.5, 1.25
@@ -40,7 +40,7 @@ RULE = (
 AT_8_BITS, EQUAL = "saved at 8 bits", "saved at equal accuracy"
 
 
-def kind_of(config: TrainConfig) -> str:
+def control_of(config: TrainConfig) -> str:
     """Which line of the page a run belongs to."""
     if config.depthwise_decay is not None:
         return "decay"
@@ -57,13 +57,13 @@ def measured(runs: Runs, controls: Controls, kernels: Callable[[Path], Kernels],
     """
     found = [(path, record) for weight in (0, 1) for path, record in select(runs, inter_layer=weight).items()]
     found += [made for made in controls.values() if made]
-    without = {r.config.seed: _files(r) for _, r in found if kind_of(r.config) == NONE}
+    without = {r.config.seed: _files(r) for _, r in found if control_of(r.config) == NONE}
     rows = []
     for path, record in found:
         if (baseline := without.get(record.config.seed)) is None:
             continue
         files, layers = _files(record), kernels(path)
-        row = {"kind": kind_of(record.config), "seed": record.config.seed, "accuracy": record.accuracy}
+        row = {"kind": control_of(record.config), "seed": record.config.seed, "accuracy": record.accuracy}
         row |= _network(record, layers)
         plain = baseline[baseline["prediction"] == OWN]
         for prediction, mine in files.groupby("prediction"):
@@ -91,7 +91,7 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
     """
     loss = table[table["kind"] == LOSS].set_index("seed")
     rows = []
-    for kind in KINDS:
+    for kind in CONTROL_KINDS:
         mine = table[table["kind"] == kind].set_index("seed")
         both = mine.index.intersection(loss.index)
         size = float((mine["rms"] / loss["rms"])[both].mean()) if len(both) else np.nan
@@ -106,15 +106,15 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def verdict(found: pd.DataFrame) -> dict[str, str]:
+def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
     """The answer to each of `QUESTIONS` in a sentence, by `RULE`, from the table of `savings`."""
     own = found[found["prediction"] == OWN]
     shares = own.groupby("kind", sort=False)["share"].agg(["min", "max"])
     first = own.groupby("kind", sort=False)[["pairs", "size"]].first()
     answers = {}
     for question, kinds in QUESTIONS.items():
-        few = [KINDS[kind] for kind in kinds if first.loc[kind, "pairs"] < SEEDS]
-        far = [KINDS[kind] for kind in kinds if not 1 / NEAR <= first.loc[kind, "size"] <= NEAR]
+        few = [CONTROL_KINDS[kind] for kind in kinds if first.loc[kind, "pairs"] < SEEDS]
+        far = [CONTROL_KINDS[kind] for kind in kinds if not 1 / NEAR <= first.loc[kind, "size"] <= NEAR]
         if few:
             answers[question] = f"No verdict yet: fewer than {SEEDS} seeds of {listed(few)}."
         elif far and question == SHRINKAGE:
@@ -127,7 +127,7 @@ def verdict(found: pd.DataFrame) -> dict[str, str]:
 def _answer(question: str, shares: pd.DataFrame) -> str:
     """The answer given the least and greatest share of each control."""
     best = str(shares["min"].idxmax())
-    amount = f"{KINDS[best]} saves {100 * shares.loc[best, 'min']:.0f} to {100 * shares.loc[best, 'max']:.0f} %"
+    amount = f"{CONTROL_KINDS[best]} saves {100 * shares.loc[best, 'min']:.0f} to {100 * shares.loc[best, 'max']:.0f} %"
     yes, no = ("No", "Yes") if question == NEIGHBOUR else ("Yes", "No")
     if shares.loc[best, "min"] >= AS_MUCH:
         return f"{yes}: {amount} of what the loss saves. Smoothness between neighbours is not what saves."
@@ -138,9 +138,9 @@ def _answer(question: str, shares: pd.DataFrame) -> str:
 
 def _files(record: RunRecord) -> pd.DataFrame:
     """A row a file: how it was predicted, bits, loop, texture in bytes, accuracy. What was trained for comes twice."""
-    of_method = {"baseline": PLAIN, "ill": PREVIOUS}
+    of_method = {"baseline": UNPREDICTED, "ill": PREVIOUS}
     named = [(of_method[m.method], m) for m in record.measurements if m.method in of_method]
-    if own := AS_TRAINED.get(kind_of(record.config)):
+    if own := AS_TRAINED.get(control_of(record.config)):
         named += [(OWN, m) for prediction, m in named if prediction == own]
     named += [(OWN, m) for m in record.against_targets or []]
     rows = [(prediction, m.bits, m.loop, m.rate.texture / 8, m.accuracy) for prediction, m in named]
@@ -168,7 +168,7 @@ def _network(record: RunRecord, kernels: Kernels) -> dict[str, float]:
     if record.targets:
         coded = encode_against(kernels, record.targets, Settings("ill", 8))[0]
     else:
-        method: Method = "ill" if AS_TRAINED[kind_of(record.config)] == PREVIOUS else "baseline"
+        method: Method = "ill" if AS_TRAINED[control_of(record.config)] == PREVIOUS else "baseline"
         coded = codec.encode_kernels(kernels, Settings(method, 8))
     return {
         "rms": float(np.sqrt(np.mean(later**2))),

@@ -13,7 +13,7 @@ SPACING = 2.1  # from one layer to the next, where a kernel is 1 wide
 LAYERS = (3, 4, 4)  # kernels drawn in each of three layers
 TARGET = (2, 1)  # the kernel that is predicted: layer, kernel
 # title; what is stored; the kernel it is predicted from, and its name; layers that are searched for it
-METHODS = {
+SKETCHES = {
     "baseline": ("Baseline: none", "stores the weights", None, "", ()),
     "fss": ("FSS: full search", "stores residual,\nlayer $u$, kernel $v$", (0, 2), "$K_{u,v}$", (0, 1)),
     "lss": ("LSS: local search", "stores residual,\nkernel $v$", (1, 3), "$K_{i-1,v}$", (1,)),
@@ -24,13 +24,13 @@ METHODS = {
 def draw_methods() -> Figure:
     """A panel a method: candidates are framed, the reference is filled, an arrow leads to the kernel predicted."""
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.8))
-    for ax, method in zip(axes.flat, METHODS, strict=True):
+    for ax, method in zip(axes.flat, SKETCHES, strict=True):
         _panel(ax, method)
     return figure
 
 
 def _panel(ax: Axes, method: str) -> None:
-    title, stored, reference, name, searched = METHODS[method]
+    title, stored, reference, name, searched = SKETCHES[method]
     colour = CURVES[method].colour
     rng = np.random.default_rng(0)
     for layer, count in enumerate(LAYERS):

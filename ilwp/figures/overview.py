@@ -20,7 +20,7 @@ from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Score
 from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH
 from ilwp.paper.methods import LOOPS
 
-METHODS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
+IN_WORDS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
 # how much of its square a verdict fills
 FILLED = {HOLDS: 1.0, IN_PART: 0.5, FAILS: 0.0, UNTESTED: 0.0}
 
@@ -67,7 +67,7 @@ def _sizes(ax: Axes, found: Evidence) -> None:
     printed = paper_table1()["total"]
     ax.axvline(1, color=INK, linewidth=0.9, linestyle=DASHED, zorder=0)
     rows = []
-    for y, method in enumerate(METHODS):
+    for y, method in enumerate(IN_WORDS):
         paper = float(printed[method] / printed["baseline"])
         closed, opened = (
             float(r.mean()) if len(r) else np.nan for r in (found.ratio(method, loop=loop) for loop in LOOPS)
@@ -78,7 +78,11 @@ def _sizes(ax: Axes, found: Evidence) -> None:
         also = f" (open loop {opened:.3f})" if abs(opened - closed) >= 0.01 else ""
         _words(ax, closed, y + 0.2, f"{closed:.3f} ours{also}")
         rows.append((method, paper, closed, opened))
-    ax.set(yticks=range(len(METHODS)), yticklabels=list(METHODS.values()), ylim=(len(METHODS) - 0.4, -0.6))
+    ax.set(
+        yticks=range(len(IN_WORDS)),
+        yticklabels=list(IN_WORDS.values()),
+        ylim=(len(IN_WORDS) - 0.4, -0.6),
+    )
     ax.set(xlim=(0, 2.3), xticks=[0, 0.5, 1], xlabel="of the baseline's size, 8 bits a level")
     keep_table(ax, pd.DataFrame(rows, columns=["curve", "the paper", "ours, closed loop", "ours, open loop"]))
 

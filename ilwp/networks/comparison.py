@@ -12,7 +12,7 @@ from torch import nn
 
 from ilwp.common.errors import IlwpError, printable
 from ilwp.networks.trace import in_short, tensors_in
-from ilwp.paper.distortion import snr
+from ilwp.paper.distortion import decibels, snr
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ def output_differences(network: nn.Module, other: nn.Module, batches: Iterable[t
             divergence += float((a.exp() * (a - b)).nan_to_num().sum())
     if not count:
         raise IlwpError("there is no input to compare the outputs for")
-    exact = float("inf") if noise == 0 else _db(energy, noise)
-    return OutputDifference(count, exact, *((same / count, divergence / count) if classifies else (None, None)))
+    return OutputDifference(
+        count, decibels(energy, noise), *((same / count, divergence / count) if classifies else (None, None))
+    )
 
 
 def top_classes(network: nn.Module, batches: Iterable[torch.Tensor]) -> torch.Tensor:
@@ -107,10 +108,3 @@ def _outputs(network: nn.Module, batch: torch.Tensor) -> list[torch.Tensor]:
 def _numbers(tensor: np.ndarray) -> np.ndarray:
     """In a type that holds every number of the old one: float64, or complex."""
     return tensor.astype(np.complex128 if tensor.dtype.kind == "c" else np.float64)
-
-
-def _db(energy: float, noise: float) -> float:
-    """A ratio in dB, minus infinity where nothing is right."""
-    if not noise >= 0 or noise == float("inf") or energy == 0:
-        return float("-inf")
-    return float(10 * np.log10(energy / noise)) if noise else float("inf")

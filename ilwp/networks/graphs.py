@@ -17,7 +17,7 @@ def network_for(graph: str, width: float, tensors: Mapping[str, np.ndarray]) -> 
     """The network that `tensors` belong to, with them, in evaluation mode.
 
     `graph` is one of ours, at `width`, or MODULE:FUNCTION, which is imported and called without arguments. Raises
-    IlwpError where it cannot be had or is another network.
+    IlwpError where it cannot be built or is another network.
     """
     if ":" in graph:
         network = _made_by(*graph.split(":", 1))
@@ -44,7 +44,7 @@ def _made_by(module: str, function: str) -> nn.Module:
         sys.path.append("")  # a script that pip installed does not look into the folder where it is called
     try:
         network = getattr(importlib.import_module(module), function)()
-    except (Exception, SystemExit) as error:  # whatever the user's code raises, be it a script's end
+    except (Exception, SystemExit) as error:  # whatever the user's code raises, a script's exit included
         raise IlwpError(f"{module}:{function} makes no network ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(network, nn.Module):
         raise IlwpError(f"{module}:{function} makes no network but a {type(network).__name__}")

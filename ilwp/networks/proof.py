@@ -20,17 +20,18 @@ from ilwp.networks.trace import ExampleInputs, in_short, named_tensors, outputs
 ROUNDING, SHARE, LIMIT = 30, 1e-9, 1e-2
 """When two runs count as equal, for each output.
 
-What is right differs as rounding does, since orders and signs change the order of sums and folding rounds each number
-once. How much that is, a network shows itself: it runs once more with every number changed in its last bit. Up to
-`ROUNDING` times the difference that this makes is rounding, or `SHARE` of what two random inputs differ in. Where that
-is more than `LIMIT` of what the inputs differ in, rounding would hide a mistake and nothing is proven. Rounding to
-float32 is not part of the proof: orders and signs need none, and a folded number is rounded as any weight is.
+A correct rewriting still changes rounding: orders and signs change the order of sums, and folding rounds each number
+once. To measure rounding, the network runs once more with every number changed in its last bit. A difference counts as
+rounding up to `ROUNDING` times the difference which that makes, or up to `SHARE` of the difference between the outputs
+of two random inputs. Where this tolerance is more than `LIMIT` of the latter, it could hide a mistake, and nothing is
+proven. Rounding to float32 is not part of the proof: orders and signs need none, and a folded number is rounded as any
+weight is.
 """
 
 
 @dataclass(frozen=True)
 class Rewriting:
-    """A change of a state dict of float64 arrays that is said to leave the function alone, by the name to refuse."""
+    """A change of a state dict of float64 arrays that should leave the function alone, and its name for a refusal."""
 
     name: str
     apply: Callable[[StateDict], Mapping[str, np.ndarray]]

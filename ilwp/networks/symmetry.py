@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Follower:
-    """A tensor that follows a layer's channels: `at` (c,) is each channel's place in it, -1 for one it has not.
+    """A tensor that follows a layer's channels: `at` (c,) is each channel's place in it, -1 for none.
 
     Places are rows (axis 0), or, if it has `groups`, columns (axis 1) counted through all groups.
     """

@@ -2,8 +2,8 @@
 
     network, inputs -> traced -> list[Call]
 
-The network runs once on tensors without content ("meta"), so a path that depends on what the numbers are cannot be
-taken unseen: torch refuses it, and the network counts as one whose graph is not known.
+The network runs once on tensors without numbers (torch's "meta" device). Where its path depends on numbers, torch
+raises an error, and the network's graph counts as unknown.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ class TracedCall:
 
     @property
     def reads(self) -> list[torch.Tensor]:
-        """The tensors that went in, one that went in twice twice."""
+        """The tensors that went in; one that went in twice is listed twice."""
         return list(tensors_in([self.args, self.kwargs]))
 
 

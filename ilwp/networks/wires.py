@@ -19,113 +19,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch.utils._pytree import tree_map
 
+from ilwp.networks.known_functions import CONVOLUTIONS, MOVES, POINTWISE, REDUCTIONS, SPATIAL
 from ilwp.networks.trace import Trace, TracedCall, tensors_in
-
-# functions of each number by itself, or of numbers at the same place
-POINTWISE = {
-    "relu",
-    "relu6",
-    "hardtanh",
-    "clamp",
-    "clip",
-    "hardswish",
-    "silu",
-    "gelu",
-    "sigmoid",
-    "hardsigmoid",
-    "tanh",
-    "elu",
-    "selu",
-    "celu",
-    "leaky_relu",
-    "softplus",
-    "softsign",
-    "mish",
-    "logsigmoid",
-    "threshold",
-    "abs",
-    "neg",
-    "exp",
-    "log",
-    "sqrt",
-    "rsqrt",
-    "square",
-    "pow",
-    "erf",
-    "sin",
-    "cos",
-    "reciprocal",
-    "positive",
-    "add",
-    "sub",
-    "rsub",
-    "radd",
-    "iadd",
-    "isub",
-    "mul",
-    "rmul",
-    "imul",
-    "div",
-    "truediv",
-    "rtruediv",
-    "itruediv",
-    "true_divide",
-    "divide",
-    "multiply",
-    "subtract",
-    "maximum",
-    "minimum",
-    "where",
-    "dropout",
-    "dropout1d",
-    "dropout2d",
-    "dropout3d",
-    "feature_dropout",
-    "alpha_dropout",
-    "clone",
-    "contiguous",
-    "detach",
-    "to",
-    "type_as",
-    "float",
-    "double",
-}
-# functions that move numbers and change none
-MOVES = {
-    "view",
-    "reshape",
-    "permute",
-    "transpose",
-    "movedim",
-    "swapaxes",
-    "flatten",
-    "unflatten",
-    "unsqueeze",
-    "squeeze",
-    "expand",
-    "cat",
-    "concat",
-    "concatenate",
-    "stack",
-    "split",
-    "chunk",
-    "tensor_split",
-    "unbind",
-    "narrow",
-    "select",
-    "getitem",
-    "channel_shuffle",
-    "repeat",
-    "roll",
-    "flip",
-    "t",
-}
-# functions of each channel, on axis 1, by itself
-SPATIAL = (
-    "adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool", "lp_pool", "interpolate", "upsample", "pad",
-)  # fmt: skip
-REDUCTIONS = {"mean", "sum", "amax", "amin"}
-CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
+from ilwp.networks.wire_labels import compact_labels, simplified_labels, spread_labels
 
 
 @dataclass(frozen=True)
@@ -204,7 +100,7 @@ class _Follower:
 
     def pin(self, tensor: torch.Tensor) -> None:
         """Let nothing move that a tensor holds."""
-        labels = np.unique(_compact(self._of(tensor)).numpy())
+        labels = np.unique(compact_labels(self._of(tensor)).numpy())
         self.ties.append(np.stack([labels, np.zeros_like(labels)]))
 
     def finished(self) -> Wiring:
@@ -245,7 +141,7 @@ class _Follower:
             wires = self._along(
                 x, axis, [call.argument(2, "weight"), call.argument(3, "bias")][: 2 - ("rms" in call.name)]
             )
-        return None if wires is None else [_spread(wires, shape, axis)]
+        return None if wires is None else [spread_labels(wires, shape, axis)]
 
     def _weighted(self, call: TracedCall, x: torch.Tensor, axis: int, groups: int) -> torch.Tensor | None:
         """Wires out of a convolution or linear layer with wires of `x` along `axis` coming in."""
@@ -301,7 +197,7 @@ class _Follower:
         for contiguous in (False, True):  # a view may need numbers that lie side by side
             args, kwargs = tree_map(partial(self._moving, contiguous=contiguous), (call.args, dict(call.kwargs)))
             try:
-                return [_simplified(part) for part in tensors_in(call.function(*args, **kwargs))]
+                return [simplified_labels(part) for part in tensors_in(call.function(*args, **kwargs))]
             except Exception:  # such as an index whose numbers are not known
                 continue
         return None
@@ -324,13 +220,15 @@ class _Follower:
             if any(sizes[axis] == 1 for axis in vary):
                 self.pin(operand)  # it does the same to every channel, and is no channel of its own
             else:
-                pair = np.broadcast_arrays(_compact(main).numpy(), _compact(self._of(operand).reshape(sizes)).numpy())
+                pair = np.broadcast_arrays(
+                    compact_labels(main).numpy(), compact_labels(self._of(operand).reshape(sizes)).numpy()
+                )
                 self.ties.append(np.unique(np.stack([part.ravel() for part in pair]), axis=1))
         return [main]
 
     def _vector(self, tensor: torch.Tensor, axis: int) -> torch.Tensor | None:
         """The wires along an axis (c,), None where they are not the same everywhere else."""
-        labels = _compact(self._of(tensor), keep=axis).movedim(axis, -1)
+        labels = compact_labels(self._of(tensor), keep=axis).movedim(axis, -1)
         first = labels.reshape(-1, labels.shape[-1])[0]
         return first.contiguous() if bool((labels == first).all()) else None
 
@@ -342,7 +240,7 @@ class _Follower:
                 return torch.zeros((), dtype=torch.int64).expand(tensor.shape)
             rows = self._fresh(len(tensor))
             self._place(name, 0, 1, rows)
-            self.labels[id(tensor)] = _spread(rows, tensor.shape, 0)
+            self.labels[id(tensor)] = spread_labels(rows, tensor.shape, 0)
         return self.labels[id(tensor)]
 
     def _fresh(self, count: int) -> torch.Tensor:
@@ -354,23 +252,3 @@ class _Follower:
 
     def _name(self, tensor: Any) -> str | None:
         return self.names.get(id(tensor))
-
-
-def _spread(wires: torch.Tensor, shape: Sequence[int], axis: int) -> torch.Tensor:
-    """Labels of a shape that has the wires along an axis."""
-    return wires.reshape([-1 if i == axis else 1 for i in range(len(shape))]).expand(*shape)
-
-
-def _compact(labels: torch.Tensor, keep: int | None = None) -> torch.Tensor:
-    """The same labels without the repetitions that take no memory."""
-    return labels[tuple(slice(None) if step or axis == keep else slice(1) for axis, step in enumerate(labels.stride()))]
-
-
-def _simplified(labels: torch.Tensor) -> torch.Tensor:
-    """The same labels, repeated without taking memory along every axis on which they do not vary."""
-    small = _compact(labels)
-    for axis in range(small.ndim):
-        first = small.narrow(axis, 0, 1) if small.shape[axis] else small
-        if small.shape[axis] > 1 and torch.equal(first.expand_as(small), small):
-            small = first
-    return small.expand(labels.shape)

@@ -90,7 +90,7 @@ def _pack_indices(indices: np.ndarray, base: int) -> bitarray:
 
 
 def _unpack_indices(bits: bitarray, count: int, base: int) -> tuple[np.ndarray, int]:
-    # the exact length is costly to know for the absurd counts of a forged file, this lower bound is not
+    # a forged file may claim a count for which the exact length takes long to compute; this lower bound does not
     least = count * (base.bit_length() - 1)
     if count > MOST_SEARCHED or least > len(bits) or (length := _index_bits(count, base)) > len(bits):
         raise IlwpError("the file's indices end too soon")

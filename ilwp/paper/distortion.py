@@ -18,9 +18,17 @@ def snr(originals: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) -> float
             part = one[start : start + BLOCK].astype(np.float64)
             signal += float(np.square(part).sum())
             noise += float(np.square(part - two[start : start + BLOCK]).sum())
-    if not noise:
+    return decibels(signal, noise)
+
+
+def decibels(signal: float, noise: float) -> float:
+    """A signal-to-noise ratio in dB from two energies: infinite without noise.
+
+    It is minus infinity without a signal, and where the noise is NaN or infinite.
+    """
+    if noise == 0:
         return math.inf
-    return 10 * math.log10(signal / noise) if signal else -math.inf
+    return 10 * math.log10(signal / noise) if signal and 0 < noise < math.inf else -math.inf
 
 
 def later_layers_snr(kernels: Kernels, decoded: Kernels) -> float:

@@ -51,7 +51,7 @@ class Sources:
     def lift_interval(self, seed: int = 0, level: float = 0.95) -> Interval:
         """Bootstrap percentile interval of `lift`: kernels drawn anew within each layer.
 
-        Given this network and its candidates; how other networks differ is not in it.
+        It is for this network and its candidates: variation between networks is ignored.
         """
         rng = np.random.default_rng(seed)
         totals = np.sum([rng.binomial(len(h), h.mean(), RESAMPLES) for h in self.hits], axis=0)
@@ -72,10 +72,10 @@ class Sources:
 class Nearness:
     """Eq. 1 pair by pair: how probably a kernel of layer i finds layer i - 1 nearer than an earlier layer u.
 
-    An entry a layer from the third on, (c_i, i - 2): a kernel's probability against each u < i - 1, in network order.
-    Ties count half. `nearest` compares its nearest kernel there with its nearest here: of more candidates the nearest
-    is nearer by chance, so 1/2 is not chance where layers differ in width. `random` compares a kernel drawn from the
-    one layer with one drawn from the other, which no count favours: 1/2 is chance.
+    Each field has an array (c_i, i - 2) for each layer i from the third on: for each of its kernels the probability
+    against each layer u < i - 1, in network order. Ties count half. `nearest` compares the kernel's nearest neighbours
+    in the two layers; the wider layer is favoured by chance, so chance is 1/2 only for layers of equal width. `random`
+    compares a kernel drawn from layer i - 1 with one drawn from layer u; there chance is always 1/2.
     """
 
     nearest: tuple[np.ndarray, ...]
@@ -128,7 +128,7 @@ def probability_interval(layers: Sequence[np.ndarray], seed: int = 0, level: flo
 
 
 def unit_length(kernels: Kernels) -> Kernels:
-    """Every kernel scaled to Euclidean length one, so that scale alone makes no neighbours; zeros stay."""
+    """Every kernel scaled to Euclidean length one, so that no kernel is near by its scale alone; zeros stay."""
     scaled = {}
     for name, layer in kernels.items():
         norms = np.linalg.norm(layer, axis=(1, 2), keepdims=True)
@@ -137,13 +137,13 @@ def unit_length(kernels: Kernels) -> Kernels:
 
 
 def equal_scale(kernels: Kernels) -> Kernels:
-    """Every layer scaled to a root mean square of one, so that layers differ in scale no more; zeros stay."""
+    """Every layer scaled to a root mean square of one, so that all layers have one scale; zeros stay."""
     scales = {name: float(np.sqrt(np.mean(np.square(layer, dtype=np.float64)))) for name, layer in kernels.items()}
     return {name: layer / np.float32(scales[name] or 1) for name, layer in kernels.items()}
 
 
 def shuffled(kernels: Kernels, seed: int) -> Kernels:
-    """The same kernels dealt out to layers of the same sizes at random: what similarity is left without depth."""
+    """The same kernels assigned to layers of the same sizes at random: the similarity that does not depend on depth."""
     pool = np.random.default_rng(seed).permutation(np.concatenate(list(kernels.values())))
     ends = np.cumsum([len(k) for k in kernels.values()])
     return dict(zip(kernels, np.split(pool, ends[:-1]), strict=True))

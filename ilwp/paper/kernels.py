@@ -1,8 +1,8 @@
 """The depthwise kernels K[i][j] of a module or a state dict, in network order, and writing them back.
 
-A layer is an array (c_i, kh, kw) float32, its name the state dict's key. In a state dict a depthwise
-weight is one of shape (c, 1, kh, kw) with more than one kernel of more than one tap; a plain first
-convolution over one-channel images looks the same there, but not in a module, where groups tell.
+A layer is an array (c_i, kh, kw) float32, its name the state dict's key. A state dict shows shapes alone: there a
+depthwise weight is one of shape (c, 1, kh, kw) with more than one kernel of more than one tap. A first convolution over
+one-channel images has that shape too. In a module the number of groups tells the two apart.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
+from ilwp.common.numbers import check_finite
 
 Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
 
@@ -18,7 +19,7 @@ Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
 def depthwise_names(module: Any) -> list[str]:
     """State dict keys of the depthwise weights of a torch module, in the order of registration.
 
-    Their kernels have one axis or more. A weight that the module makes out of others, as in weight norm, is none.
+    Their kernels have one axis or more. A weight computed from other parameters, as in weight norm, is left out.
     """
     return [
         f"{name}.weight" if name else "weight"
@@ -49,22 +50,8 @@ def checked(kernels: Kernels) -> Kernels:
     for name, layer in kernels.items():
         if layer.dtype != np.float32:
             raise IlwpError(f"{printable(name)} is {layer.dtype}: convert the network to float32 first")
-    return finite(kernels)
-
-
-def finite(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same arrays of any shape; raises IlwpError that names the first with a NaN or an infinity in it."""
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise IlwpError(f"{printable(name)} holds NaN or infinite weights: the network did not train")
-    return tensors
-
-
-def without_nan(tensors: Mapping[str, np.ndarray]) -> None:
-    """Raises IlwpError that names the first array with a NaN in it; an infinity may be meant, as in a mask."""
-    for name, tensor in tensors.items():
-        if np.isnan(tensor).any():
-            raise IlwpError(f"{printable(name)} holds NaN: the network did not train")
+    check_finite(kernels)
+    return kernels
 
 
 def with_kernels(tensors: Mapping[str, np.ndarray], kernels: Kernels) -> dict[str, np.ndarray]:

@@ -1,11 +1,9 @@
-"""The inter-layer loss of section 3.3, and its limit: every depthwise layer tied to the first."""
+"""The inter-layer loss of section 3.3."""
 
-import itertools
 from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 # for each layer from the second on the earlier layer that it is compared with, counted from 0; None stands for zeros
 Targets = Sequence[int | None]
@@ -45,21 +43,3 @@ def total_loss(
     """Eq. 3: cross-entropy of logits (n, classes) plus `weight` (lambda) times the inter-layer loss."""
     classification = nn.functional.cross_entropy(logits, labels)
     return classification + weight * inter_layer_loss(kernels, targets) if weight else classification
-
-
-class _Tied(nn.Module):
-    """Reads a layer's weight off the previous layer's, so that the collocated residual is exactly zero."""
-
-    def __init__(self, previous: nn.Conv2d) -> None:
-        super().__init__()
-        self.previous = (previous,)  # in a tuple, so that it does not become a submodule
-
-    def forward(self, own: torch.Tensor) -> torch.Tensor:
-        return collocated(own, self.previous[0].weight)
-
-
-def tie(layers: Sequence[nn.Conv2d]) -> None:
-    """What lambda = infinity asks for: from now on every layer repeats the first one's kernels."""
-    for previous, layer in itertools.pairwise(layers):
-        layer.weight.requires_grad_(False)
-        parametrize.register_parametrization(layer, "weight", _Tied(previous))

@@ -15,7 +15,7 @@ from ilwp.paper.methods import SEARCHES, Method
 CHUNK = 1 << 18  # distances held at a time: 2 MB stay in a core's cache
 
 
-def nearest(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+def nearest(targets: np.ndarray, pool: np.ndarray) -> np.ndarray:
     """Index (n,) int64 of the candidate (m, d) nearest in L1 to each target (n, d); ties go to the first.
 
     >>> nearest(np.array([[1.0, 1.0], [5.0, 5.0]]), np.array([[0.0, 0.0], [2.0, 2.0], [4.0, 6.0]]))
@@ -23,9 +23,9 @@ def nearest(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """
     from scipy.spatial.distance import cdist  # a decoder does not search, and the import takes a quarter of a second
 
-    rows = max(1, CHUNK // len(candidates))
+    rows = max(1, CHUNK // len(pool))
     chunks = [targets[start : start + rows] for start in range(0, len(targets), rows)]
-    return np.concatenate([cdist(chunk, candidates, "cityblock").argmin(axis=1) for chunk in chunks])
+    return np.concatenate([cdist(chunk, pool, "cityblock").argmin(axis=1) for chunk in chunks])
 
 
 def candidates(method: Method, before: Sequence[np.ndarray]) -> np.ndarray:

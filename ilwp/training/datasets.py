@@ -18,10 +18,10 @@ import torch
 from ilwp.common.errors import IlwpError, printable
 from ilwp.common.files import atomic_write, check_writable
 from ilwp.common.paths import images_folder
+from ilwp.training import CLASSES
 
 SIDE = 32
 PADDING = 4
-CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10}
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "Digits"}
 DIGITS_TRAIN = 1437  # of 1,797: the first four fifths, as in scikit-learn's own examples
 

@@ -19,10 +19,12 @@ from torch.nn.functional import interpolate
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import read_bytes
 from ilwp.common.tensor_files import read_tensors
-from ilwp.training import datasets
+from ilwp.training import CLASSES, datasets
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation, as most trained networks want them
-NORMALISATIONS = ("imagenet", "none", *datasets.CLASSES)
+IMAGENET_COLOURS = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # mean and deviation, as most trained networks want them
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
 PICTURES_SIDE = 224
 
@@ -65,7 +67,7 @@ def load_inputs(source: str, limit: int, side: int | None = None, normalisation:
     images.
     """
     path = Path(source)
-    if source in datasets.CLASSES:
+    if source in CLASSES:
         loaded = datasets.load(source)
         some = torch.randperm(len(loaded.test), generator=torch.Generator().manual_seed(0))[:limit]
         return Inputs(loaded.test[some], side, normalisation or source, loaded.test_labels[some])
@@ -75,7 +77,7 @@ def load_inputs(source: str, limit: int, side: int | None = None, normalisation:
             raise IlwpError(f"{path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
         return Inputs(pictures[:limit], side or PICTURES_SIDE, normalisation or "imagenet")
     if path.suffix not in (".npz", ".safetensors"):
-        named = ", ".join(datasets.CLASSES)
+        named = ", ".join(CLASSES)
         raise IlwpError(f"{path} is no folder of pictures, .npz or .safetensors file, and none of {named}")
     with about(path):
         images, labels = _arrays(path)
@@ -140,7 +142,7 @@ _data_set = cache(datasets.load)
 def _normalised(images: torch.Tensor, normalisation: str) -> torch.Tensor:
     if normalisation == "none" or images.shape[1] != 3:
         return images.contiguous()
-    if normalisation in datasets.CLASSES:
+    if normalisation in CLASSES:
         return _data_set(normalisation).normalise(images * 255)
-    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in IMAGENET)
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in IMAGENET_COLOURS)
     return (images - mean) / deviation

@@ -88,8 +88,8 @@ def inter_layer_weight(config: TrainConfig, images: int) -> float:
     """The factor of Eq. 2 in a run over `images` images that stands for the paper's lambda.
 
     Each term of the loss pulls a weight by at most lambda / Z x sum(learning rates) / (1 - momentum) over a run. A
-    shorter or narrower run multiplies lambda so that this bound is the paper's, and then by
-    `calibration`, since the bound is not the whole truth (weight decay also forgets less in a short run).
+    shorter or narrower run multiplies lambda so that this bound is the paper's. It also multiplies it by `calibration`,
+    for what the bound leaves out: in a short run weight decay shrinks weights less.
     """
     paper_sum = PAPER_STEPS * sum(PAPER_RATE * PAPER_DECAY**epoch for epoch in range(PAPER_EPOCHS))
     steps = math.ceil(images / config.batch_size)

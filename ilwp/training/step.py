@@ -17,9 +17,10 @@ from torch.nn.utils import parametrize
 
 from ilwp.networks.build import build
 from ilwp.paper.kernels import depthwise_names
-from ilwp.paper.losses import Targets, inter_layer_loss, tie, total_loss
-from ilwp.training import datasets
+from ilwp.paper.losses import Targets, inter_layer_loss, total_loss
+from ilwp.training import CLASSES, datasets
 from ilwp.training.recipe import Layout, TrainConfig, inter_layer_weight, loss_targets
+from ilwp.training.tying import tie
 
 MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
@@ -52,7 +53,7 @@ class Parts:
 def assemble(config: TrainConfig, images: datasets.Images, layout: Layout) -> Parts:
     """A new network on the device of `images`, its optimizer, and where an infinite lambda asks for it, tied layers."""
     where = images.train.device
-    network = build(config.network, datasets.CLASSES[config.dataset], config.width, config.seed)
+    network = build(config.network, CLASSES[config.dataset], config.width, config.seed)
     network = network.to(where).to(memory_format=MEMORY_FORMATS[layout])
     layers = [cast(nn.Conv2d, network.get_submodule(name.removesuffix(".weight"))) for name in depthwise_names(network)]
     tied = math.isinf(config.inter_layer)

@@ -27,49 +27,35 @@ set. Tensors and segments are numbered from 0 in the order of the index. Each se
 the others: what is in it is in `segments`, and of codebooks in `codebook_file`.
 """
 
-import math
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from ilwp.common.bytes import MAGIC, WEIGHTS_LIMIT, Reader, decoding_limit, format_of, pack_varint
+from ilwp.common.bytes import MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, decoding_limit, format_of, pack_varint
 from ilwp.common.errors import IlwpError, printable
-from ilwp.whole.types import number_of, type_of
+from ilwp.whole.index_fields import (
+    AXES,
+    Form,
+    as_text,
+    pack_form,
+    pack_index,
+    pack_tensor_name,
+    pack_text,
+    read_form,
+    read_tensor_name,
+    unpack_index,
+)
 
 VERSION = 2
 HEAD = struct.Struct("<4sBII")
 EXACT, CONSTANT, SHARED, LEVELS, KERNELS, CODEBOOKS = range(6)
-JOINS, AXES = 8, 16
-INDEX_LIMIT = (1 << 16, 64)  # bytes of an index, and how many more for each of its packed bytes
-MOST_AXES = 8
-LONGEST_NAME = 1 << 14
+JOINS = 8
 # beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one
 KERNELS_LIMIT, KERNEL_WEIGHTS_LIMIT = (1 << 14, 16), (1 << 18, 64)
-MOST_LAYERS = 1 << 10  # of kernels, since each may be predicted from all before it
 MOST_SIZES = 32  # of kernels, since the models of each size take time
 
 Read = Callable[[int, int], bytes]  # so many bytes of a file from a place on, fewer where it ends
-
-
-@dataclass(frozen=True)
-class Form:
-    """A tensor's shape and type."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self.size * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -120,13 +106,13 @@ def write_container(
     index += pack_varint(len(names))
     for name in names:
         segment = found[name]
-        index += _pack_name(before, name)
+        index += pack_tensor_name(before, name)
         before = name
         form, joins = segment.tensors[name], id(segment) in numbers
         if form is None:
             index += bytes([SHARED]) + pack_varint(places[segment.content.decode()])
             continue
-        index += _pack_form(segment.kind + JOINS * joins, form)
+        index += pack_form(segment.kind + JOINS * joins, form)
         if segment.kind == CONSTANT:
             index += segment.content
         elif joins:
@@ -137,8 +123,8 @@ def write_container(
             index += pack_varint(len(segment.content)) + struct.pack("<I", zlib.crc32(segment.content))
     index += pack_varint(len(metadata or {}))
     for key, value in (metadata or {}).items():
-        index += _pack_text(key, value)
-    packed = _packed(bytes(index))
+        index += pack_text(key, value)
+    packed = pack_index(bytes(index))
     file = HEAD.pack(MAGIC, VERSION, len(packed), zlib.crc32(packed)) + packed + b"".join(contents)
     _check_room(((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms()), len(file))
     return file
@@ -165,7 +151,7 @@ class Archive:
         self.members: list[list[str]] = []  # of each segment
         self.entries: dict[str, Entry] = {}
         self.metadata: dict[str, str] = {}
-        reader = Reader(_unpacked(packed))
+        reader = Reader(unpack_index(packed))
         self._take_index(reader, HEAD.size + len(packed))
         if reader.rest() or len(self.metadata) != self._entries_of_metadata:
             raise IlwpError("this file's index makes no sense")
@@ -208,12 +194,12 @@ class Archive:
         before = b""
         names: list[str] = []
         for _ in range(reader.varint()):
-            before = _name(reader, before)
-            name, kind = _text(before), reader.take(1)[0]
+            before = read_tensor_name(reader, before)
+            name, kind = as_text(before), reader.take(1)[0]
             if kind == SHARED:
                 entry = Entry(SHARED, None, None, _earlier(names, reader.varint(), self.entries).encode())
             else:
-                form = _form(reader, kind // AXES)
+                form = read_form(reader, kind // AXES)
                 entry, start = self._entry(reader, kind % AXES, form, name, start)
             if name in self.entries:
                 raise IlwpError("this file holds a tensor twice")
@@ -222,7 +208,7 @@ class Archive:
         self._entries_of_metadata = reader.varint()
         for _ in range(self._entries_of_metadata):
             lengths = reader.varint(), reader.varint()
-            key, value = (_text(reader.take(length)) for length in lengths)
+            key, value = (as_text(reader.take(length)) for length in lengths)
             self.metadata[key] = value
 
     def _entry(self, reader: Reader, kind: int, form: Form, name: str, start: int) -> tuple[Entry, int]:
@@ -243,90 +229,10 @@ class Archive:
         return Entry(kind, form, number), start
 
 
-def _packed(index: bytes) -> bytes:
-    """Not made shorter where a reader would not believe how much is in it."""
-    for level in (9, 0):
-        stream = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
-        packed = stream.compress(index) + stream.flush()
-        if len(index) <= decoding_limit(INDEX_LIMIT, len(packed)):
-            break
-    return packed
-
-
-def _unpacked(packed: bytes) -> bytes:
-    stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        index = stream.decompress(packed, decoding_limit(INDEX_LIMIT, len(packed)))
-    except zlib.error as error:
-        raise IlwpError("this file's index makes no sense") from error
-    if not stream.eof or stream.unused_data:
-        raise IlwpError("this file's index makes no sense")
-    return index
-
-
-def _pack_name(before: str, name: str) -> bytes:
-    try:
-        old, new = before.encode(), name.encode()
-    except UnicodeEncodeError as error:
-        raise IlwpError("a tensor's name is no Unicode text: rename it") from error
-    if len(new) > LONGEST_NAME:
-        raise IlwpError(f"the name {printable(name[:20])}... is longer than {LONGEST_NAME:,} bytes")
-    start = _shared_start(old, new)
-    end = _shared_start(old[start:][::-1], new[start:][::-1])
-    middle = new[start : len(new) - end]
-    return pack_varint(start) + pack_varint(end) + pack_varint(len(middle)) + middle
-
-
-def _shared_start(one: bytes, other: bytes) -> int:
-    shorter = min(len(one), len(other))
-    return next((i for i in range(shorter) if one[i] != other[i]), shorter)
-
-
-def _name(reader: Reader, before: bytes) -> bytes:
-    start, end, middle = reader.varint(), reader.varint(), reader.varint()
-    if start + end > len(before) or start + end + middle > LONGEST_NAME:
-        raise IlwpError("this file's names make no sense")
-    return before[:start] + reader.take(middle) + before[len(before) - end :]
-
-
-def _pack_form(kind: int, form: Form) -> bytes:
-    if not _is_possible(form.shape):
-        raise IlwpError(f"a tensor of shape {form.shape} has no place in the format: at most {MOST_AXES} axes")
-    head = bytes([kind + AXES * len(form.shape), number_of(form.dtype)])
-    return head + b"".join(map(pack_varint, form.shape))
-
-
-def _form(reader: Reader, axes: int) -> Form:
-    dtype = type_of(reader.take(1)[0])
-    shape = tuple(reader.varint() for _ in range(axes))
-    if not _is_possible(shape):
-        raise IlwpError("this file claims an impossible number of weights")
-    return Form(shape, dtype)
-
-
-def _is_possible(shape: tuple[int, ...]) -> bool:
-    # numpy counts the other axes of an empty array too, at up to sixteen bytes a number
-    return (
-        len(shape) <= MOST_AXES and math.prod(axis or 1 for axis in shape) < 1 << 59 and max(shape, default=0) < 1 << 35
-    )
-
-
 def _earlier(names: Sequence[str], number: int, entries: Mapping[str, Entry]) -> str:
     if number >= len(names) or entries[names[number]].kind == SHARED:
         raise IlwpError("this file's index makes no sense")
     return names[number]
-
-
-def _pack_text(*parts: str) -> bytes:
-    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
-    return b"".join(pack_varint(len(part)) for part in encoded) + b"".join(encoded)
-
-
-def _text(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise IlwpError("this file's names are not UTF-8") from error
 
 
 def _check_room(forms: Iterable[tuple[int, Form]], file_bytes: int) -> None:

@@ -136,9 +136,9 @@ def layer(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:
     return rounded(residual, piece.dtype).reshape(-1, 1, *piece.size)
 
 
-def flat(layer: np.ndarray) -> np.ndarray:
-    """A layer's kernels (c, taps) float64."""
-    return layer.reshape(len(layer), -1).astype(np.float64)
+def flat(tensor: np.ndarray) -> np.ndarray:
+    """A depthwise layer's kernels (c, taps) float64."""
+    return tensor.reshape(len(tensor), -1).astype(np.float64)
 
 
 def size(piece: Piece) -> int:

@@ -22,16 +22,16 @@ def basis(*size: int) -> np.ndarray:
     return ordered
 
 
-def forward(kernels: np.ndarray, basis: np.ndarray) -> np.ndarray:
+def forward(kernels: np.ndarray, cosines: np.ndarray) -> np.ndarray:
     """Coefficients (c, d) float64 of flattened kernels (c, d)."""
-    coefficients: np.ndarray = kernels.astype(np.float64) @ basis.T
+    coefficients: np.ndarray = kernels.astype(np.float64) @ cosines.T
     return coefficients
 
 
-def inverse(coefficients: np.ndarray, basis: np.ndarray) -> np.ndarray:
+def inverse(coefficients: np.ndarray, cosines: np.ndarray) -> np.ndarray:
     """Kernels (c, d) float64; added up in one order, which a matrix product does not promise."""
     kernels = np.zeros(coefficients.shape)
-    for column, kernel in zip(coefficients.T, basis, strict=True):
+    for column, kernel in zip(coefficients.T, cosines, strict=True):
         kernels += column[:, None] * kernel
     return kernels
 

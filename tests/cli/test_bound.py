@@ -101,6 +101,6 @@ def test_what_does_not_go_with_the_bound_is_refused_in_one_line(network: Path, i
 
 def test_images_that_teach_the_rounding_do_not_judge_it(network: Path, ilwp: Ilwp):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ilwp.cli.bound.DATASETS", ())
+        patch.setattr("ilwp.cli.bound.CLASSES", ())
         refused = ilwp("compress", network, *GRAPH, "--max-drop", 1, "--inputs", "./digits", "--images", "digits")
     assert refused.refused("not measured on images that taught the rounding")

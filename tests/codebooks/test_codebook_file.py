@@ -14,7 +14,8 @@ from ilwp.common.bytes import pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.door import OpenFile, decoded
 from ilwp.paper.huffman import entropy
-from ilwp.whole.container import CODEBOOKS, HEAD, Form, Segment
+from ilwp.whole.container import CODEBOOKS, HEAD, Segment
+from ilwp.whole.index_fields import Form
 from ilwp.whole.pieces import FLOAT32, Exact, Levels
 
 # values and codes of a little network: one value a weight, shared vectors with scales, a codebook of one codeword

@@ -9,12 +9,12 @@ from ilwp.codebooks import weight_fixing
 from ilwp.codebooks.weight_fixing import (
     SMALLEST,
     TEMPERATURE,
-    centroids,
+    candidate_centroids,
     distances,
     fix,
     powers_of_two,
     regularization,
-    tolerance,
+    step_tolerance,
 )
 
 WEIGHTS = np.float32([0.001, -0.002, 0.5, 0.51, 0.58, 0.03])
@@ -23,7 +23,7 @@ sensible = arrays(np.float32, st.integers(1, 60), elements=st.floats(-2, 2, widt
 
 
 def test_the_tolerance_falls_to_delta():
-    found = [tolerance(0.01, step) for step in range(1, 11)]
+    found = [step_tolerance(0.01, step) for step in range(1, 11)]
     assert found == pytest.approx([0.09, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02, 0.01, 0.01])
 
 
@@ -47,25 +47,25 @@ def test_centroids_are_sums_of_few_powers_of_two(value: float, order: int, toler
 
 def test_candidates_double_at_a_tolerance_of_a_third():
     powers = [2.0**-7, 2.0**-6, 2.0**-5, 2.0**-4]
-    assert centroids(1 / 3, 0, 2.0**-4).tolist() == [-p for p in reversed(powers)] + [0.0, *powers]
+    assert candidate_centroids(1 / 3, 0, 2.0**-4).tolist() == [-p for p in reversed(powers)] + [0.0, *powers]
     # 0.0937 is within a third of 2 ** -4, 0.0938 is not
-    assert centroids(1 / 3, 0, 0.0937).max() == 2.0**-4
-    assert centroids(1 / 3, 0, 0.0938).max() == 2.0**-3
+    assert candidate_centroids(1 / 3, 0, 0.0937).max() == 2.0**-4
+    assert candidate_centroids(1 / 3, 0, 0.0938).max() == 2.0**-3
 
 
 def test_of_weights_that_are_all_small_only_zero_is_left():
-    assert centroids(0.1, 0, 0.001).tolist() == [0.0]
+    assert candidate_centroids(0.1, 0, 0.001).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.0, -0.1, float("nan")])
 def test_a_tolerance_must_lie_between_0_and_1(wrong: float):
     with pytest.raises(ValueError, match="not between 0 and 1"):
-        centroids(wrong, 0, 1.0)
+        candidate_centroids(wrong, 0, 1.0)
 
 
 @given(st.floats(0.01, 0.5), st.floats(SMALLEST, 4))
 def test_before_rounding_every_weight_is_within_the_tolerance_of_a_candidate(tolerance: float, weight: float):
-    known = centroids(tolerance, weight_fixing.LAST_ORDER, weight)
+    known = candidate_centroids(tolerance, weight_fixing.LAST_ORDER, weight)
     _, distance = distances(np.float32([weight, -weight]), known)
     # rounding may move a candidate by as much again
     assert (distance <= 2.3 * tolerance).all()
@@ -111,9 +111,11 @@ def test_every_step_fixes_its_share_and_leaves_the_rest_alone(weights: np.ndarra
         assert done.fixed.mean() >= share
         assert (done.fixed >= fixed).all()
         assert (done.weights[fixed | ~done.fixed] == weights[fixed | ~done.fixed]).all()
-        known = centroids(delta, done.order, float(np.abs(weights).max()))
+        known = candidate_centroids(delta, done.order, float(np.abs(weights).max()))
         assert done.beyond or set(done.weights[done.fixed & ~fixed].tolist()) <= {
-            c for order in range(done.order + 1) for c in centroids(delta, order, float(np.abs(weights).max())).tolist()
+            c
+            for order in range(done.order + 1)
+            for c in candidate_centroids(delta, order, float(np.abs(weights).max())).tolist()
         }
         assert len(known) >= 1
         weights, fixed = done.weights, done.fixed
@@ -130,7 +132,7 @@ def test_midway_between_two_centroids_the_soft_minimum_is_the_distance_to_either
 
 @given(sensible)
 def test_the_regularization_is_what_its_formula_says_with_centroids_of_both_signs(weights: np.ndarray):
-    known = centroids(0.2, 1, 2.0).astype(np.float64)
+    known = candidate_centroids(0.2, 1, 2.0).astype(np.float64)
     total = 0.0
     for w in weights.astype(np.float64):
         apart = np.abs(w - known) / max(abs(w), 1e-38)
@@ -142,7 +144,7 @@ def test_the_regularization_is_what_its_formula_says_with_centroids_of_both_sign
 
 
 def test_its_gradient_is_right_and_pulls_a_weight_to_its_centroid():
-    known = torch.from_numpy(centroids(0.1, 0, 1.0)).double()
+    known = torch.from_numpy(candidate_centroids(0.1, 0, 1.0)).double()
     weights = torch.tensor([0.3, -0.27, 0.9, 0.52], dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(lambda w: regularization(w, known), (weights,))
     regularization(weights, known).backward()

@@ -12,7 +12,18 @@ from scipy import stats
 from ilwp.experiments import evidence
 from ilwp.experiments.records import RunRecord, read_kernels
 from ilwp.figures import control_plots, control_tables, controls
-from ilwp.figures.controls import AS_MUCH, AT_8_BITS, EQUAL, KINDS, LITTLE, NEIGHBOUR, OWN, PLAIN, PREVIOUS, SHRINKAGE
+from ilwp.figures.controls import (
+    AS_MUCH,
+    AT_8_BITS,
+    CONTROL_KINDS,
+    EQUAL,
+    LITTLE,
+    NEIGHBOUR,
+    OWN,
+    PREVIOUS,
+    SHRINKAGE,
+    UNPREDICTED,
+)
 from ilwp.paper.settings import Rate
 from ilwp.training.recipe import TrainConfig
 
@@ -30,7 +41,7 @@ def made(config: TrainConfig, like: float) -> tuple[Path, RunRecord]:
 
 
 def savings_of(like: dict[str, float]) -> pd.DataFrame:
-    found = {c: made(c, like[kind]) if (kind := controls.kind_of(c)) in like else None for c in GRID}
+    found = {c: made(c, like[kind]) if (kind := controls.control_of(c)) in like else None for c in GRID}
     return controls.savings(controls.measured(RUNS, found, read_kernels, 0.5))
 
 
@@ -42,33 +53,33 @@ def of(found: pd.DataFrame, kind: str, prediction: str, comparison: str) -> pd.S
 
 
 def test_every_control_of_the_grid_has_a_line():
-    assert {controls.kind_of(config) for config in GRID} == set(KINDS) - {"loss"}
+    assert {controls.control_of(config) for config in GRID} == set(CONTROL_KINDS) - {"loss"}
 
 
 def test_what_is_coded_as_the_loss_is_saves_as_much_and_small_weights_alone_save_little():
     found = savings_of({"random": 1, "first": 1, "zero": 1, "decay": 1})
     for comparison in (AT_8_BITS, EQUAL):
         assert of(found, "first", OWN, comparison)["share"] == pytest.approx(1)
-        assert of(found, "zero", OWN, comparison)["saved"] == of(found, "zero", PLAIN, comparison)["saved"]
+        assert of(found, "zero", OWN, comparison)["saved"] == of(found, "zero", UNPREDICTED, comparison)["saved"]
         assert of(found, "zero", PREVIOUS, comparison)["share"] == pytest.approx(1)
     assert of(found, "decay", OWN, EQUAL)["size"] == 1
-    assert controls.verdict(found) == {
+    assert controls.control_verdicts(found) == {
         NEIGHBOUR: "No: loss (random earlier layer) saves 100 to 100 % of what the loss saves. "
         "Smoothness between neighbours is not what saves.",
-        SHRINKAGE: controls.verdict(found)[SHRINKAGE],
+        SHRINKAGE: controls.control_verdicts(found)[SHRINKAGE],
     }
-    assert controls.verdict(found)[SHRINKAGE].startswith("No: even L1 penalty saves ")
+    assert controls.control_verdicts(found)[SHRINKAGE].startswith("No: even L1 penalty saves ")
 
 
 def test_penalties_that_leave_larger_weights_than_the_loss_are_not_judged():
     found = savings_of({"random": 0, "first": 0, "zero": 0, "decay": 1})
-    answers = controls.verdict(found)
+    answers = controls.control_verdicts(found)
     assert answers[SHRINKAGE] == "No verdict: the weights are not as small as the loss leaves them with L1 penalty."
     assert answers[NEIGHBOUR].startswith("Yes: even loss (")
 
 
 def test_without_its_seeds_a_question_is_left_open():
-    answers = controls.verdict(savings_of({"first": 1}))
+    answers = controls.control_verdicts(savings_of({"first": 1}))
     assert answers[NEIGHBOUR] == "No verdict yet: fewer than 3 seeds of loss (random earlier layer)."
     assert answers[SHRINKAGE] == "No verdict yet: fewer than 3 seeds of L1 penalty and weight decay."
 
@@ -80,7 +91,7 @@ def table_of(first: tuple[float, float], random: tuple[float, float]) -> pd.Data
         [
             {"kind": kind, "prediction": OWN, "comparison": comparison, "pairs": 3, "size": 1.0,
              "share": shares.get(kind, (0.0, 0.0))[i]}
-            for kind in KINDS
+            for kind in CONTROL_KINDS
             for i, comparison in enumerate((AT_8_BITS, EQUAL))
         ]
     )  # fmt: skip
@@ -97,7 +108,7 @@ def table_of(first: tuple[float, float], random: tuple[float, float]) -> pd.Data
     ],
 )
 def test_the_rule_has_its_bounds(first: tuple[float, float], random: tuple[float, float], answer: str):
-    assert controls.verdict(table_of(first, random))[NEIGHBOUR].startswith(answer)
+    assert controls.control_verdicts(table_of(first, random))[NEIGHBOUR].startswith(answer)
 
 
 def test_the_interval_is_students():
@@ -151,8 +162,8 @@ def test_figure_and_tables_show_what_there_is(like: dict[str, float]):
     found = savings_of(like)
     figure = control_plots.saved(found)
     texts = [text.get_text() for ax in figure.axes for text in ax.texts]
-    assert texts.count("not run yet") == 2 * (len(KINDS) - 1 - len(like))
+    assert texts.count("not run yet") == 2 * (len(CONTROL_KINDS) - 1 - len(like))
     plt.close(figure)
     table = control_tables.savings_table(found).set_index("")
-    assert [int(n) for n in table["seeds"]] == [5, *(3 if kind in like else 0 for kind in list(KINDS)[1:])]
+    assert [int(n) for n in table["seeds"]] == [5, *(3 if kind in like else 0 for kind in list(CONTROL_KINDS)[1:])]
     assert table.loc["loss (previous layer)", "of the loss's, at 8 bits"] == "1.00"

@@ -8,7 +8,8 @@ import torch
 import torchvision.datasets
 
 from ilwp.common.errors import IlwpError
-from ilwp.training.datasets import CLASSES, TITLES, Images, batch, batches, draws, load
+from ilwp.training import CLASSES
+from ilwp.training.datasets import TITLES, Images, batch, batches, draws, load
 
 
 def numbered(count: int, mirrored: bool = True) -> Images:

@@ -11,12 +11,13 @@ from torch.nn.utils import parametrize
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays
 from ilwp.paper.kernels import depthwise_names
-from ilwp.paper.losses import inter_layer_loss, tie, total_loss
+from ilwp.paper.losses import inter_layer_loss, total_loss
 from ilwp.training import datasets, step
 from ilwp.training.devices import device
 from ilwp.training.recipe import TrainConfig, inter_layer_weight
 from ilwp.training.step import Layout, assemble, captured, layout_speeds, restore, set_rate, stepper
 from ilwp.training.train import train
+from ilwp.training.tying import tie
 
 # 80 images: two batches of 32 and one of 16
 SMALL = TrainConfig("cifar10", "mobilenet", inter_layer=1, width=0.1, epochs=2, batch_size=32, learning_rate=0.05)

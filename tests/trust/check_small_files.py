@@ -15,7 +15,7 @@ from ilwp.door import decoded
 from ilwp.paper.bitstream import HEAD
 from ilwp.whole.container import CONSTANT, KERNELS, LEVELS
 from ilwp.whole.container import HEAD as HEAD2
-from ilwp.whole.segments import SEED
+from ilwp.whole.kernel_segments import SEED
 
 A_SET, SIGNS_FREE = 4, 8
 STEP = struct.pack("<f", 1.0)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import kernels, state_dict
 
+from ilwp.common.bytes import decoding_limit
 from ilwp.common.errors import IlwpError
 from ilwp.common.paths import RUNS
 from ilwp.door import OpenFile, compress, decompress, open_file, save_file
@@ -22,9 +23,10 @@ from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper.huffman import entropy
 from ilwp.paper.methods import Method
-from ilwp.whole import container, segments
+from ilwp.whole import container, index_fields, segments
 from ilwp.whole.coding import Plan, encode_tensors
 from ilwp.whole.container import HEAD
+from ilwp.whole.index_fields import pack_tensor_name
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared, decode_pieces
 
 
@@ -69,6 +71,7 @@ def assert_same(one: dict[str, Piece], other: dict[str, Piece]) -> None:
         assert type(a) is type(b)
         for key, value in vars(a).items():
             np.testing.assert_array_equal(getattr(b, key), value)
+            assert np.asarray(getattr(b, key)).dtype == np.asarray(value).dtype
 
 
 def with_checksum(index: bytes, content: bytes = b"") -> bytes:
@@ -227,7 +230,7 @@ def test_the_index_takes_at_most_twelve_bytes_a_tensor_beside_its_name():
         for n, shape in shapes.items()
     }
     file = compress(tensors)
-    names = sum(len(container._pack_name(a, b)) for a, b in zip(["", *tensors], tensors, strict=False))
+    names = sum(len(pack_tensor_name(a, b)) for a, b in zip(["", *tensors], tensors, strict=False))
     index, _ = index_and_segments(file)
     assert len(index) - names <= 12 * len(tensors)
     assert HEAD.unpack_from(file)[2] < len(index) / 3
@@ -238,7 +241,7 @@ def test_an_index_that_shrinks_too_well_is_not_packed():
     tied = {name: Shared(names[0]) for name in names[1:]}
     file = segments.write_pieces({names[0]: Exact(np.zeros(2, np.float32))} | tied)
     index, _ = index_and_segments(file)
-    assert len(index) < container.decoding_limit(container.INDEX_LIMIT, HEAD.unpack_from(file)[2])
+    assert len(index) < decoding_limit(index_fields.INDEX_LIMIT, HEAD.unpack_from(file)[2])
     assert list(opened(file).entries) == names
 
 

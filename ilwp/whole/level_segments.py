@@ -1,0 +1,98 @@
+"""Segments of tensors' levels; the format is at the top of `segments`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import constriction
+import numpy as np
+
+from ilwp.common.bytes import Reader, pack_varint
+from ilwp.common.errors import IlwpError
+from ilwp.whole.ans import pop_levels, push_piece
+from ilwp.whole.container import LEVELS, Segment
+from ilwp.whole.index_fields import Form
+from ilwp.whole.models import Code, fit_code, read_code
+from ilwp.whole.pieces import MOST_FINENESS, Levels, Piece, Powers
+from ilwp.whole.segment_parts import Packed, ans_words, check_models, pack_step, read_step, stack_of_rest
+
+ALL_PLUS = 128
+MOST_CENTRE = 1 << 23
+
+
+def pack_levels(pieces: Mapping[str, Levels | Powers]) -> Packed:
+    """A segment of levels; raises IlwpError where their range is too wide for the file."""
+    stack, bits = constriction.stream.stack.AnsCoder(), dict[str, float]()
+    heads: dict[str, bytes] = {}
+    codes: list[Code] = []
+    for name, piece in reversed(list(pieces.items())):
+        centre, before = _centre(piece), stack.num_valid_bits()
+        levels = piece.levels - centre if centre else piece.levels
+        code, _ = fit_code(levels.reshape(-1, 1))
+        head = _pack_scale(piece) + pack_varint(2 * centre if centre >= 0 else -2 * centre - 1) + code.pack()
+        codes.append(code)
+        if isinstance(piece, Powers) and not (piece.signs == 1).all():
+            signs, _ = fit_code(piece.signs.reshape(-1, 1))
+            push_piece(stack, [], Levels(piece.signs, 1.0), signs)
+            head += signs.pack()
+            codes.append(signs)
+        push_piece(stack, [], Levels(levels, 1.0), code)
+        heads[name] = head
+        bits[name] = 8.0 * len(head) + stack.num_valid_bits() - before
+    content = b"".join(heads[name] for name in pieces) + ans_words(stack)
+    check_models(codes, len(content))
+    forms = {name: Form(p.levels.shape, p.dtype) for name, p in pieces.items()}
+    return Packed(Segment(LEVELS, forms, content), bits)
+
+
+def unpack_levels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
+    """The pieces of a segment of levels and the bits of each; raises IlwpError for what makes no sense."""
+    reader, bits = Reader(segment.content), dict[str, float]()
+    heads: dict[str, tuple[Levels | Powers, int, Code, Code | None]] = {}
+    for name, form in segment.forms():
+        start = reader.position
+        heads[name] = _unpack_scale(reader, form)
+        bits[name] = 8.0 * (reader.position - start)
+    check_models((code for head in heads.values() for code in head[2:] if code), len(segment.content))
+    stack, pieces = stack_of_rest(reader), dict[str, Piece]()
+    for name, (piece, centre, code, signs) in heads.items():
+        held = stack.num_valid_bits()
+        levels = pop_levels(stack, piece.levels.shape, code)
+        if centre:
+            levels += np.int32(centre)
+        if isinstance(piece, Powers) and signs:
+            piece = replace(piece, signs=pop_levels(stack, levels.shape, signs).astype(np.int8))
+        pieces[name] = replace(piece, levels=levels)
+        bits[name] += held - stack.num_valid_bits()
+    if not stack.is_empty():
+        raise IlwpError("this file's coded levels do not end where they should")
+    return pieces, bits
+
+
+def _pack_scale(piece: Levels | Powers) -> bytes:
+    if isinstance(piece, Levels):
+        return b"\0" + pack_step(piece.step)
+    return bytes([1 + piece.fineness + ALL_PLUS * bool((piece.signs == 1).all())])
+
+
+def _unpack_scale(reader: Reader, form: Form) -> tuple[Levels | Powers, int, Code, Code | None]:
+    """A tensor, its levels still zero, their centre and code, and the code of its signs."""
+    none, scale = np.broadcast_to(np.int32(0), form.shape), reader.take(1)[0]
+    piece: Levels | Powers
+    if scale:
+        piece = Powers(none, np.ones(form.shape, np.int8), scale % ALL_PLUS - 1, form.dtype)
+        if not 0 <= piece.fineness <= MOST_FINENESS:
+            raise IlwpError("this file's coded levels make no sense")
+    else:
+        piece = Levels(none, read_step(reader), form.dtype)
+    twice = reader.varint()
+    code = read_code(reader, 1)
+    signs = read_code(reader, 1) if 0 < scale < ALL_PLUS else None
+    if twice > 2 * MOST_CENTRE or (signs and signs.reach > 1):
+        raise IlwpError("this file's coded levels make no sense")
+    return piece, -(twice + 1 >> 1) if twice % 2 else twice >> 1, code, signs
+
+
+def _centre(piece: Levels | Powers) -> int:
+    """What is taken off all levels: of a vector the one in the middle, since few vectors lie around zero."""
+    vector = sum(axis > 1 for axis in piece.levels.shape) < 2
+    return int(np.sort(piece.levels, axis=None)[piece.levels.size // 2]) if vector and piece.levels.size else 0

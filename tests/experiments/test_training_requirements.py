@@ -1,0 +1,69 @@
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from ilwp.common.paths import ROOT
+
+pytestmark = pytest.mark.usefixtures("on_a_cpu")
+
+
+# the training commands alone, with its folders where the test wants them
+BARE = """
+import sys
+from pathlib import Path
+from ilwp.cli import training
+from ilwp.experiments import profiles, runs
+profiles.CONFIG = runs.CHECKPOINTS = runs.RUNS = Path(sys.argv.pop(1))
+training.main()
+"""
+
+
+def train_with(packages: set[str], folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Train where Python finds these packages and no others."""
+    (site := folder / "site").mkdir()
+    for name in packages:
+        try:
+            files = distribution(name).files or []
+        except PackageNotFoundError:  # of another platform
+            continue
+        for top in {file.parts[0] for file in files if file.parts[0] not in ("..", "__pycache__")}:
+            if not (site / top).exists():
+                (site / top).symlink_to(distribution(name).locate_file(top))
+    command = [sys.executable, "-S", "-c", BARE, folder, "train", "--profile", "short", "--quiet", *options]
+    environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("options", "unlisted"), [(["--no-measure"], {"bitarray"}), ([], set())], ids=str)
+def test_training_needs_only_what_its_requirements_list(folder: Path, options: list[str], unlisted: set[str]):
+    lines = (ROOT / "requirements-train.txt").read_text().splitlines()
+    listed = {re.match(r"[\w-]+", line)[0] for line in lines if line and not line.startswith("#")}
+    allowed = needs("torch") | listed - unlisted
+    assert not {"pandas", "constriction", "matplotlib"} & allowed
+    done = train_with(allowed, folder, *options)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_package_that_is_not_listed_would_be_missed(folder: Path):
+    assert "No module named 'click'" in train_with({"torch"}, folder).stderr
+
+
+def needs(package: str) -> set[str]:
+    """A package and what it requires here, however indirectly."""
+    found, left = set(), [package]
+    while left:
+        if (name := left.pop().lower().replace("_", "-")) not in found:
+            found.add(name)
+            try:
+                texts = requires(name) or []
+            except PackageNotFoundError:  # of another platform
+                continue
+            wanted = (Requirement(text) for text in texts)
+            left += [w.name for w in wanted if not w.marker or w.marker.evaluate({"extra": ""})]
+    return found
