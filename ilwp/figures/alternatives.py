@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilwp.experiments.curves import PAPER_CURVES
-from ilwp.experiments.evidence import Runs, select
+from ilwp import networks
+from ilwp.experiments.curves import CURVES, PAPER_CURVES
+from ilwp.experiments.evidence import Runs, curve_results, select
 from ilwp.figures.explorer import ans_rate
 from ilwp.paper import bitstream, codec
 from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.settings import Settings
+from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import models
 from ilwp.whole.transform import basis, forward
 
@@ -92,3 +93,46 @@ def _with_transform(kernels: Kernels, coded: codec.CodedKernels) -> float:
 
 def _model_bits(values: np.ndarray, step: float) -> float:
     return models.fit_code(np.rint(values / step).astype(np.int64))[1]
+
+
+def accuracies_by_loop(runs: Runs) -> pd.DataFrame:
+    """A row a method and loop, a column a bit width: mean accuracy after decoding, of one network and data set."""
+    rows = []
+    for name in ("fss", "lss", "ill"):
+        for loop in CURVES[name].loops:
+            table = curve_results(runs, loop)
+            mine = table[table["curve"] == name]
+            if len(mine):
+                accuracy = mine.groupby("bits")["accuracy"].mean()
+                row = {"method": CURVES[name].title, "loop": loop}
+                rows.append(row | {f"{bits} bits": f"{value:.1f}" for bits, value in accuracy.items()})
+    return pd.DataFrame(rows)
+
+
+def first_layers(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> pd.DataFrame:
+    """A row a network and method: bytes, the first layer's share of them, and the size with branches changing places.
+
+    Of one data set; means over runs.
+    """
+    rows = []
+    for curve in (CURVES["baseline"], CURVES["ill"]):
+        for network, title in networks.TITLES.items():
+            found = [kernels(path) for path in select(runs, network=network, inter_layer=curve.inter_layer)]
+            if not found:
+                continue
+            settings = Settings(curve.method, bits)
+            rates = [_rate(trained, settings) for trained in found]
+            changed = [_rate(other_layer_order(k), settings).total / r.total for k, r in zip(found, rates, strict=True)]
+            other = f"{np.mean(changed):.3f}" if network == "shufflenetv2" else "no such choice"
+            rows.append({
+                "network": title,
+                "method": curve.title,
+                "file (bytes)": f"{np.mean([rate.total for rate in rates]) / 8:,.0f}",
+                "first layer's share": f"{np.mean([rate.raw / rate.total for rate in rates]):.1%}",
+                "branch 2 first: size over the default's": other,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _rate(kernels: Kernels, settings: Settings) -> Rate:
+    return bitstream.write_kernel_file(codec.encode_kernels(kernels, settings))[1]

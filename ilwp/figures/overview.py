@@ -38,7 +38,7 @@ def overview(found: Evidence, scores: Sequence[Score], lifts: pd.DataFrame) -> F
 
 
 def _verdicts(ax: Axes, scores: Sequence[Score]) -> None:
-    ax.set_title(f"The paper's {len(scores)} claims, judged here")
+    ax.set_title(f"{len(scores)} claims of the paper, judged here")
     ordered = sorted(scores, key=lambda score: list(FILLED).index(score.verdict))
     start = 0
     for verdict, filled in FILLED.items():
@@ -69,9 +69,7 @@ def _sizes(ax: Axes, found: Evidence) -> None:
     rows = []
     for y, method in enumerate(IN_WORDS):
         paper = float(printed[method] / printed["baseline"])
-        closed, opened = (
-            float(r.mean()) if len(r) else np.nan for r in (found.ratio(method, loop=loop) for loop in LOOPS)
-        )
+        closed, opened = (found.ratio(method, loop=loop).mean for loop in LOOPS)
         ax.barh(y - 0.2, paper, 0.34, color=GREY)
         _words(ax, paper, y - 0.2, f"{paper:.3f} in the paper")
         ax.barh(y + 0.2, closed, 0.34, color=CURVES[method].colour)

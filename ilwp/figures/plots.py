@@ -100,8 +100,8 @@ def trade_off(ax: Axes, results: pd.DataFrame, floor: float | None = None) -> No
 def distortion(ax: Axes, points: pd.DataFrame) -> None:
     """Bits a weight against the signal-to-noise ratio, one point a bit width; comparable across methods."""
     means = points.groupby(["curve", "bits"])[["snr_db", "bits_a_weight"]].mean().reset_index()
-    means = means.rename(columns={"snr_db": "signal-to-noise ratio (dB)", "bits_a_weight": "bits a weight"})
-    _draw_curves(ax, means, "signal-to-noise ratio (dB)", "bits a weight")
+    means = means.rename(columns={"snr_db": "signal-to-noise ratio (dB)", "bits_a_weight": "bits per weight"})
+    _draw_curves(ax, means, "signal-to-noise ratio (dB)", "bits per weight")
     ax.set_ylim(0)
 
 

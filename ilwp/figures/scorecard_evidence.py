@@ -1,9 +1,9 @@
-"""The evidence that claims are judged by.
+"""The evidence that claims are judged by. Runs are compared with others of the same seed, and with no others.
 
 runs -> collect_evidence -> Evidence
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,9 +14,11 @@ import pandas as pd
 
 from ilwp import networks
 from ilwp.experiments import evidence
-from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import Runs
 from ilwp.experiments.records import RunRecord
+from ilwp.figures import wild
+from ilwp.figures.benchmarks import benchmark_rows
+from ilwp.figures.paired import Paired, differences, ratios
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
@@ -24,13 +26,19 @@ from ilwp.paper.methods import LOOPS, Loop
 from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 
+DEALS = 10  # of the kernels to layers at random
+Panel = tuple[str, str]  # network, data set
+LOOP_TITLES: dict[Loop, str] = {"closed": "closed loop", "open": "open loop"}
+FIRST: Panel = ("mobilenet", "cifar10")  # the paper's Table 1 and Fig. 4
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What claims are judged by: the runs, in each loop a row a run, curve and bit width, and trained kernels.
 
-    `lifts` gives for one lambda a row a run: network, data set, seed, share of the previous layer, whether it is the
-    largest, and its lifts.
+    `lifts` gives for one lambda a row a run: network, data set, seed, share of the previous layer, in how many layers
+    it leads, and its lifts. `public` has a row a public sequence of kernels: title, and whether its lift is clearly
+    `above` chance. `printed` is the evidence of runs whose lambda is the paper's as printed, without calibration.
     """
 
     runs: Runs
@@ -38,104 +46,84 @@ class Evidence:
     opened: pd.DataFrame
     kernels: Callable[[Path], Kernels]
     lifts: Callable[[float], pd.DataFrame]
+    public: pd.DataFrame
+    printed: "Evidence | None" = None
 
-    def group(
-        self, curve: str, column: str, network: str = "mobilenet", loop: Loop = "closed", dataset: str = "cifar10"
-    ) -> np.ndarray:
-        """A column of one curve at 8 bits, in the order of seeds."""
-        return np.asarray(self._by_seed(curve, column, network, loop, dataset))
-
-    def _by_seed(
-        self, curve: str, column: str, network: str = "mobilenet", loop: Loop = "closed", dataset: str = "cifar10"
-    ) -> pd.Series:
-        files = self._files(curve, network, loop, dataset)
-        if files.empty:
-            return pd.Series(dtype=float)
-        return files[files["bits"] == 8].set_index("seed")[column].sort_index().astype(float)
-
-    def _files(
-        self, curve: str, network: str = "mobilenet", loop: Loop = "closed", dataset: str = "cifar10"
-    ) -> pd.DataFrame:
+    def files(self, curve: str, panel: Panel = FIRST, loop: Loop = "closed") -> pd.DataFrame:
+        """Every file of a curve: a row a run and bit width."""
         table = {"closed": self.closed, "open": self.opened}[loop]
         if table.empty:
             return table
-        return table[(table["curve"] == curve) & (table["network"] == network) & (table["dataset"] == dataset)]
+        return table[(table["curve"] == curve) & (table["network"] == panel[0]) & (table["dataset"] == panel[1])]
 
-    def ratio(self, curve: str, column: str = "total_bytes", loop: Loop = "closed") -> np.ndarray:
-        """A column of one curve over the baseline's, MobileNet on CIFAR-10 at 8 bits, seed by seed."""
-        ratios = self._by_seed(curve, column, loop=loop) / self._by_seed("baseline", column)
-        return np.asarray(ratios.dropna())
+    def by_seed(self, curve: str, column: str, panel: Panel = FIRST, loop: Loop = "closed", bits: int = 8) -> pd.Series:
+        """A column of one curve, indexed by seed."""
+        files = self.files(curve, panel, loop)
+        if files.empty:
+            return pd.Series(dtype=float)
+        return files[files["bits"] == bits].set_index("seed")[column].sort_index().astype(float)
 
-    def points(self, curve: str, loop: Loop = "closed") -> np.ndarray:
-        """The accuracy over the baseline's, MobileNet on CIFAR-10, in points, seed by seed."""
-        mine = self._by_seed(curve, "accuracy", loop=loop)
-        return np.asarray((mine - self._by_seed("baseline", "accuracy")).dropna())
+    def panels(self, curve: str = "ill") -> list[Panel]:
+        """Networks and data sets in which at least one seed has both the baseline and this curve."""
+        pairs = [(network, dataset) for dataset in ("cifar10", "cifar100") for network in networks.TITLES]
+        return [panel for panel in pairs if len(self.points(curve, panel=panel))]
 
-    def equal_accuracy(self, curve: str) -> np.ndarray:
-        """A curve's smallest file no less accurate than ILL's of 8 bits, over the baseline's of 8, seed by seed.
+    def ratio(
+        self, curve: str, column: str = "total_bytes", loop: Loop = "closed", panel: Panel = FIRST, bits: int = 8,
+        of: str = "baseline",
+    ) -> Paired:  # fmt: skip
+        """A column of one curve over that of another, seed by seed."""
+        return ratios(self.by_seed(curve, column, panel, loop, bits), self.by_seed(of, column, panel, loop, bits))
 
-        Of any bit width and loop, where ILL's of 8 bits has a closed one. MobileNet on CIFAR-10; NaN where no file of
-        the curve is as accurate.
+    def points(self, curve: str, loop: Loop = "closed", panel: Panel = FIRST, bits: int = 8) -> Paired:
+        """The accuracy over the baseline's, in points, seed by seed."""
+        mine, others = (self.by_seed(c, "accuracy", panel, loop, bits) for c in (curve, "baseline"))
+        return differences(mine, others)
+
+    def equal_accuracy(
+        self, curve: str, panel: Panel = FIRST, loop: Loop = "closed", among: Sequence[Loop] = LOOPS
+    ) -> pd.Series:
+        """Bytes by seed of a curve's smallest file no less accurate than ILL's of 8 bits in `loop`; NaN without one.
+
+        Of any bit width, and of the loops `among`.
         """
-        files = pd.concat([self._files(curve, loop=loop) for loop in LOOPS])
-        ratios, size = [], self._by_seed("baseline", "total_bytes")
-        for seed, accuracy in self._by_seed("ill", "accuracy").items():
-            fitting = files[(files["seed"] == seed) & (files["accuracy"] >= accuracy)]["total_bytes"].min()
-            ratios.append(fitting / size.get(seed, np.nan))
-        return np.array(ratios)
+        files = pd.concat([self.files(curve, panel, each) for each in among])
+        smallest = {
+            seed: files[(files["seed"] == seed) & (files["accuracy"] >= accuracy)]["total_bytes"].min()
+            for seed, accuracy in self.by_seed("ill", "accuracy", panel, loop).items()
+        }
+        return pd.Series(smallest, dtype=float)
 
-    def zeros(self, loop: Loop) -> np.ndarray:
-        """Percent of ILL's levels at 8 bits that are zero, MobileNet on CIFAR-10, run by run."""
-        paths = evidence.select(self.runs, dataset="cifar10", network="mobilenet", inter_layer=1)
-        coded = [codec.encode_kernels(self.kernels(path), Settings("ill", 8, loop)) for path in paths]
+    def zeros(self, curve: str, inter_layer: float, loop: Loop, bits: int = 8) -> np.ndarray:
+        """Percent of a method's levels that are zero, MobileNet on CIFAR-10, run by run."""
+        paths = evidence.select(self.runs, network=FIRST[0], dataset=FIRST[1], inter_layer=inter_layer)
+        coded = [codec.encode_kernels(self.kernels(path), Settings(curve, bits, loop)) for path in paths]  # type: ignore[arg-type]
         return np.array([100 * zero_share(c.levels) for c in coded])
 
-    def at_8_bits(self, column: str) -> pd.DataFrame:
-        """A column in the closed loop: a row a network, data set and seed, a column a curve; NaN for no run."""
-        run = ["network", "dataset", "seed"]
-        if self.closed.empty:
-            none = pd.MultiIndex.from_arrays([[], [], []], names=run)
-            return pd.DataFrame(index=none, columns=list(CURVES), dtype=float)
-        files = self.closed[self.closed["bits"] == 8].pivot_table(column, run, "curve")
-        return files.reindex(columns=list(CURVES))
 
-    def ratios_elsewhere(self) -> np.ndarray:
-        """ILL's file over the baseline's at 8 bits, run by run, on all but MobileNet and CIFAR-10."""
-        files = self.at_8_bits("total_bytes").drop(("mobilenet", "cifar10"), errors="ignore")
-        return np.asarray((files["ill"] / files["baseline"]).dropna())
+def collect_evidence(runs: Runs, kernels: Callable[[Path], Kernels], printed: Runs | None = None) -> Evidence:
+    """The evidence in some runs; `kernels` reads those of one.
+
+    Runs with the paper's lambda as printed are looked for in `printed`; where that is not given, among `runs`.
+    """
+    candidates = runs if printed is None else printed
+    uncalibrated = {path: r for path, r in candidates.items() if r.config.calibration == 1}
+    return _collect(runs, kernels, _collect(uncalibrated, kernels, None))
 
 
-def collect_evidence(runs: Runs, kernels: Callable[[Path], Kernels]) -> Evidence:
-    """The evidence in some runs; `kernels` reads those of one."""
-
+def _collect(runs: Runs, kernels: Callable[[Path], Kernels], printed: Evidence | None) -> Evidence:
     @cache  # more than one claim asks for them
     def lifts(inter_layer: float) -> pd.DataFrame:
         chosen = evidence.select(runs, inter_layer=inter_layer)
         return pd.DataFrame([_lifts(record, kernels(path)) for path, record in chosen.items()])
 
-    return Evidence(runs, evidence.curve_results(runs, "closed"), evidence.curve_results(runs, "open"), kernels, lifts)
+    closed, opened = (evidence.curve_results(runs, loop) for loop in LOOPS)
+    return Evidence(runs, closed, opened, kernels, lifts, wild.against_chance(benchmark_rows("wild")), printed)
 
 
-def _lifts(record: RunRecord, kernels: Kernels) -> dict[str, Any]:
-    plain, unit = hypothesis.best_sources(kernels), hypothesis.best_sources(hypothesis.unit_length(kernels))
-    config = record.config
-    return {
-        "network": networks.TITLES[config.network],
-        "dataset": datasets.TITLES[config.dataset],
-        "seed": config.seed,
-        "share": plain.previous_share,
-        "largest": _previous_is_largest(plain),
-        "lift": plain.lift,
-        "unit": unit.lift,
-        "unit_low": unit.lift_interval()[0],
-        "untrained": hypothesis.best_sources(evidence.untrained_kernels(config)).lift,
-    }
-
-
-def _previous_is_largest(sources: hypothesis.Sources) -> float:
-    """Share of layers from the third on in which no layer holds more best predictions than the previous one."""
-    rows = range(2, len(sources.share))
-    return float(np.mean([sources.share[i, i - 1] >= sources.share[i, :i].max() for i in rows]))
+def title(panel: Panel) -> str:
+    """A network and data set in words."""
+    return f"{networks.TITLES[panel[0]]} on {datasets.TITLES[panel[1]]}"
 
 
 def means_over_seeds(lifts: pd.DataFrame) -> pd.DataFrame:
@@ -143,3 +131,27 @@ def means_over_seeds(lifts: pd.DataFrame) -> pd.DataFrame:
     if lifts.empty:
         return lifts
     return lifts.drop(columns="seed").groupby(["network", "dataset"], sort=False).mean().reset_index()
+
+
+def _lifts(record: RunRecord, kernels: Kernels) -> dict[str, Any]:
+    plain, unit = hypothesis.best_sources(kernels), hypothesis.best_sources(hypothesis.unit_length(kernels))
+    config = record.config
+    dealt = [hypothesis.best_sources(hypothesis.shuffled(kernels, deal)) for deal in range(DEALS)]
+    return {
+        "network": networks.TITLES[config.network],
+        "dataset": datasets.TITLES[config.dataset],
+        "seed": config.seed,
+        "share": plain.previous_share,
+        "leads": leading(plain),
+        "leads_shuffled": float(np.mean([leading(one) for one in dealt])),
+        "lift": plain.lift,
+        "unit": unit.lift,
+        "unit_low": unit.lift_interval()[0],
+        "untrained": hypothesis.best_sources(evidence.untrained_kernels(config)).lift,
+    }
+
+
+def leading(sources: hypothesis.Sources) -> float:
+    """Share of layers from the third on in which no layer holds more best predictions than the previous one."""
+    rows = range(2, len(sources.share))
+    return float(np.mean([sources.share[i, i - 1] >= sources.share[i, :i].max() for i in rows]))

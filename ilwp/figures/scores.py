@@ -1,17 +1,33 @@
-"""A claim's score: what the paper says, what was found, and the verdict with the rule that gave it."""
+"""A claim's score: what the paper says, what was found, and the verdict on each part of the claim."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "not tested at this scale"
+HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "not tested"
 MARKS = {HOLDS: "●", IN_PART: "◐", FAILS: "○", UNTESTED: "·"}
+# how parts make a verdict; frozen with the rules
+RULE = (
+    "A claim is cut into parts. It holds if all of its parts do, does not hold if fewer than half of them do, and "
+    "holds in part otherwise. An amount is met unless the 95 % interval over pairs of runs lies beyond it. A direction "
+    "needs the interval to lie on its side. With fewer than three pairs the mean decides."
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is judged on its own: a `name` within a `group`, such as a method in a loop; None if it was not tested."""
+
+    group: str
+    name: str
+    holds: bool | None
 
 
 @dataclass(frozen=True)
 class Score:
-    """One claim: where the paper makes it, what it says, what was found in how many runs, by which rule judged."""
+    """One claim: where the paper makes it, what it says, what was found in how many runs or pairs, and its parts."""
 
     claim: str
     page: str  # which shows the evidence
@@ -19,12 +35,26 @@ class Score:
     rule: str
     ours: str
     runs: int
-    verdict: str
+    parts: Sequence[Part]
 
+    @property
+    def verdict(self) -> str:
+        """RULE applied to the parts. A claim with a part that was not tested holds in part at most."""
+        tested = [part.holds for part in self.parts if part.holds is not None]
+        if not tested:
+            return UNTESTED
+        if 2 * sum(tested) < len(tested):
+            return FAILS
+        return HOLDS if all(tested) and len(tested) == len(self.parts) else IN_PART
 
-def verdict(holds: bool, in_part: bool, tested: bool = True) -> str:
-    """The verdict on a claim, given what would make it hold and hold in part."""
-    return UNTESTED if not tested else HOLDS if holds else IN_PART if in_part else FAILS
+    @property
+    def which(self) -> str:
+        """Which parts hold, which do not and which were not tested; empty unless the claim holds in part."""
+        if self.verdict != IN_PART:
+            return ""
+        words = {True: "holds", False: "does not", None: "not tested"}
+        found = [(word, _named(self.parts, holds)) for holds, word in words.items()]
+        return "\n".join(f"{word}: {names}" for word, names in found if names)
 
 
 def mean_and_range(values: pd.Series) -> str:
@@ -37,3 +67,18 @@ def mean_and_deviation(values: np.ndarray, digits: int = 3) -> str:
     if not len(values):
         return "none"
     return f"{values.mean():.{digits}f}" + (f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else "")
+
+
+def _named(parts: Sequence[Part], holds: bool | None) -> str:
+    """Groups of the parts that are so, with their names unless the whole group is."""
+    groups: dict[str, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(part.group, []).append(part)
+    words = []
+    for group, members in groups.items():
+        chosen = [part.name for part in members if part.holds is holds and part.name]
+        if all(part.holds is holds for part in members):
+            words.append(group)
+        elif chosen:
+            words.append(f"{group} ({', '.join(chosen)})")
+    return ", ".join(words)

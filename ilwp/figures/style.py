@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -78,6 +79,18 @@ def say_not_run(ax: Axes, profile: str, dataset: str, network: str, weights: Seq
     options = [f"--dataset {dataset}", f"--network {network}", f"--lambda {' / '.join(f'{w:g}' for w in weights)}"]
     ax.text(0.5, 0.85, "not run yet", weight="bold", va="top", **grey)
     ax.text(0.5, 0.7, "\n".join([f"ilwp train --profile {profile}", *options]), va="top", fontsize=7, **grey)
+
+
+def label_lines(ax: Axes) -> None:
+    """Name each line beside its last point instead of in a legend; names that would touch move up."""
+    lines = [(handle[0], label) for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)]
+    low, high = ax.get_ylim()
+    apart = (high - low) * mpl.rcParams["legend.fontsize"] * 1.15 / (72 * ax.get_window_extent().height / ax.figure.dpi)
+    lowest = -np.inf
+    for line, label in sorted(lines, key=lambda one: float(one[0].get_ydata()[-1])):
+        x, y = line.get_xdata()[-1], float(line.get_ydata()[-1])
+        lowest = max(y, lowest + apart)
+        ax.annotate(label, (x, lowest), (6, 0), textcoords="offset points", va="center", annotation_clip=False)
 
 
 def shared_legend(figure: Figure, axes: np.ndarray, columns: int = 3) -> None:

@@ -38,6 +38,14 @@ def sources(rows: pd.DataFrame) -> pd.DataFrame:
     return found.loc[found["public"], list(columns)].rename(columns=columns).astype({"layers": int, "kernels": int})
 
 
+def against_chance(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a public sequence: whether its lift at unit length lies clearly `above` or `below` chance."""
+    found = sequences(rows)
+    public = found[found["public"]]
+    above, below = _clearly(public)
+    return public[["title", "unit_lift"]].assign(above=above, below=below)
+
+
 def predictors(found: pd.DataFrame) -> pd.DataFrame:
     """Mean lift at unit length of groups of layers, with 95 % bootstrap intervals over sequences.
 
@@ -56,8 +64,7 @@ def predictors(found: pd.DataFrame) -> pd.DataFrame:
 def quoted(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -> dict[str, float]:
     """The numbers that prose quotes, of `sequences`, `layers` and `stages`."""
     public, own = found[found["public"]], found[~found["public"]]
-    above = public["unit_lift_low"] > public["unit_null_high"].clip(lower=1)
-    below = public["unit_lift_high"] < public["unit_null_low"].clip(upper=1)
+    above, below = _clearly(public)
     in_public = each[each["public"]]
     numbers = {
         "networks": public["network"].nunique(), "sequences": len(public), "above": above.sum(), "below": below.sum(),
@@ -86,8 +93,7 @@ def quoted(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -> dic
         numbers |= _named(f"{name}stage", _mean(stage))
         akin = mine[mine["strided"].astype(bool) & mine["unit_akin_lift"].notna()]
         numbers |= _named(f"{name}akin", _mean(akin, "unit_akin_lift"))
-        clear = stage["unit_lift_low"] > stage["unit_null_high"].clip(lower=1)
-        worse = stage["unit_lift_high"] < stage["unit_null_low"].clip(upper=1)
+        clear, worse = _clearly(stage)
         numbers |= {f"{name}stages": len(stage), f"{name}stages_above": clear.sum()}
         numbers[f"{name}stages_below"] = worse.sum()
     for family in ("Mobile", "Shuffle"):
@@ -103,6 +109,12 @@ def _titled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     own = own.str.removesuffix(", ") + ", width " + found["width_factor"].map("{:g}".format)
     found["title"] = np.where(found["public"], found["network"] + ", " + found["size"], own)
     return found.reset_index(drop=True)
+
+
+def _clearly(found: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Whether lifts at unit length lie above, and below, chance and all random deals, with their intervals."""
+    above = found["unit_lift_low"] > found["unit_null_high"].clip(lower=1)
+    return above, found["unit_lift_high"] < found["unit_null_low"].clip(upper=1)
 
 
 def _half(found: pd.DataFrame) -> pd.Series:

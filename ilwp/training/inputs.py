@@ -21,10 +21,7 @@ from ilwp.common.files import read_bytes
 from ilwp.common.tensor_files import read_tensors
 from ilwp.training import CLASSES, datasets
 
-IMAGENET_COLOURS = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # mean and deviation, as most trained networks want them
+IMAGENET_COLOURS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation, as most networks want them
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
 PICTURES_SIDE = 224
 

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ilwp.experiments.evidence import made_from
+from ilwp.experiments.evidence import made_from, provenance, same_seeds
 
 
 def run(network: str, dataset: str, inter_layer: float, seed: int = 0, epochs: int = 12, width: float = 0.5):
@@ -42,3 +42,32 @@ def test_a_figure_says_what_it_is_made_from(runs: list, sentence: str):
 
 def test_no_runs_are_said_too():
     assert made_from([]) == "Made from no run yet."
+
+
+def test_provenance_has_a_row_for_runs_that_are_alike_and_one_for_the_paper():
+    runs = [*ONE, run("shufflenet", "cifar10", 0), run("mobilenet", "cifar100", 0), run("shufflenet", "cifar100", 0)]
+    table = provenance([*runs, run("mobilenet", "cifar10", 0, epochs=18, width=1)])
+    assert table.to_numpy().tolist() == [
+        ["MobileNet and ShuffleNet", "CIFAR-10 and CIFAR-100", "0.5", 12, 128, "0 (one seed)"],
+        ["MobileNet", "CIFAR-10", "1", 18, 128, "0 (one seed)"],
+        ["the paper's four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds"],
+    ]
+    assert len(provenance([])) == 1
+
+
+@pytest.mark.parametrize(
+    ("seeds", "left"),
+    [
+        ({0: [0, 1], 1: [0, 1], float("inf"): [0, 2]}, {0}),
+        ({0: [0, 1], 1: [1, 0]}, {0, 1}),
+        ({0: [0], 1: [1]}, set()),
+        ({1: [3]}, {3}),
+        ({}, set()),
+    ],
+)
+def test_curves_of_a_panel_stand_on_the_same_seeds(seeds: dict[float, list[int]], left: set[int]):
+    runs = {(w, s): run("mobilenet", "cifar10", w, s) for w, chosen in seeds.items() for s in chosen}
+    found = same_seeds(runs)
+    assert {r.config.seed for r in found.values()} == left
+    for weight in seeds:
+        assert {r.config.seed for r in found.values() if r.config.inter_layer == weight} == left

@@ -31,3 +31,16 @@ def test_branches_of_a_block_change_places_and_no_other_layer_does() -> None:
     assert list(changed) == ["stem", "1.branch2.1", "1.branch1.0", "2.branch2.1"]
     assert all((changed[name] == kernels[name]).all() for name in names)
     assert list(alternatives.other_layer_order(changed)) == list(changed)
+
+
+def test_first_layers_and_loops_have_rows_for_what_has_run() -> None:
+    runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", inter_layer=1, seed=0)
+    table = alternatives.first_layers(runs, 8, read_kernels)
+    assert table["method"].tolist() == ["ILWP-ILL"]
+    record = next(iter(runs.values()))
+    size = next(m.rate.total for m in record.measurements if (m.method, m.bits, m.loop) == ("ill", 8, "closed"))
+    assert table["file (bytes)"].tolist() == [f"{size / 8:,.0f}"]
+    loops = alternatives.accuracies_by_loop(runs)
+    assert loops["loop"].tolist() == ["closed", "open"]
+    assert alternatives.first_layers({}, 8, read_kernels).empty
+    assert alternatives.accuracies_by_loop({}).empty

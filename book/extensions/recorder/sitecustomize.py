@@ -1,4 +1,4 @@
-"""Python imports this as it starts, in each process of a notebook's run: it notes what the run depends on.
+"""Notes what a notebook's run depends on. A kernel asks for it; Python imports it as it starts in commands of cells.
 
 Into the file `$NOTEBOOK_READS` goes a line for each module of the package that is imported, such as `ilwp.paper.codec`,
 and for each file and folder of `$NOTEBOOK_ROOT`/data and /config that is opened or listed.
@@ -17,9 +17,14 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
             os.write(LOG, f"{os.path.relpath(path, ROOT)}\n".encode())
 
 
-# papermill reads a notebook and starts its kernel; what it needs itself is no part of the result
-if "NOTEBOOK_READS" in os.environ and "papermill" not in sys.orig_argv:
+def begin() -> None:
+    """Note from now on."""
+    global ROOT, FOLDERS, LOG
     ROOT = os.environ["NOTEBOOK_ROOT"]
     FOLDERS = tuple(f"{ROOT}/{name}" for name in ("data", "config"))
     LOG = os.open(os.environ["NOTEBOOK_READS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     sys.addaudithook(_note)
+
+
+if "NOTEBOOK_READS" in os.environ:
+    begin()

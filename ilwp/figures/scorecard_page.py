@@ -1,0 +1,133 @@
+"""The tables of the scorecard's page, and the numbers that its prose and the front page quote.
+
+Evidence, scores -> verdict_table, lift_table -> table;  Evidence -> quoted -> numbers
+"""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ilwp.experiments import evidence
+from ilwp.figures import distortion
+from ilwp.figures.benchmarks import benchmark_rows
+from ilwp.figures.comparisons import equal_accuracy, one_step, tying
+from ilwp.figures.residuals import Peaks, peaks_and_bits
+from ilwp.figures.scorecard_evidence import FIRST, Evidence, means_over_seeds
+from ilwp.figures.scores import FAILS, HOLDS, IN_PART, MARKS, UNTESTED, Score, mean_and_deviation
+
+LONG = 300  # characters: more of them are folded away
+VERDICTS = {HOLDS: "holds", IN_PART: "in_part", FAILS: "fails", UNTESTED: "untested"}
+
+
+def verdict_table(scores: Sequence[Score]) -> pd.DataFrame:
+    """A row a claim, in HTML: a link to its evidence, what the paper says, what was found, how often, the verdict."""
+    rows = []
+    for score in scores:
+        verdict = f"{MARKS[score.verdict]} <strong>{score.verdict}</strong>"
+        which = f"<em>{_lines(score.which)}</em>"
+        if len(score.which) > LONG:
+            which = f"<details><summary>Which parts hold</summary>{which}</details>"
+        elif score.which:
+            which = f"<br>{which}"
+        rows.append({
+            "": f'<a href="{score.page.removeprefix("notebooks/")}.html">{score.claim}</a>',
+            "the paper says": html.escape(score.paper),
+            "here": _lines(score.ours) + (which if score.which else ""),
+            "runs": score.runs,
+            "verdict": verdict,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def lift_table(found: Evidence) -> pd.DataFrame:
+    """A row a network and data set, without and with the loss: lifts of the previous layer, mean and deviation."""
+    rows = []
+    for inter_layer, title in ((0, "without"), (1, "with")):
+        table = found.lifts(inter_layer)
+        for (network, dataset), group in table.groupby(["network", "dataset"], sort=False) if len(table) else ():
+            numbers = {
+                column: mean_and_deviation(group[name].to_numpy(float), 2)
+                for name, column in (("lift", "lift"), ("unit", "at unit length"), ("untrained", "before training"))
+            }
+            rows.append({"network": network, "data set": dataset, "the loss": title, "runs": len(group), **numbers})
+    return pd.DataFrame(rows)
+
+
+def quoted(found: Evidence, scores: Sequence[Score]) -> dict[str, float]:
+    """Every number that prose quotes, by its name; NaN where no run stands behind it."""
+    numbers: dict[str, float] = {"claims": len(scores)}
+    numbers |= {name: sum(s.verdict == verdict for s in scores) for verdict, name in VERDICTS.items()}
+    numbers |= _lifts(found) | _sizes(found) | tying(found) | one_step(benchmark_rows("inter_layer"))
+    return {name: float(value) for name, value in (numbers | peak_numbers(found)).items()}
+
+
+def peak_numbers(found: Evidence) -> dict[str, float]:
+    """How peaked weights and residuals are, and what that is worth in bits: MobileNet on CIFAR-10, closed loop.
+
+    `_peak_low` and `_peak_high` are of layers' means over runs; `log_peaks` is the difference of mean log2 between the
+    baseline and the loss, and `peak_bits` the difference of their levels' entropies.
+    """
+    runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
+    peaks = {curve: peaks_and_bits(runs, found.kernels, curve, "closed") for curve in ("baseline", "fss", "ill")}
+    numbers: dict[str, float] = {}
+    for curve, of in peaks.items():
+        layers = of.peaks.mean(axis=0) if len(of.peaks) else np.array([np.nan])
+        numbers |= {f"{curve}_peak_low": layers.min(), f"{curve}_peak_high": layers.max()}
+        numbers |= {f"{curve}_peak": _typical(of), f"{curve}_level_bits": of.mean(of.bits)}
+    baseline, ill = peaks["baseline"], peaks["ill"]
+    opened = peaks_and_bits(runs, found.kernels, "ill", "open")
+    nearness = {"baseline_snr": baseline.snr_db, "ill_closed_snr": ill.snr_db, "ill_open_snr": opened.snr_db}
+    numbers |= {name: float(values.mean()) if len(values) else np.nan for name, values in nearness.items()}
+    return numbers | {
+        "shrunk": baseline.mean(baseline.means) / ill.mean(ill.means),
+        "shrunk_relative": baseline.mean(baseline.relative) / ill.mean(ill.relative),
+        "log_peaks": np.log2(numbers["ill_peak"] / numbers["baseline_peak"]),
+        "peak_bits": numbers["baseline_level_bits"] - numbers["ill_level_bits"],
+    }
+
+
+def _lines(words: str) -> str:
+    return html.escape(words).replace("\n", "<br>")
+
+
+def _typical(of: Peaks) -> float:
+    """The geometric mean over runs and weights of the largest over the mean absolute value."""
+    return float(2 ** of.mean(np.log2(of.peaks)))
+
+
+def _lifts(found: Evidence) -> dict[str, float]:
+    without = found.lifts(0)
+    means = means_over_seeds(without)
+    if without.empty:
+        names = ("lift", "unit", "untrained", "unit_Mobile", "unit_Shuffle")
+        return dict.fromkeys(names, np.nan) | {f"{n}_{f}": 0 for n in ("runs", "above") for f in ("Mobile", "Shuffle")}
+    numbers = {name: float(means[name].mean()) for name in ("lift", "unit", "untrained")}
+    for family in ("Mobile", "Shuffle"):
+        runs = without[without["network"].str.startswith(family)]
+        numbers[f"unit_{family}"] = float(means[means["network"].str.startswith(family)]["unit"].mean())
+        numbers |= {f"runs_{family}": len(runs), f"above_{family}": int((runs["unit_low"] > 1).sum())}
+    return numbers
+
+
+def _sizes(found: Evidence) -> dict[str, float]:
+    """Sizes and accuracies on MobileNet and CIFAR-10, and what they mean for a whole network."""
+    total = {curve: found.ratio(curve).mean for curve in ("fss", "lss", "ill")}
+    mobilenets = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
+    near = distortion.rates_and_distortions(mobilenets, found.kernels)
+    equal = {c: distortion.at_equal_distortion(near, c, 6) for c in total}
+    record = next(iter(evidence.select(mobilenets, inter_layer=0).values()), None)
+    share = 100 * record.depthwise_weights / record.parameters if record else np.nan
+    elsewhere = [found.ratio("ill", panel=panel).mean for panel in found.panels() if panel != FIRST]
+    numbers = {f"{curve}_ratio": ratio for curve, ratio in total.items()}
+    numbers |= {f"{curve}_equal": float(ratios.mean()) if len(ratios) else np.nan for curve, ratios in equal.items()}
+    numbers |= {f"{curve}_equal_accuracy": paired.mean for curve, paired in equal_accuracy(found).items()}
+    return numbers | {
+        "change": found.points("ill").mean,
+        "open_change": found.points("ill", "open").mean,
+        "elsewhere_low": min(elsewhere, default=np.nan),
+        "elsewhere_high": max(elsewhere, default=np.nan),
+        "depthwise_share": share,
+        "whole_saving": share * (1 - total["ill"]),
+    }

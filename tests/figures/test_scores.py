@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Part, Score, mean_and_deviation
+
+
+def score(*holds: bool | None) -> Score:
+    return Score(
+        "C0", "page", "", "", "", 1, [Part(f"loop {i // 2}", f"method {i % 2}", h) for i, h in enumerate(holds)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "wanted"),
+    [
+        ([], UNTESTED),
+        ([None, None], UNTESTED),
+        ([True, True], HOLDS),
+        ([True, None], IN_PART),
+        ([True, False], IN_PART),
+        ([True, False, False], FAILS),
+        ([False, None], FAILS),
+        ([False], FAILS),
+    ],
+)
+def test_parts_make_a_verdict(parts: list[bool | None], wanted: str):
+    assert score(*parts).verdict == wanted
+
+
+def test_in_part_says_which_part():
+    assert (
+        score(True, True, False, None).which
+        == "holds: loop 0\ndoes not: loop 1 (method 0)\nnot tested: loop 1 (method 1)"
+    )
+    assert score(True, True).which == score(False, False).which == ""
+
+
+def test_spreads_are_put_plainly():
+    assert [mean_and_deviation(np.array(v), 1) for v in ([], [-1.0], [1.0, 3.0])] == ["none", "-1.0", "2.0 ± 1.4"]
