@@ -112,6 +112,12 @@ bench-wild: .venv-wild/.done
 	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/wild.py
 	OMP_NUM_THREADS=1 .venv-wild/bin/python benchmarks/full_kernels.py
 
+bench-zoo: .venv/.done
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/zoo.py
+
+bench-speed: .venv-peers/.done
+	OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/speed.py
+
 # the validator has an environment of its own, since its packages do not go with the pinned ones
 .venv-crate/.done: Makefile
 	test -x .venv-crate/bin/python || $(PYTHON) -m venv .venv-crate
@@ -125,12 +131,6 @@ crate: .venv/.done .venv-crate/.done
 	for profile in ro-crate-1.3 process-run-crate-0.5; do \
 		.venv-crate/bin/rocrate-validator --no-interactive validate --no-paging --disable-profile-inheritance \
 			--profile-identifier $$profile _build/crate || exit 1; done
-
-bench-zoo: .venv/.done
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/zoo.py
-
-bench-speed: .venv-peers/.done
-	OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/speed.py
 
 clean:
 	rm -rf _build book/notebooks

@@ -3,7 +3,7 @@
     ILWP_DATA=... python benchmarks/networks.py    (`make bench-peers`; 20 minutes, most of them evaluating)
 
 Nothing is retrained. All get folded batch norms: NNCodec with its trellis and two steps for vectors, both coarser than
-its default, ours of 8 bits with kernels as sets, and with the images of `compression.IMAGES` or none.
+its default, ours of 8 bits with kernels as sets, and with 1,000 training images or none.
 """
 
 import numpy as np
@@ -14,6 +14,7 @@ from results import TRAINED, load, save, timed
 from ilwp.door import compress_network, decoded, structure_of
 from ilwp.networks.tensors import load_tensors
 from ilwp.training import datasets
+from ilwp.training.inputs import load_inputs
 from ilwp.training.train import evaluate
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.coding import Plan
@@ -28,6 +29,7 @@ def main() -> None:
     """Both networks."""
     torch.set_num_threads(1)
     images = datasets.load("cifar10")
+    seen = load_inputs("cifar10", 1000, part="train").array()
     rows = []
     for name in NETWORKS:
         tensors, module = load(name)
@@ -49,10 +51,10 @@ def main() -> None:
             file, encoding = timed(lambda qp=qp, v=vector_qp: nncodec_encode(weights, qp, True, v), 1)  # noqa: B023
             back, decoding = timed(lambda file=file: nncodec_decode(file, shapes), 1)  # noqa: B023
             row("NNCodec", f"qp {qp}, vectors {vector_qp}", len(file), simpler | back, encoding, decoding)
-        for codec, dataset, grid in (("ilwp", None, PLAIN), ("ilwp, images", "cifar10", ROUNDED)):
+        for codec, shown, grid in (("ilwp", None, PLAIN), ("ilwp, images", seen, ROUNDED)):
             for bits, dense_bits in grid:
                 plan = Plan(method="multiset", bits=bits, range="network", dense_bits=dense_bits, vector_bits=8)
-                found, encoding = timed(lambda p=plan, d=dataset: compress_network(tensors, p, structure, d), 1)  # noqa: B023
+                found, encoding = timed(lambda p=plan, s=shown: compress_network(tensors, p, structure, s), 1)  # noqa: B023
                 back, decoding = timed(lambda content=found.content: decoded(content), 1)
                 row(codec, f"{bits:g} and {dense_bits:g} bits", len(found.content), back, encoding, decoding)
     save("networks", rows)

@@ -32,6 +32,8 @@ def test_the_first_use_of_each_term_is_linked_and_no_other() -> None:
 def test_what_is_no_prose_is_left_alone() -> None:
     assert linked("Levels\n======\n\n``level`` `level <https://example.org>`_\n\n::\n\n  level\n") == []
     assert linked("Text.\n\n.. figure:: a.png\n\n   The level\n") == []
+    assert linked(".. class:: figure-note\n\n  A level.\n") == []
+    assert linked("===== =====\nlevel level\n===== =====\n") == []
     assert linked("level\n  the level of it\n") == [("level", "glossary.html#term-level")]
 
 

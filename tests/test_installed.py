@@ -1,6 +1,7 @@
 """An installed copy, not editable, called in an empty folder."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,15 @@ def test_a_network_is_compressed_and_decoded_in_an_empty_folder(site: Path, tmp_
     call(site, tmp_path, script, "decompress", "net.ilwp", "-o", "back.safetensors")
     assert read_tensors(tmp_path / "back.safetensors").keys() == state_dict().keys()
     assert files(tmp_path) == ["back.safetensors", "net.ilwp", "net.safetensors"]
+
+
+def test_papermill_says_in_a_line_where_the_notebooks_are(site: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "papermill", "notebooks/fig5.ipynb", "-p", "bits", "4"]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(r"papermill: notebooks/fig5.ipynb: there is no such .* run this in a checkout\n", done.stderr)
+    assert files(tmp_path) == []
 
 
 def test_profiles_are_known_and_what_is_made_goes_into_the_folder(site: Path, tmp_path: Path):

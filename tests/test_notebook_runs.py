@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SPEC = importlib.util.spec_from_file_location("notebook_runs", SOURCE)
 notebook_runs = importlib.util.module_from_spec(SPEC)
 sys.modules["notebook_runs"] = notebook_runs
 SPEC.loader.exec_module(notebook_runs)
+elsewhere = importlib.import_module("elsewhere")
 
 DRAW = """\
 import matplotlib.pyplot as plt
@@ -288,3 +290,45 @@ def test_failed_run_ends_the_build_though_others_were_still_waiting(root: Path) 
     list_runs(root, names + "dot-b: {notebook: dot.ipynb}, dot-c: {notebook: dot.ipynb}}")
     with pytest.raises(IlwpError, match="ZeroDivisionError"):
         notebook_runs.run_notebooks(root)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_where_the_checkout_cannot_be_written_all_goes_into_the_output_folder(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path_factory.mktemp("output")
+    (root / "book" / "intro.md").write_text("# Intro\n")
+    (root / "book" / "notebooks").mkdir()
+    write_notebook(root / "notebooks" / "dot.ipynb", "print(open('data/record.json').read())")
+    before = contents(root)
+    app = types.SimpleNamespace(srcdir=root / "book", outdir=output / "_build" / "html")
+    elsewhere.go_elsewhere(app, None)
+    assert app.srcdir == root / "book"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for _ in range(2):  # the second time it is there already
+        app.srcdir = root / "book"
+        elsewhere.go_elsewhere(app, None)
+        mirrored = output / "_build" / "source"
+        assert app.srcdir == mirrored / "book"
+        assert (app.srcdir / "intro.md").read_text() == "# Intro\n"
+        if due(mirrored):
+            notebook_runs.run_notebooks(mirrored)
+    assert sorted(results(mirrored)) == ["dot-bits4.ipynb", "dot.ipynb"]
+    assert json.loads(results(mirrored)["dot.ipynb"])["metadata"]["inputs"]["reads"] == ["data/record.json"]
+    assert contents(root) == before
+
+
+def test_a_page_holds_nothing_that_chance_gave_its_outputs(root: Path) -> None:
+    style = "display(pd.DataFrame({'a': [1]}).style); display(pd.DataFrame({'b': [1]}).style)"
+    streams = "import pandas as pd, sys, time; print(1, flush=True); time.sleep(0.3); print(2); print(object())"
+    write_notebook(root / "notebooks" / "dot.ipynb", streams, style)
+    list_runs(root, "{dot: , dot-b: {notebook: dot.ipynb}}")
+    notebook_runs.run_notebooks(root)
+    pages = [json.loads(page)["cells"][-2:] for page in results(root).values()]
+    assert [cell["outputs"] for cell in pages[0]] == [cell["outputs"] for cell in pages[1]]
+    assert len(pages[0][0]["outputs"]) == 1
+    assert "T_4_0" in str(pages[0][1]["outputs"])
+    assert "T_4_1" in str(pages[0][1]["outputs"])

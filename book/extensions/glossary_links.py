@@ -2,8 +2,8 @@
 
     glossary.md -> definitions;  page -> link_terms -> the page with a `Term` for each of them that it uses
 
-The definition is in the page, so that it needs no script. Style shows it on hover and on keyboard focus, and the link is
-described by it.
+The definition is in the page, so that it needs no script. Style shows it on hover and on keyboard focus, and the link
+is described by it.
 """
 
 import re
@@ -24,9 +24,10 @@ USES = {
     "index": r"(?<=\ban )index\b|(?<=\bno )index\b|\bindices\b",
     "set": r"(?<=\ba )set\b|(?<=\bA )set\b",
 }
+NOTE = "figure-note"  # what stands under a figure, folded
 NO_PROSE = (
-    addnodes.pending_xref, nodes.caption, nodes.footnote, nodes.literal, nodes.math, nodes.raw, nodes.reference,
-    nodes.term, nodes.Titular,
+    addnodes.pending_xref, nodes.caption, nodes.entry, nodes.footnote, nodes.literal, nodes.math, nodes.raw,
+    nodes.reference, nodes.term, nodes.Titular,
 )  # fmt: skip
 
 
@@ -70,7 +71,9 @@ def _is_prose(text: nodes.Text) -> bool:
     while node is not None:
         above.append(node)
         node = node.parent
-    return any(isinstance(n, nodes.paragraph) for n in above) and not any(isinstance(n, NO_PROSE) for n in above)
+    folded = any(NOTE in n["classes"] for n in above if isinstance(n, nodes.Element) and "classes" in n)
+    prose = any(isinstance(n, nodes.paragraph) for n in above) and not any(isinstance(n, NO_PROSE) for n in above)
+    return prose and not folded
 
 
 def _linked(text: str, waiting: dict[str, Definition], address: str) -> list[nodes.Node]:

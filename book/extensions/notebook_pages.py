@@ -5,6 +5,7 @@ So a change of the text, a caption or the alternative text of a figure runs noth
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def page(source: Path, name: str, parameters: dict[str, Any], executed: Notebook
         if cell["cell_type"] != "code":
             continue
         with_outputs = ran.pop(0)
-        cell |= {key: with_outputs[key] for key in ("execution_count", "outputs")}
+        cell |= {
+            "execution_count": with_outputs["execution_count"],
+            "outputs": _steady(with_outputs["outputs"], len(cells)),
+        }
         if "csv" in with_outputs["metadata"]:
             cell["metadata"]["csv"] = with_outputs["metadata"]["csv"]
         if ran and INJECTED in ran[0]["metadata"].get("tags", []):
@@ -55,6 +59,23 @@ def error_of(notebook: Notebook) -> str | None:
     """The error that ended a run, None if there is none."""
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     return next((f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"), None)
+
+
+def _steady(outputs: list[dict[str, Any]], place: int) -> list[dict[str, Any]]:
+    """Outputs of the cell at `place` without what chance gives them: addresses, tables' ids, where a stream paused."""
+    joined: list[dict[str, Any]] = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if "text" in output and before.get("name") == output["name"]:
+            joined[-1] = before | {"text": ["".join([*before["text"], *output["text"]])]}
+        else:
+            joined.append(output)
+    text = re.sub(r" at 0x[0-9a-f]+(?=>)", "", json.dumps(joined))
+    found = dict.fromkeys(re.findall(r"\bT_[0-9a-f]{5}(?![0-9a-f])", text))
+    for number, table in enumerate(found):
+        text = text.replace(table, f"T_{place}_{number}")
+    steady: list[dict[str, Any]] = json.loads(text)
+    return steady
 
 
 def _rename_figures(notebook: Notebook, suffix: str) -> None:

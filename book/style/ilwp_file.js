@@ -11,6 +11,7 @@ const IlwpFile = (() => {
   const BYTES = [4, 2, 2, 8, 1, 1, 1, 1, 1, 1, 2, 4, 8, 1, 2, 4, 8, 1, 8, 16]; // of a number of each type
   const KINDS = ["exact", "constant", "shared", "levels", "depthwise kernels", "codebooks"];
   const [CONSTANT, SHARED, LEVELS] = [1, 2, 3];
+  const INDEX_LIMIT = [65536, 64]; // bytes of an index, and how many more for each of its packed bytes
   const METHODS = ["baseline", "FSS", "LSS", "ILL", "aligned"];
   const JOINS = 8, AXES = 16, MOST_AXES = 8, LONGEST_NAME = 16384;
   const CUT = "This .ilwp file is damaged or cut short: ";
@@ -77,8 +78,8 @@ const IlwpFile = (() => {
   const count = (shape) => shape.reduce((product, axis) => product * axis, 1);
 
   // { version, bytes, tensors: [{ name, shape, type, kind, note, part }], parts: [{ kind, bytes, tensors, damaged }] }
-  // Throws an Error of one line for what is no sound file; a part whose checksum is wrong is `damaged`.
-  function read(bytes) {
+  // A promise; it throws an Error of one line for what is no sound file; a part whose checksum is wrong is `damaged`.
+  async function read(bytes) {
     if (!bytes.length) throw new Error("This file is empty.");
     if (text4(bytes) !== "ILWP") throw new Error("This is no .ilwp file.");
     if (bytes.length < 5) throw new Error(`${CUT}it ends after its first word.`);
@@ -89,7 +90,23 @@ const IlwpFile = (() => {
 
   const text4 = (bytes) => String.fromCharCode(...bytes.subarray(0, 4));
 
-  function readNetwork(bytes) {
+  async function inflate(packed) {
+    const reader = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    const parts = [];
+    let length = 0;
+    try {
+      for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+        length += value.length;
+        if (length > INDEX_LIMIT[0] + INDEX_LIMIT[1] * packed.length) throw new Error();
+        parts.push(value);
+      }
+    } catch {
+      throw new Error("This file's index makes no sense.");
+    }
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
+  }
+
+  async function readNetwork(bytes) {
     if (bytes.length < 13) throw new Error(`${CUT}it ends before its index.`);
     const head = new Reader(bytes);
     head.take(5);
@@ -97,7 +114,7 @@ const IlwpFile = (() => {
     if (13 + length > bytes.length || crc32(bytes.subarray(13, 13 + length)) !== checksum) {
       throw new Error(`${CUT}the checksum of its index is wrong.`);
     }
-    const index = new Reader(head.take(length));
+    const index = new Reader(await inflate(head.take(length)));
     const found = { version: 2, bytes: bytes.length, tensors: [], metadata: [], parts: [{ kind: "names and header", bytes: 13 + length, tensors: 0 }] };
     const segments = [];
     const seen = new Set();
@@ -119,7 +136,7 @@ const IlwpFile = (() => {
         if (!tensor.type) throw new Error("This file holds tensors of an unknown type.");
         tensor.shape = Array.from({ length: axes }, () => index.varint());
         if (axes > MOST_AXES || count(tensor.shape.map((axis) => axis || 1)) >= 2 ** 59) throw new Error("This file claims an impossible number of weights.");
-        if (!(kind in KINDS) || kind === SHARED || (joins && [CONSTANT, LEVELS].includes(kind))) throw new Error("This file holds tensors of an unknown kind.");
+        if (!(kind in KINDS) || kind === SHARED || (joins && kind === CONSTANT)) throw new Error("This file holds tensors of an unknown kind.");
         if (kind === CONSTANT) {
           index.take(BYTES[TYPES.indexOf(tensor.type)]);
           tensor.note = "one value, in the index";
@@ -143,7 +160,7 @@ const IlwpFile = (() => {
       const lengths = [index.varint(), index.varint()];
       found.metadata.push(lengths.map((size) => text(index.take(size))));
     }
-    if (index.at < length) throw new Error("This file's index makes no sense.");
+    if (index.at < index.bytes.length) throw new Error("This file's index makes no sense.");
     if (start < bytes.length) throw new Error("This .ilwp file is damaged: it goes on after its last tensor.");
     for (const part of segments) {
       const content = bytes.subarray(part.start, part.start + part.bytes);
@@ -151,17 +168,19 @@ const IlwpFile = (() => {
       found.parts.push(part);
     }
     for (const tensor of found.tensors) {
-      if (tensor.kind === KINDS[LEVELS] && !tensor.part.damaged) tensor.note = levels(bytes.subarray(tensor.part.start));
+      const part = tensor.part;
+      if (tensor.kind === KINDS[LEVELS] && part.tensors === 1 && !part.damaged) tensor.note = scale(bytes.subarray(part.start));
     }
     return found;
   }
 
-  // The step and the greatest level, with which a segment of levels begins.
-  function levels(content) {
+  // What a segment of one tensor's levels begins with: a step without its lowest byte, or the fineness of powers of two.
+  function scale(content) {
     const reader = new Reader(content);
-    const step = reader.view(4).getFloat32(0, true);
-    const reach = reader.varint();
-    return `step ${Number(step.toPrecision(4))}, levels −${reach} to ${reach}`;
+    const fineness = reader.byte();
+    if (fineness) return "powers of two";
+    const step = new DataView(Uint8Array.of(0, ...reader.take(3)).buffer).getFloat32(0, true);
+    return `step ${Number(step.toPrecision(4))}`;
   }
 
   // The paper's codec: depthwise kernels, and all else as a safetensors file.

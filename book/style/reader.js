@@ -7,6 +7,7 @@
   const example = JSON.parse(place.querySelector("script").textContent);
   const PARTS = ["levels", "depthwise kernels", "exact", "names and header", "codebooks", "first layer"];
   let shown = null;
+  let asked = 0; // of files, so that a slow one does not replace a later one
 
   const input = html("input", { type: "file", id: "reader-file", accept: ".ilwp" });
   const again = html("button", { type: "button" }, "Show the example");
@@ -27,11 +28,14 @@
   });
 
   async function open(file) {
+    let content;
     try {
-      show(file.name, new Uint8Array(await file.arrayBuffer()));
+      content = new Uint8Array(await file.arrayBuffer());
     } catch {
       say(file.name, "The browser could not read this file.");
+      return;
     }
+    show(file.name, content);
   }
 
   function showExample() {
@@ -45,12 +49,17 @@
     result.replaceChildren(html("strong", {}, name), `: ${problem}`);
   }
 
-  function show(name, bytes) {
-    let found;
+  async function show(name, bytes) {
+    const mine = ++asked;
+    let found, problem;
     try {
-      found = IlwpFile.read(bytes);
+      found = await IlwpFile.read(bytes);
     } catch (error) {
-      say(name, error.message);
+      problem = error.message;
+    }
+    if (mine !== asked) return;
+    if (problem) {
+      say(name, problem);
       return;
     }
     shown = found;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ilwp.cli.codebooks import refuse
-from ilwp.cli.common import number
+from ilwp.cli.common import SOURCES, number
 from ilwp.common.errors import IlwpError
 from ilwp.training import CLASSES
 
@@ -25,8 +25,8 @@ _OPTIONS = [
     ),
     click.option(
         "--inputs", metavar="SOURCE",
-        help="Images for --max-drop, as in `ilwp compare`; labels are those of a data set's test images, or an array"
-        " (n,) of integers beside the images in the file.",
+        help=f"Images for --max-drop: {SOURCES}, whose test images are taken. Labels are a data set's, or an array (n,)"
+        " of integers beside the images in the file.",
     ),
     click.option(
         "--count", type=click.IntRange(2), default=2000, show_default=True, help="At most so many images of --inputs."

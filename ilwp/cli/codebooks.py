@@ -20,7 +20,7 @@ from ilwp.cli.common import (
     width_option,
 )
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import atomic_write
+from ilwp.common.files import atomic_write, check_writable
 from ilwp.training import CLASSES
 
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
@@ -125,6 +125,7 @@ def finetune(
     refuse(context, CODEBOOK_OPTIONS if method == "weight-fixing" else ("delta",), f"with --method {method}")
     refuse_width(context, graph)
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
+    check_writable(path)
     tensors = read_state_dict(network, key)
     with about(network):
         structure = structure_of(graph, width, tensors)

@@ -1,6 +1,7 @@
 """What the commands share: options' choices, and how files and text are treated."""
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,12 +9,16 @@ import click
 
 from ilwp.common.errors import IlwpError, about, printable
 from ilwp.common.file_kinds import ENDINGS
-from ilwp.training import CLASSES
+from ilwp.training import CLASSES, NORMALISATIONS
 
 if TYPE_CHECKING:  # here and in all of `cli`: a help text should not wait for NumPy
     from ilwp.common.tensor_files import Tensors
     from ilwp.paper.kernels import Kernels
 
+SOURCES = (
+    "a folder of pictures, an .npz or .safetensors file of one array (n, 3, h, w) or (n, h, w, 3), or"
+    f" {', '.join(CLASSES)}"
+)
 FilePath = click.Path(path_type=Path)
 key_option = click.option(
     "--key", metavar="NAME", help="Which of several networks in a torch file, by its key there, such as model_ema."
@@ -26,6 +31,12 @@ ilwp_output_option = click.option(
     "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
 )
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress bar.")
+
+normalise_option = click.option(
+    "--normalise", type=click.Choice(NORMALISATIONS),
+    help="How 8-bit pixels become numbers; floating-point arrays are taken as they are.  [default: a data set's own,"
+    " else imagenet]",
+)  # fmt: skip
 
 
 def named_after(read: Path, suffix: str) -> Path:
@@ -58,6 +69,15 @@ def number(context: click.Context, parameter: click.Parameter, value: float | No
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is no number", context, parameter)
     return value
+
+
+def input_size(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """The shape of one input, or its side or length alone, from a text such as 224 or 3x96x160."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,6}(x[1-9][0-9]{0,6}){0,4}", value):
+        raise click.BadParameter(f"{value!r} is no size such as 224 or 3x96x160", context, parameter)
+    return tuple(map(int, value.split("x")))
 
 
 def kernels_in(file: Path, tensors: "Tensors") -> "Kernels":

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ilwp.cli.codebooks import refuse, refuse_width
-from ilwp.cli.common import FilePath, show, width_option
+from ilwp.cli.common import SOURCES, FilePath, normalise_option, show, width_option
 from ilwp.common.errors import IlwpError, about
-from ilwp.training import NORMALISATIONS
 
 if TYPE_CHECKING:
     import torch
@@ -30,19 +29,14 @@ BATCH, WORST = 16, 10
 @width_option
 @click.option(
     "--inputs", "source", metavar="SOURCE",
-    help="Images to compare the outputs for, without labels: a folder of pictures, an .npz or .safetensors file of one"
-    " array (n, 3, h, w) or (n, h, w, 3), or cifar10, cifar100, digits; needs --graph.",
+    help=f"Images to compare the outputs for, without labels: {SOURCES}; needs --graph.",
 )  # fmt: skip
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="At most so many images.")
 @click.option(
     "--input-size", type=click.IntRange(1),
     help="Resize the shorter side of each image to this and cut out the centre.  [default: 224 for pictures]",
 )  # fmt: skip
-@click.option(
-    "--normalise", type=click.Choice(NORMALISATIONS),
-    help="How 8-bit pixels become numbers; floating-point arrays are taken as they are.  [default: a data set's own,"
-    " else imagenet]",
-)  # fmt: skip
+@normalise_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 @click.pass_context
 def compare(

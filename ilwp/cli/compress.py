@@ -1,29 +1,37 @@
 """The command line: ilwp compress."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ilwp.cli.bound import BOUND_OPTIONS, bound_options, bound_warning, bounded_text, refuse_bound
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
 from ilwp.cli.common import (
+    SOURCES,
     FilePath,
     ilwp_output_option,
+    input_size,
     kernels_in,
     key_option,
     named_after,
+    normalise_option,
     number,
     other_than,
     show,
     width_option,
 )
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import atomic_write
+from ilwp.common.files import atomic_write, check_writable
 from ilwp.paper.methods import BITS, LOOPS, METHODS
-from ilwp.training import CLASSES
 from ilwp.whole.methods import QUALITY, REORDERING
 
+if TYPE_CHECKING:
+    from ilwp.door.structure import Structure
+    from ilwp.training.inputs import Inputs, Split
+
+IMAGES = 1000  # that error feedback looks at
+WITH_IMAGES = ("images", "normalise", *BOUND_OPTIONS)
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("quality", "dense_bits", "vector_bits")
 METHOD_HELP = """\b
 How depthwise kernels are predicted:
@@ -100,21 +108,28 @@ as they are.
 )  # fmt: skip
 @width_option
 @click.option(
-    "--images", type=click.Choice(list(CLASSES)),
-    help="ANS: let training images of this data set, without labels, say how dense weights are rounded, which makes up"
-    " for most of the accuracy that few bits cost; needs --graph.",
+    "--images", metavar="SOURCE",
+    help="ANS: let images, without labels, say how dense weights are rounded, which makes up for most of the accuracy"
+    f" that few bits cost; needs --graph. At most {IMAGES:,} of {SOURCES}, whose training images are taken.",
 )  # fmt: skip
+@click.option(
+    "--input-size", metavar="SIZE", callback=input_size,
+    help="What the network takes, where that is not found by trying: the side of square images, such as 224, the length"
+    " of a sequence, or the whole shape, such as 1x96x160. Images are resized to a side.  [default for pictures: 224]",
+)  # fmt: skip
+@normalise_option
 @bound_options
 @codebook_options
 @key_option
 @click.pass_context
 def compress(
     context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
-    bits: float | None, graph: str | None, width: float, images: str | None, max_drop: float | None,
-    inputs: str | None, count: int, key: str | None, **chosen: Any,
+    bits: float | None, graph: str | None, width: float, images: str | None, input_size: tuple[int, ...] | None,
+    normalise: str | None, max_drop: float | None, inputs: str | None, count: int, key: str | None, **chosen: Any,
 ) -> None:  # fmt: skip
     """Command `compress`."""
     from ilwp.cli import reports
+    from ilwp.common import safetensors_files
     from ilwp.common.numbers import check_no_nan
     from ilwp.door import compress_additive, compress_kernels, compress_network, read_file, structure_of
     from ilwp.paper.settings import Settings
@@ -124,17 +139,17 @@ def compress(
     if additive:
         refuse(
             context,
-            ("coder", "bits", "quality", "dense_bits", "range_", "images", *BOUND_OPTIONS, *HUFFMAN_ONLY),
+            ("coder", "bits", "quality", "dense_bits", "range_", *WITH_IMAGES, *HUFFMAN_ONLY),
             "with --method additive",
         )
     else:
-        refuse(
-            context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images", *BOUND_OPTIONS), f"with --coder {coder}"
-        )
+        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, *WITH_IMAGES), f"with --coder {coder}")
         refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
+        refuse(context, () if images or inputs else ("normalise",), "without --images or --inputs")
         refuse(context, ("range_",) if coder == "ans" and bits is None else (), "without --bits")
     refuse_bound(context, max_drop, graph, inputs, images)
     refuse_width(context, graph)
+    refuse(context, ("input_size",) if graph is None else (), "without --graph")
     file = read_file(network, key)
     tensors = file.tensors
     kernels = kernels_in(network, tensors) if coder == "huffman" else {}
@@ -147,14 +162,14 @@ def compress(
         raise IlwpError("Huffman coding takes whole bits from 2 to 8, and any method but multiset")
     with about(network):
         check_no_nan(tensors)
+        safetensors_files.check(tensors)  # which `ilwp decompress` writes
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
-    judging, bounded = None, None
-    if inputs is not None:
-        from ilwp.training.inputs import load_inputs
-
-        judging = load_inputs(inputs, count)
+    check_writable(path)
+    seen = _loaded(images, IMAGES, input_size, normalise, "train").array() if images else None
+    judging, bounded = _loaded(inputs, count, input_size, normalise, "test") if inputs else None, None
     with about(network):
-        structure = structure_of(graph, width, tensors) if graph else None
+        shape = input_size if seen is None else seen.shape[1:]
+        structure = structure_of(graph, width, tensors, shape) if graph else None
         options = {
             name: value for name, value in chosen.items() if name in (ANS_ONLY if coder == "ans" else HUFFMAN_ONLY)
         }
@@ -169,19 +184,16 @@ def compress(
                 from ilwp.door.bound import compress_within
 
                 bounded = compress_within(
-                    tensors, plan, structure, judging, max_drop, images, file.metadata, progress=True
+                    tensors, plan, structure, judging, max_drop, seen, file.metadata, progress=True
                 )  # fmt: skip
                 compressed = bounded.compressed
             else:
-                compressed = compress_network(tensors, plan, structure, images, file.metadata, progress=True)
+                compressed = compress_network(tensors, plan, structure, seen, file.metadata, progress=True)
         else:
             settings = Settings(method=method, bits=int(bits or BITS[-1]), range=range_ or "layer", **options)
             compressed = compress_kernels(tensors, settings, structure)
-    for what, why in structure.belief.refused.items() if structure and (coder == "ans" or method in REORDERING) else ():
-        show(f"{what} is left as it is: {why}", err=True)
-    for symmetry in structure.symmetries if structure and method in REORDERING else ():
-        if not symmetry.ordered:
-            show(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")
+    if structure and (coder == "ans" or method in REORDERING):
+        _show_refused(structure, method, sized=shape is not None)
     atomic_write(path, compressed.content)
     if kernels:
         show(f"found {reports.described(kernels)} in {network}")
@@ -191,3 +203,24 @@ def compress(
     if warning := bound_warning(bounded) if bounded else reports.warning(compressed):
         show(f"warning: {warning}", err=True)
     show(f"wrote {path}")
+
+
+def _loaded(source: str, most: int, size: tuple[int, ...] | None, normalise: str | None, part: "Split") -> "Inputs":
+    from ilwp.training.inputs import load_inputs
+
+    if size and len(size) > 1:
+        raise IlwpError("with images, --input-size is one number, the side that they are resized to")
+    return load_inputs(source, most, size[0] if size else None, normalise, part)
+
+
+def _show_refused(structure: "Structure", method: str, sized: bool) -> None:
+    """Say what of a graph is not believed, and which channels keep their order."""
+    from ilwp.whole.belief import GRAPH
+
+    refused = structure.belief.refused
+    for what, why in refused.items():
+        advice = "; if it takes other inputs, say so with --input-size" if what == GRAPH and not sized else ""
+        show(f"{what} is left as it is: {why}{advice}", err=True)
+    for symmetry in structure.symmetries if method in REORDERING and GRAPH not in refused else ():
+        if not symmetry.ordered:
+            show(f"{symmetry.layer} keeps its channel order: its channels are used elsewhere too")

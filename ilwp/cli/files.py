@@ -48,7 +48,8 @@ def decompress(file: Path, output: Path | None, skip_damaged: bool) -> None:
 def inspect(file: Path, as_json: bool, key: str | None) -> None:
     """Say what is in a file.
 
-    For an .ilwp file: how it was coded and where its bits go. For a state dict: its depthwise kernels.
+    For an .ilwp file: how it was coded and where its bits go. For a state dict: what each tensor
+    is taken for.
     """
     from ilwp.cli import reports
     from ilwp.common.files import read_bytes

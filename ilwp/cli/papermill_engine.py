@@ -36,6 +36,7 @@ OPTIONS = {
     "-k --kernel -l --language --engine --cwd --log-level --stdout-file --stderr-file": 1,
     "--autosave-cell-every --start-timeout --start_timeout --execution-timeout": 1,
 }
+NOT_INSTALLED = "the notebooks are in the project's repository and not in its package, so run this in a checkout"
 COMMAND = click.Command(
     "papermill",
     params=[
@@ -77,7 +78,8 @@ def complete(arguments: list[str]) -> list[str]:
     notebook = Path(paths[0])
     try:
         if not notebook.is_file():
-            raise IlwpError(f"there is no such notebook in {os.path.relpath(NOTEBOOKS)}/")
+            place = f"in {os.path.relpath(NOTEBOOKS)}/" if NOTEBOOKS.is_dir() else f"here: {NOT_INSTALLED}"
+            raise IlwpError(f"there is no such notebook {place}")
         parameters = _checked(notebook, _parameters(given))
         if len(paths) > 1:
             return arguments

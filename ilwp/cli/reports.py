@@ -11,17 +11,21 @@ from ilwp.cli.tables import table
 from ilwp.common.bytes import format_of
 from ilwp.door import Compressed, OpenFile, Row
 from ilwp.paper import bitstream
-from ilwp.paper.kernels import Kernels, depthwise_kernels
+from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Rate
 
 POOR = 20.0  # dB
 
 
 def described(kernels: Kernels) -> str:
-    """How many kernels of what size in how many layers."""
-    height, width = next(iter(kernels.values())).shape[1:]
-    count = sum(len(k) for k in kernels.values())
-    return f"{count:,} depthwise kernels of {height}x{width} in {len(kernels)} layers"
+    """How many kernels (c, *size) of what sizes in how many layers."""
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for layer in kernels.values():
+        sizes.setdefault(layer.shape[1:], []).append(len(layer))
+    return " and ".join(
+        f"{sum(counts):,} depthwise kernels of {'x'.join(map(str, size))} in {len(counts)} layers"
+        for size, counts in sizes.items()
+    )
 
 
 def rates(compressed: Compressed) -> str:
@@ -95,9 +99,8 @@ def _kernels_inspected(content: bytes) -> tuple[dict[str, Any], str]:
     """The same of a file of format 1."""
     from ilwp.paper import codec
 
-    coded, other = bitstream.read_kernel_file(content)
+    coded, other, rate = bitstream.read_with_rate(content)
     kernels = codec.decode_kernels(coded)
-    _, rate = bitstream.write_kernel_file(coded, other)
     steps = [None, *(q.step for q in coded.quantizers)]
     layers = [
         {"layer": name, "kernels": len(layer), "step": step}
@@ -117,12 +120,33 @@ def _kernels_inspected(content: bytes) -> tuple[dict[str, Any], str]:
 
 
 def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
-    """The depthwise kernels of a state dict, as plain values and as text; raises IlwpError where it has none."""
-    kernels = depthwise_kernels(tensors)
-    other = len(tensors) - len(kernels)
+    """What `compress` takes each tensor of a state dict for, as plain values and as text.
+
+    Raises IlwpError for weights that are NaN or infinite.
+    """
+    from ilwp.whole.roles import roles
+
+    found = roles(tensors)
+    taken = dict.fromkeys(found.dense, "weights") | dict.fromkeys(found.kernels, "depthwise kernels")
+    taken |= {name: f"shared with {first}" for name, first in found.shared.items()}
+    kernels = {name: tensors[name][:, 0] for name in found.kernels}
+    rows: list[dict[str, Any]] = [
+        {
+            "tensor": name,
+            "is": taken.get(name, "exact"),
+            "shape": list(t.shape),
+            "type": str(t.dtype),
+            "bytes": t.nbytes,
+        }
+        for name, t in tensors.items()
+    ]
     layers = [{"layer": name, "kernels": len(layer)} for name, layer in kernels.items()]
-    text = f"{described(kernels)} and {other} other tensors\n{table(layers)}"
-    return {"other_tensors": other, "layers": layers}, text
+    other = len(tensors) - len(kernels)
+    shown = [row | {"shape": "x".join(map(str, row["shape"])) or "-"} for row in rows]
+    whole = f"{described(kernels) or 'no depthwise kernels'} and {other} other tensors"
+    return {"other_tensors": other, "layers": layers, "tensors": rows}, (
+        f"{table(shown, {'bytes': '{:,}'.format})}\n{whole}"
+    )
 
 
 def svwh_summary(kernels: Kernels) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def map_bytes(path: Path) -> mmap.mmap:
 
 
 def mapped(content: bytes) -> mmap.mmap:
-    """Bytes as a map in memory."""
+    """Bytes as a map in memory; raises IlwpError for none, of which there is no map."""
+    if not content:
+        raise IlwpError("it is empty")
     copy = mmap.mmap(-1, len(content))
     copy[:] = content
     return copy
@@ -84,9 +86,8 @@ def atomic_write(path: Path, content: bytes | Iterable[bytes | memoryview]) -> N
 def check_writable(path: Path) -> None:
     """Raises IlwpError where `atomic_write` would fail at once. Long work calls it first, not to fail at its end."""
     try:
-        target = _target(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
+        folders = _target(path.absolute()).parents
+        with tempfile.TemporaryFile(dir=next(folder for folder in folders if folder.exists())):
             pass
     except OSError as error:
         raise IlwpError(f"{path} could not be written: {reason(error)}") from error

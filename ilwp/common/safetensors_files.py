@@ -50,17 +50,19 @@ def read_safetensors(content: mmap.mmap) -> tuple[dict[str, np.ndarray], dict[st
         raise IlwpError("not a whole safetensors file: its header makes no sense, so copy it again") from error
 
 
-def parts(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> Iterator[bytes | memoryview]:
-    """A safetensors file's bytes, a tensor at a time.
-
-    Raises IlwpError for the one name that the format keeps for itself, and for types that it does not have.
-    """
+def check(tensors: Mapping[str, np.ndarray]) -> None:
+    """Raises IlwpError for the one name that the format keeps for itself, and for types that it does not have."""
     if METADATA in tensors:
         raise IlwpError(f"a tensor cannot be called {METADATA} in a safetensors file: rename it")
     for name, tensor in tensors.items():
         if tensor.dtype.newbyteorder("<") not in NAMES:
-            message = f"{printable(name)} is {tensor.dtype}, not of a safetensors file's types"
-            raise IlwpError(f"{message}: convert the network to float32")
+            message = f"{printable(name)} is {tensor.dtype}, which no safetensors file can hold"
+            raise IlwpError(f"{message}: convert it to {'complex64' if tensor.dtype.kind == 'c' else 'float32'}")
+
+
+def parts(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> Iterator[bytes | memoryview]:
+    """A safetensors file's bytes, a tensor at a time; errors are those of `check`."""
+    check(tensors)
     ranks = {dtype: rank for rank, dtype in enumerate(DTYPES.values())}
     order = sorted(tensors, key=lambda name: (-ranks[tensors[name].dtype.newbyteorder("<")], name.encode()))
     header: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}

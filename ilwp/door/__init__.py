@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ilwp.common.errors import about
+from pydantic import ValidationError
+
+from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import atomic_write, check_writable, read_bytes
 from ilwp.common.numbers import check_no_nan
 from ilwp.door.frameworks import Framework, Tensor, arrays_of
@@ -30,7 +32,6 @@ from ilwp.whole.coding import Plan
 from ilwp.whole.methods import QUALITY
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 __all__ = [
@@ -45,7 +46,7 @@ Chosen = Literal["baseline", "fss", "lss", "ill", "aligned", "multiset"]
 
 def compress(
     tensors: "Mapping[str, Tensor]", *, quality: float = QUALITY, network: "nn.Module | None" = None,
-    method: Chosen | None = None, images: "torch.Tensor | None" = None, metadata: Mapping[str, str] | None = None,
+    method: Chosen | None = None, images: "Tensor | None" = None, metadata: Mapping[str, str] | None = None,
 ) -> bytes:  # fmt: skip
     """The bytes of an `.ilwp` file of a state dict of NumPy arrays or torch tensors, of any shapes and types.
 
@@ -53,21 +54,26 @@ def compress(
     norms too, and all that is no weight stays exact. `network` is the torch module that the tensors belong to; with it,
     batch norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in
     another order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset`
-    with a network, else `ill`. `images` (n, 3, h, w), without labels, make up for most of what coarse steps lose.
+    with a network, else `ill`. `images` (n, c, h, w) float32, without labels, make up for most of what coarse steps
+    lose.
     `metadata` is kept with the file.
 
-    Raises IlwpError for NaN, and for `aligned`, `multiset` or images without the network.
+    Raises IlwpError for NaN, for types that the format does not hold, and for `aligned`, `multiset` or images without
+    the network.
     """
     arrays = arrays_of(tensors)
     check_no_nan(arrays)
-    plan = Plan(method=method or ("multiset" if network is not None else "ill"), quality=quality)
-    structure = None
+    try:
+        plan = Plan(method=method or ("multiset" if network is not None else "ill"), quality=quality)
+    except ValidationError as error:
+        raise IlwpError(first_problem(error)) from error
+    structure, seen = None, None if images is None else arrays_of({"images": images})["images"]
     if network is not None:
         from ilwp.networks.tensors import load_tensors
 
         load_tensors(network, arrays)
-        structure = structure_of_module(network.eval(), arrays)
-    return compress_network(arrays, plan, structure, images, metadata).content
+        structure = structure_of_module(network.eval(), arrays, None if seen is None else seen.shape[1:])
+    return compress_network(arrays, plan, structure, seen, metadata).content
 
 
 def decompress(content: bytes, framework: Framework = "numpy") -> dict[str, Any]:

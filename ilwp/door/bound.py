@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -99,7 +100,7 @@ def lowest(holds: Callable[[float], bool], highest: float, halvings: int) -> flo
 
 def compress_within(
     tensors: Tensors, plan: Plan, structure: Structure, inputs: Inputs, most: float,
-    images: str | torch.Tensor | None = None, metadata: Mapping[str, str] | None = None, progress: bool = False,
+    images: np.ndarray | None = None, metadata: Mapping[str, str] | None = None, progress: bool = False,
 ) -> Bounded:  # fmt: skip
     """The smallest file found that loses at most `most` points of top-1 on one half of the inputs.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, printable
 from ilwp.common.tensor_files import Tensors
 from ilwp.whole.types import SHORT, TYPES, type_of
 
@@ -20,16 +20,20 @@ Tensor: TypeAlias = "np.ndarray | torch.Tensor"
 def arrays_of(tensors: Mapping[str, Any]) -> Tensors:
     """NumPy arrays of arrays or torch tensors, without a copy where they lie in this machine's memory.
 
-    Raises IlwpError for what is neither.
+    Raises IlwpError for what is neither, for types that files do not hold, and for names that are no text.
     """
     found: Tensors = {}
     for name, tensor in tensors.items():
+        if not isinstance(name, str):
+            raise IlwpError(f"the name {name!r} is no text: rename it")
         if isinstance(tensor, np.ndarray | np.generic):
             found[name] = np.asarray(tensor)
         elif "torch" in sys.modules and isinstance(tensor, sys.modules["torch"].Tensor):
-            found[name] = _from_torch(tensor)
+            found[name] = _from_torch(name, tensor)
         else:
             raise IlwpError(f"{name} is a {type(tensor).__name__}: give a NumPy array or a torch tensor")
+        if found[name].dtype.name not in TYPES:
+            raise _without_place(name, str(found[name].dtype))
     return found
 
 
@@ -46,16 +50,24 @@ def in_framework(array: np.ndarray, framework: Framework) -> Any:
     return torch.from_numpy(array)
 
 
-def _from_torch(tensor: "torch.Tensor") -> np.ndarray:
+def _without_place(name: str, kind: str) -> IlwpError:
+    return IlwpError(f"{printable(name)} is {kind}, which has no place in a file: convert it to a dense float32 first")
+
+
+def _from_torch(name: str, tensor: "torch.Tensor") -> np.ndarray:
     import torch
 
-    plain = tensor.detach().cpu()
-    name = str(plain.dtype).removeprefix("torch.")
-    if name not in SHORT:
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.layout != torch.strided or tensor.is_meta:
+        raise _without_place(name, "without numbers" if tensor.is_meta else "sparse")
+    if kind not in TYPES:
+        raise _without_place(name, kind)
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if kind not in SHORT:
         array: np.ndarray = plain.numpy()
         return array
     bits: np.ndarray = plain.view(getattr(torch, np.dtype(_bits(plain.element_size())).name)).numpy()
-    return bits.view(type_of(TYPES.index(name)))
+    return bits.view(type_of(TYPES.index(kind)))
 
 
 def _bits(itemsize: int) -> type[np.generic]:

@@ -19,7 +19,7 @@ from torch.nn.modules.conv import _ConvNd
 from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors
 from ilwp.networks.bias_correction import corrections
-from ilwp.networks.sensitivity import floating, natural_shape, sensitivities, synthetic_inputs
+from ilwp.networks.sensitivity import floating, inputs_for, sensitivities
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
 from ilwp.networks.trace import in_short
@@ -30,15 +30,19 @@ from ilwp.whole.roles import Known
 
 @dataclass
 class Structure:
-    """A network in evaluation that has loaded `tensors`; all names are those of the tensors."""
+    """A network in evaluation that has loaded `tensors`; all names are those of the tensors.
+
+    `shape` is an input's without the batch axis, found by trying where it is None.
+    """
 
     network: nn.Module
     tensors: Tensors
+    shape: tuple[int, ...] | None = None
 
     @cached_property
     def belief(self) -> Belief:
         """What may change without changing what the network computes; finding it takes seconds."""
-        return believed(self.network, self.tensors)
+        return believed(self.network, self.tensors, self.shape)
 
     @property
     def symmetries(self) -> list[Symmetry]:
@@ -83,7 +87,7 @@ class Structure:
         """
         network = copy.deepcopy(self.network)
         load_tensors(network, folded(self.tensors, self.foldable_norms))
-        inputs = synthetic_inputs(natural_shape(network))
+        inputs = inputs_for(network, self.shape)
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})
         noise = _power(_outputs(network, inputs)) * 10 ** (-quality / 10)
@@ -101,19 +105,21 @@ class Structure:
         no biases where the outputs are nearer without.
         """
         network = copy.deepcopy(self.network)
-        shape = natural_shape(network)
         load_tensors(network, before)
         own_before, own_after = (
             {name: state[theirs] for name, theirs in self.names.items()} for state in (before, after)
         )
-        biases = corrections(network, own_before, own_after, synthetic_inputs(shape))
+        try:
+            biases = corrections(network, own_before, own_after, inputs_for(network, self.shape))
+        except RuntimeError as error:
+            raise IlwpError(f"the network does not take made-up inputs ({in_short(error)})") from error
         found = {self.names[name]: bias for name, bias in biases.items()}
         return max({}, found, key=lambda chosen: self.outputs_snr(before, dict(after) | chosen))
 
     def outputs_snr(self, before: Tensors, after: Tensors) -> float:
         """The SNR of the outputs in dB, on other synthetic inputs than those that steps and shifts are measured on."""
         network = copy.deepcopy(self.network)
-        tried = synthetic_inputs(natural_shape(network), seed=1)
+        tried = inputs_for(network, self.shape, seed=1)
         load_tensors(network, before)
         wanted = _outputs(network, tried)
         load_tensors(network, after)

@@ -20,13 +20,10 @@ from ilwp.whole.pieces import Piece, decode_pieces, size
 from ilwp.whole.roles import roles
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
-    import torch
     from torch import nn
 
     from ilwp.codebooks.codebooks import Codebooks
     from ilwp.door.structure import Structure
-
-IMAGES = 1000  # of a data set, that error feedback looks at
 
 
 @dataclass(frozen=True)
@@ -43,18 +40,34 @@ class Compressed:
     outputs_snr: float | None = None
 
 
-def structure_of(graph: str, width: float, tensors: Tensors) -> "Structure":
-    """The structure of the network that `tensors` belong to; arguments and errors are those of `network_for`."""
+def structure_of(graph: str, width: float, tensors: Tensors, input_size: tuple[int, ...] | None = None) -> "Structure":
+    """The structure of the network that `tensors` belong to.
+
+    Arguments and errors are those of `network_for` and `structure_of_module`.
+    """
     from ilwp.networks.graphs import network_for
 
-    return structure_of_module(network_for(graph, width, tensors), tensors)
+    return structure_of_module(network_for(graph, width, tensors), tensors, input_size)
 
 
-def structure_of_module(network: "nn.Module", tensors: Tensors) -> "Structure":
-    """The structure of a torch module, in evaluation, that has loaded `tensors`."""
+def structure_of_module(
+    network: "nn.Module", tensors: Tensors, input_size: tuple[int, ...] | None = None
+) -> "Structure":
+    """The structure of a torch module, in evaluation, that has loaded `tensors`.
+
+    `input_size` is the shape of an input without the batch axis, or only its side or length; without it, it is found by
+    trying. Raises IlwpError where the network does not take such inputs.
+    """
     from ilwp.door.structure import Structure
+    from ilwp.networks.graphs import check_takes
+    from ilwp.networks.sensitivity import inputs_for
+    from ilwp.networks.trials import whole_shape
 
-    return Structure(network, tensors)
+    shape = None
+    if input_size:
+        shape = whole_shape(network, input_size)
+        check_takes(network, inputs_for(network, shape)[:1])
+    return Structure(network, tensors, shape)
 
 
 def compress_kernels(tensors: Tensors, settings: Settings, structure: "Structure | None" = None) -> Compressed:
@@ -73,12 +86,12 @@ def compress_kernels(tensors: Tensors, settings: Settings, structure: "Structure
 
 
 def compress_network(
-    tensors: Tensors, plan: Plan, structure: "Structure | None" = None, images: "str | torch.Tensor | None" = None,
+    tensors: Tensors, plan: Plan, structure: "Structure | None" = None, images: np.ndarray | None = None,
     metadata: Mapping[str, str] | None = None, steps: Mapping[str, float] | None = None, progress: bool = False,
 ) -> Compressed:  # fmt: skip
     """Format 2: every tensor, batch norms folded where the structure is known.
 
-    With images (n, 3, h, w), or the training images of a data set of this name, error feedback rounds the weights.
+    With images (n, c, h, w) float32, error feedback rounds the weights.
     `steps` by name take the place of those that follow from the plan. Raises IlwpError where images or a method that
     puts channels into another order come without the structure.
     """
@@ -184,20 +197,14 @@ def _needed(structure: "Structure | None", what: str) -> "Structure":
     return structure
 
 
-def _error_feedback(network: "nn.Module", images: "str | torch.Tensor") -> Rounding:
-    from ilwp.networks.graphs import classes_of
-    from ilwp.whole.error_feedback import ErrorFeedback
-
-    seen = _images_of(images) if isinstance(images, str) else images
-    classes_of(network, seen[:1])
-    return ErrorFeedback(network, seen)
-
-
-def _images_of(dataset: str) -> "torch.Tensor":
+def _error_feedback(network: "nn.Module", images: np.ndarray) -> Rounding:
     import torch
 
-    from ilwp.training import datasets
+    from ilwp.networks.graphs import check_takes
+    from ilwp.whole.error_feedback import ErrorFeedback
 
-    images = datasets.load(dataset)
-    some = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(0))[:IMAGES]
-    return images.normalise(images.train[some])
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise IlwpError("the images hold NaN or infinite numbers: leave those out")
+    seen = torch.from_numpy(images.astype(np.float32) if images.dtype == np.float64 else images)
+    check_takes(network, seen[:1])
+    return ErrorFeedback(network, seen)

@@ -124,7 +124,7 @@ def provenance(records: Iterable[RunRecord]) -> pd.DataFrame:
     for alike in ("networks", "data sets"):
         others = [column for column in columns if column != alike]
         table = table.groupby(others, sort=False, as_index=False)[alike].agg(lambda names: listed(list(names)))
-    paper = ("the paper's four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds")
+    paper = ("the paper: all four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds")
     return pd.concat([table[columns], pd.DataFrame([paper], columns=columns)], ignore_index=True)
 
 

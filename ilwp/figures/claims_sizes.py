@@ -9,9 +9,8 @@ import math
 from ilwp.experiments import evidence
 from ilwp.figures.scorecard_evidence import FIRST, LOOP_TITLES, Evidence
 from ilwp.figures.scores import Part, Score
-from ilwp.paper.methods import Loop
+from ilwp.paper.methods import SEARCHES, Loop
 
-SEARCHES = ("fss", "lss")
 PRINTED = "λ as printed, where such runs exist, and λ calibrated for short runs otherwise"
 
 

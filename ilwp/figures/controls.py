@@ -32,7 +32,7 @@ AS_TRAINED = {NONE: UNPREDICTED, LOSS: PREVIOUS, "zero": UNPREDICTED, "decay": U
 NEIGHBOUR, SHRINKAGE = "Does it matter that the layer is the previous one?", "Is it shrinkage?"
 QUESTIONS = {NEIGHBOUR: ("random", "first"), SHRINKAGE: ("zero", "decay")}
 SEEDS, AS_MUCH, LITTLE, NEAR = 3, 0.9, 0.5, 1.25
-RULE = (
+CONTROL_RULE = (
     f"A control of {SEEDS} seeds or more saves as much as the loss if it saves {100 * AS_MUCH:.0f} % of what the loss "
     f"saves on the same seeds, both at 8 bits and at equal accuracy. It saves little if it saves less than "
     f"{100 * LITTLE:.0f} % in both. A penalty counts if its weights' rms is within a factor of {NEAR} of the loss's."
@@ -107,7 +107,7 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
-    """The answer to each of `QUESTIONS` in a sentence, by `RULE`, from the table of `savings`."""
+    """The answer to each of `QUESTIONS` in a sentence, by `CONTROL_RULE`, from the table of `savings`."""
     own = found[found["prediction"] == OWN]
     shares = own.groupby("kind", sort=False)["share"].agg(["min", "max"])
     first = own.groupby("kind", sort=False)[["pairs", "size"]].first()

@@ -19,7 +19,7 @@ from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import Loop, Method
 from ilwp.paper.settings import Settings
 
-BITS = 8
+FIG7_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Peaks:
         return float((values * self.shares).sum(axis=1).mean()) if len(values) else float("nan")
 
 
-def coded_residuals(kernels: Kernels, method: Method, loop: Loop, bits: int = BITS) -> list[np.ndarray]:
+def coded_residuals(kernels: Kernels, method: Method, loop: Loop, bits: int = FIG7_BITS) -> list[np.ndarray]:
     """What a method quantizes of each later layer, (c_i, kh * kw) float64: against original or decoded predictions."""
     if method == "baseline" or loop == "open":
         return codec.residuals(kernels, method)
@@ -89,7 +89,7 @@ def peaks_and_bits(runs: Runs, kernels: Callable[[Path], Kernels], curve: str, l
 
 def _peaks(kernels: Kernels, method: Method, loop: Loop) -> tuple[np.ndarray, ...]:
     residuals = coded_residuals(kernels, method, loop)
-    coded = codec.encode_kernels(kernels, Settings(method, BITS, loop))
+    coded = codec.encode_kernels(kernels, Settings(method, FIG7_BITS, loop))
     means = np.array([np.abs(layer).mean() for layer in residuals])
     bits = np.array([entropy(np.unique(q, return_counts=True)[1]) for q in coded.levels])
     snr_db = np.array(later_layers_snr(kernels, codec.decode_kernels(coded)))

@@ -1,6 +1,6 @@
 """The tables of the scorecard's page, and the numbers that its prose and the front page quote.
 
-Evidence, scores -> verdict_table, lift_table -> table;  Evidence -> quoted -> numbers
+Evidence, scores -> verdict_table, network_lifts -> table;  Evidence -> quoted_scores -> numbers
 """
 
 import html
@@ -41,7 +41,7 @@ def verdict_table(scores: Sequence[Score]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def lift_table(found: Evidence) -> pd.DataFrame:
+def network_lifts(found: Evidence) -> pd.DataFrame:
     """A row a network and data set, without and with the loss: lifts of the previous layer, mean and deviation."""
     rows = []
     for inter_layer, title in ((0, "without"), (1, "with")):
@@ -55,7 +55,7 @@ def lift_table(found: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def quoted(found: Evidence, scores: Sequence[Score]) -> dict[str, float]:
+def quoted_scores(found: Evidence, scores: Sequence[Score]) -> dict[str, float]:
     """Every number that prose quotes, by its name; NaN where no run stands behind it."""
     numbers: dict[str, float] = {"claims": len(scores)}
     numbers |= {name: sum(s.verdict == verdict for s in scores) for verdict, name in VERDICTS.items()}

@@ -1,6 +1,6 @@
 """MobileNet on CIFAR-10 of several profiles beside each other and beside the paper: sizes, accuracies, verdicts.
 
-profile -> side -> Side;  sides -> numbers, verdicts, quoted
+profile -> side -> Side;  sides -> numbers, verdicts, quoted_pairs
 """
 
 from collections.abc import Callable, Sequence
@@ -86,7 +86,7 @@ def verdicts(sides: Sequence[Side]) -> pd.DataFrame:
     )
 
 
-def quoted(found: Evidence) -> dict[str, float]:
+def quoted_pairs(found: Evidence) -> dict[str, float]:
     """The numbers of the prose, means over runs or pairs of them, by name; NaN where there is no run."""
     return {
         "accuracy": float(found.by_seed("baseline", "accuracy").mean()),

@@ -27,7 +27,7 @@ from ilwp.training import datasets
 
 FEWEST = 100  # kernels that say something of their kind
 LARGEST = 0.1  # of a layer's weights, by absolute value
-Read = Callable[[Path], Kernels]
+ReadKernels = Callable[[Path], Kernels]
 
 
 def first_layer(records: Runs) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def full_kernels() -> pd.DataFrame:
     return rows[["network", "kind", "layers", "kernels", "least_weights", "most_weights", "left"]]
 
 
-def large_weights(runs: Runs, kernels: Read, bits: int) -> pd.DataFrame:
+def large_weights(runs: Runs, kernels: ReadKernels, bits: int) -> pd.DataFrame:
     """Percent of weights, and of each layer's largest tenth, that decode to something other than zero; closed loop."""
     rows = []
     for name, curve in PAPER_CURVES.items():
@@ -65,7 +65,7 @@ def large_weights(runs: Runs, kernels: Read, bits: int) -> pd.DataFrame:
     return _means(rows, ["curve", "all", "largest"])
 
 
-def index_bits(runs: Runs, kernels: Read) -> pd.DataFrame:
+def index_bits(runs: Runs, kernels: ReadKernels) -> pd.DataFrame:
     """Bits a kernel that say which layer and which kernel full search chose, and which kernel local search did.
 
     `layer` is the entropy of the layer chosen, given the layer that is predicted; `layer, fixed` is log2 of how many
@@ -106,7 +106,7 @@ def buffers(record: RunRecord, kernels: Kernels) -> dict[str, float]:
     return {"fss": sum(sizes[:-1]), "lss": max(sizes[:-1]), "network": 4 * record.parameters / 1000}
 
 
-def zeros(runs: Runs, kernels: Read, bits: int) -> pd.DataFrame:
+def zeros(runs: Runs, kernels: ReadKernels, bits: int) -> pd.DataFrame:
     """Percent of levels that are zero, a row a curve and a column a loop, a mean over runs."""
     rows = []
     for name, curve in PAPER_CURVES.items():

@@ -70,7 +70,8 @@ def lift_table(runs: Runs, trained: Trained) -> pd.DataFrame:
             "share of the previous layer": f"{plain.previous_share:.3f}",
             "by chance": f"{plain.chance_share:.3f}",
             "lift (95 %)": _lift(plain),
-            "unit length": _lift(unit),
+            "lift at unit length (95 %)": _lift(unit),
+            "greatest lift possible": f"{1 / plain.chance_share:.2f}",
         })  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -6,14 +6,16 @@ enlarges the same drawing.
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ilwp import networks
 from ilwp.experiments.evidence import Runs, select, trained_with
@@ -83,12 +85,13 @@ def say_not_run(ax: Axes, profile: str, dataset: str, network: str, weights: Seq
 
 def label_lines(ax: Axes) -> None:
     """Name each line beside its last point instead of in a legend; names that would touch move up."""
-    lines = [(handle[0], label) for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)]
+    named = zip(*ax.get_legend_handles_labels(), strict=True)
+    lines: list[tuple[Line2D, str]] = [(cast(ErrorbarContainer, bars)[0], label) for bars, label in named]
     low, high = ax.get_ylim()
     apart = (high - low) * mpl.rcParams["legend.fontsize"] * 1.15 / (72 * ax.get_window_extent().height / ax.figure.dpi)
     lowest = -np.inf
-    for line, label in sorted(lines, key=lambda one: float(one[0].get_ydata()[-1])):
-        x, y = line.get_xdata()[-1], float(line.get_ydata()[-1])
+    ends = [(*np.asarray(line.get_data(), float)[:, -1], label) for line, label in lines]
+    for x, y, label in sorted(ends, key=lambda end: end[1]):
         lowest = max(y, lowest + apart)
         ax.annotate(label, (x, lowest), (6, 0), textcoords="offset points", va="center", annotation_clip=False)
 

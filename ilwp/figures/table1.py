@@ -1,6 +1,7 @@
 """Table 1: where the bits of each method's file go, the paper's numbers beside those of the runs.
 
-runs -> files_at_8_bits -> parts (kilobytes), against_paper (shares of the baseline), quoted (the numbers of the prose)
+runs -> files_at_8_bits -> size_parts (kilobytes), against_paper (shares of the baseline)
+files_at_8_bits, in both loops -> quoted_table1, the numbers of the prose
 """
 
 import pandas as pd
@@ -20,7 +21,7 @@ def files_at_8_bits(runs: Runs, loop: Loop) -> pd.DataFrame:
     return table[table["bits"] == 8] if len(table) else table
 
 
-def parts(files: pd.DataFrame) -> pd.DataFrame:
+def size_parts(files: pd.DataFrame) -> pd.DataFrame:
     """A row a method with files: kB of each part, bits a weight and accuracy, mean and deviation over runs in words."""
     rows = []
     for name, curve in CURVES.items():
@@ -57,7 +58,7 @@ def against_paper(files: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(rows[0]))
 
 
-def quoted(closed: pd.DataFrame, opened: pd.DataFrame) -> dict[str, float]:
+def quoted_table1(closed: pd.DataFrame, opened: pd.DataFrame) -> dict[str, float]:
     """The numbers of the prose, by name: files and accuracies of each method over the baseline's; NaN without runs."""
     numbers = {}
     for name in PAPER_CURVES:

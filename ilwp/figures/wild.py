@@ -61,7 +61,7 @@ def predictors(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["layers that are", "count", "lift", "low", "high"])
 
 
-def quoted(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -> dict[str, float]:
+def quoted_wild(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -> dict[str, float]:
     """The numbers that prose quotes, of `sequences`, `layers` and `stages`."""
     public, own = found[found["public"]], found[~found["public"]]
     above, below = _clearly(public)

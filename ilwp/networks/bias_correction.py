@@ -60,6 +60,8 @@ def corrections(
     means, absorbers = mean_inputs(network, inputs)
     corrected: dict[str, np.ndarray] = {}
     for name, mean in means.items():
+        if f"{name}.weight" not in after:  # made out of other tensors, as by weight norm
+            continue
         change = after[f"{name}.weight"].astype(np.float64) - before[f"{name}.weight"]
         if not change.any():
             continue

@@ -11,6 +11,7 @@ from torch import nn
 from ilwp.common.errors import IlwpError
 from ilwp.networks.build import build
 from ilwp.networks.tensors import load_tensors
+from ilwp.networks.trace import in_short
 
 
 def network_for(graph: str, width: float, tensors: Mapping[str, np.ndarray]) -> nn.Module:
@@ -26,6 +27,16 @@ def network_for(graph: str, width: float, tensors: Mapping[str, np.ndarray]) -> 
         network = build(graph, classes, width)
     load_tensors(network, tensors)
     return network.eval()
+
+
+def check_takes(network: nn.Module, inputs: torch.Tensor) -> None:
+    """Raises IlwpError where a network does not take inputs (n, ...) like these."""
+    try:
+        with torch.inference_mode():
+            network(inputs)
+    except Exception as error:  # whatever the network's code raises
+        shape = " x ".join(map(str, inputs.shape[1:]))
+        raise IlwpError(f"the network does not take inputs of {shape} ({in_short(error)})") from error
 
 
 def classes_of(network: nn.Module, images: torch.Tensor) -> int:

@@ -19,7 +19,7 @@ from torch import nn
 
 from ilwp.common.errors import IlwpError
 from ilwp.networks.trace import in_short
-from ilwp.networks.trials import random_inputs
+from ilwp.networks.trials import random_inputs, vocabulary
 
 SAMPLES = 8
 
@@ -37,6 +37,17 @@ def synthetic_inputs(shape: tuple[int, ...], count: int = SAMPLES, seed: int = 0
     fields = fields - fields.mean(dim=(2, 3), keepdim=True)
     scaled: torch.Tensor = fields / fields.std(dim=(1, 2, 3), keepdim=True)
     return scaled
+
+
+def inputs_for(network: nn.Module, shape: tuple[int, ...] | None = None, seed: int = 0) -> torch.Tensor:
+    """Synthetic inputs (SAMPLES, *shape), whole numbers for a network that begins with an embedding.
+
+    Without `shape` it is the natural one; errors are those of `natural_shape`.
+    """
+    shape, words = shape or natural_shape(network), vocabulary(network)
+    if words is None:
+        return synthetic_inputs(shape, seed=seed)
+    return torch.randint(0, words, (SAMPLES, *shape), generator=torch.Generator().manual_seed(seed))
 
 
 def natural_shape(network: nn.Module) -> tuple[int, ...]:

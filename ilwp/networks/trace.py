@@ -88,8 +88,8 @@ def swapped(network: nn.Module, others: Mapping[int, torch.Tensor]) -> Iterator[
     stores: list[Any] = []
     for module in network.modules():
         stores += [module._parameters, module._buffers]
-        if isinstance(module, nn.RNNBase):
-            stores.append(module._flat_weights)  # a second list of the same
+    second = [(module, module._flat_weights) for module in network.modules() if isinstance(module, nn.RNNBase)]
+    stores += [weights for _, weights in second]
     slots = [
         (store, key, tensor)
         for store in stores
@@ -103,6 +103,8 @@ def swapped(network: nn.Module, others: Mapping[int, torch.Tensor]) -> Iterator[
     finally:
         for store, key, tensor in slots:
             store[key] = tensor
+        for module, weights in second:  # where it has noticed the others, it has another list now
+            module._flat_weights = weights
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:

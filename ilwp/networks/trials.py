@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from ilwp.common.errors import IlwpError
 from ilwp.networks.trace import ExampleInputs, in_short, traced
@@ -32,6 +33,38 @@ def random_inputs(network: nn.Module, shape: tuple[int, ...] | None = None, seed
     raise problem or IlwpError("the network has no layer that tells what it takes")
 
 
+def whole_shape(network: nn.Module, size: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of an input, without the batch axis, of which `size` may tell no more than the side or the length.
+
+    The other axes are then told from the network's first layer.
+    """
+    first = _first(network)
+    if len(size) > 1:
+        return size
+    if isinstance(first, _ConvNd):
+        return (first.in_channels, *size * len(first.kernel_size))
+    return (*size, *_features(first))
+
+
+def vocabulary(network: nn.Module) -> int | None:
+    """How many whole numbers a network tells apart that begins with an embedding; None for another."""
+    first = _first(network)
+    return first.num_embeddings if isinstance(first, nn.Embedding) else None
+
+
+def _first(network: nn.Module) -> nn.Module | None:
+    """The first layer that tells what a network takes."""
+    kinds = (nn.Embedding, nn.Linear, nn.RNNBase, _ConvNd)
+    return next((module for module in network.modules() if isinstance(module, kinds)), None)
+
+
+def _features(layer: nn.Module | None) -> tuple[int, ...]:
+    """The last axis of what a layer without places takes."""
+    if isinstance(layer, nn.RNNBase):
+        return (layer.input_size,)
+    return (layer.in_features,) if isinstance(layer, nn.Linear) else ()
+
+
 def _needed(network: nn.Module) -> int:
     """How many arguments a network cannot do without."""
     try:
@@ -46,15 +79,13 @@ def _needed(network: nn.Module) -> int:
 def _candidates(
     network: nn.Module, shape: tuple[int, ...] | None, generator: torch.Generator
 ) -> Iterator[torch.Tensor]:
-    first = next(
-        (m for m in network.modules() if isinstance(m, nn.Embedding | nn.Linear) or hasattr(m, "kernel_size")), None
-    )
+    first = _first(network)
     if isinstance(first, nn.Embedding):
         yield torch.randint(0, first.num_embeddings, (1, *(shape or (TOKENS,))), generator=generator)
         return
     shapes: list[tuple[int, ...]] = []
-    if isinstance(first, nn.Linear):
-        shapes = [(first.in_features,), (TOKENS, first.in_features)]
+    if features := _features(first):
+        shapes = [features] * isinstance(first, nn.Linear) + [(TOKENS, *features)]
     elif isinstance(first, nn.Conv1d):
         shapes = [(first.in_channels, LENGTH)]
     elif isinstance(first, nn.Conv3d):

@@ -75,10 +75,8 @@ def write_kernel_file(coded: CodedKernels, other: Tensors | None = None) -> tupl
     tail = to_safetensors(other) if other else b""
     file = content + tail
     file += struct.pack("<I", zlib.crc32(file))
-    raw_bits, other_bits = 32 * coded.first.size, 8 * len(tail)
     _check_room(sum(channels) * height * width, len(file))
-    side_bits = 8 * len(file) - texture_bits - index_bits - raw_bits - other_bits
-    return file, Rate(texture_bits, index_bits, raw_bits, side_bits, other_bits)
+    return file, _rate(len(file), texture_bits, index_bits, coded.first.size, len(tail))
 
 
 def read_kernel_file(file: bytes) -> tuple[CodedKernels, Tensors]:
@@ -86,6 +84,11 @@ def read_kernel_file(file: bytes) -> tuple[CodedKernels, Tensors]:
 
     Raises IlwpError for anything that is not a whole, sound file of version 1.
     """
+    return read_with_rate(file)[:2]
+
+
+def read_with_rate(file: bytes) -> tuple[CodedKernels, Tensors, Rate]:
+    """What `write_kernel_file` was given and where the file's bits go; errors are those of `read_kernel_file`."""
     reader = opened(file, VERSION)
     _, _, method, bits, flags, height, width, layers, section_bytes = HEAD.unpack(reader.take(HEAD.size))
     if method >= len(METHODS) or bits not in BITS or flags >> len(FLAGS) or not (height and width and layers):
@@ -100,10 +103,19 @@ def read_kernel_file(file: bytes) -> tuple[CodedKernels, Tensors]:
     quantizers = _quantizers(reader, settings, layers - 1)
     section = bitarray(endian="big")
     section.frombytes(reader.take(section_bytes))
-    levels, indices = read_section(section, settings, channels, height * width)
+    levels, indices, index_bits, texture_bits = read_section(section, settings, channels, height * width)
     shaped = tuple(k.reshape(-1, height, width) for k in levels)
     coded = CodedKernels(settings, tuple(names), first.astype(np.float32), shaped, tuple(indices), quantizers)
-    return coded, _other_tensors(reader.rest(), names)
+    tail = reader.rest()
+    rate = _rate(len(file), texture_bits, index_bits, coded.first.size, len(tail))
+    return coded, _other_tensors(tail, names), rate
+
+
+def _rate(file_bytes: int, texture_bits: int, index_bits: int, raw_weights: int, other_bytes: int) -> Rate:
+    """Side information is what is left of the file."""
+    raw_bits, other_bits = 32 * raw_weights, 8 * other_bytes
+    side_bits = 8 * file_bytes - texture_bits - index_bits - raw_bits - other_bits
+    return Rate(texture_bits, index_bits, raw_bits, side_bits, other_bits)
 
 
 def _check_room(weights: int, file_bytes: int) -> None:

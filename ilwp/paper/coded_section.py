@@ -39,10 +39,13 @@ def write_section(coded: CodedKernels, channels: list[int]) -> tuple[bytes, int,
 
 def read_section(
     bits: bitarray, settings: Settings, channels: list[int], taps: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Levels (c_i * taps,) int16 and indices (c_i,) int64 of each layer from the second on."""
+) -> tuple[list[np.ndarray], list[np.ndarray], int, int]:
+    """Levels (c_i * taps,) int16 and indices (c_i,) int64 of each layer from the second on.
+
+    Then how many bits are indices and code words, as `write_section` says it.
+    """
     lowest = of_range(0.0, 0.0, settings.bits, settings.quantizer == "symmetric").lowest
-    levels, indices, position = [], [], 0
+    levels, indices, position, index_bits, texture_bits = [], [], 0, 0, 0
     lengths = np.zeros(0, np.int64)
     if settings.table == "network" and len(channels) > 1:
         lengths, position = decode_table(bits, _alphabet(settings))
@@ -53,17 +56,20 @@ def read_section(
         if settings.method in SEARCHES:
             chosen, used = _unpack_indices(bits[position:], count, _candidates(settings, channels[: i + 1]))
             position += used
+            index_bits += used
         else:
             pool = 1 if settings.method == "baseline" else channels[i]
             chosen = np.arange(count) % pool
         symbols = decode_symbols(bits[position:], count * taps, lengths)
         if np.count_nonzero(lengths) > 1:
-            position += int(lengths[symbols].sum())
+            used = int(lengths[symbols].sum())
+            position += used
+            texture_bits += used
         levels.append((symbols + lowest).astype(np.int16))
         indices.append(chosen)
     if len(bits) - position >= 8 or bits[position:].any():
         raise IlwpError("the file's coded section is longer than its weights")
-    return levels, indices
+    return levels, indices, index_bits, texture_bits
 
 
 def _alphabet(settings: Settings) -> int:

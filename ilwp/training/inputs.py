@@ -1,6 +1,6 @@
 """Images to try a network with: a folder of pictures, an array in a file, or a data set by name.
 
-    source -> load_inputs -> Inputs -> batches(...) -> float32 (n, c, h, w)
+    source -> load_inputs -> Inputs -> batches(...), array() -> float32 (n, c, h, w)
 
 With a side, the shorter side of each image is resized to it (bilinear, smoothed) and the centre is cut out. Numbers in
 uint8 are divided by 255 and normalised; those in floating point are taken as they are.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,6 +25,11 @@ from ilwp.training import CLASSES, datasets
 IMAGENET_COLOURS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation, as most networks want them
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
 PICTURES_SIDE = 224
+BATCH, MOST_NUMBERS = 50, 1 << 26
+Split = Literal["train", "test"]
+
+
+_data_set = cache(datasets.load)
 
 
 @dataclass(frozen=True)
@@ -48,15 +54,27 @@ class Inputs:
         for start in range(0, len(self), count):
             part = self.images[start : start + count]
             if isinstance(part, torch.Tensor):
-                known = part.dtype == torch.uint8
-                yield _normalised(_resized(part, self.side), self.normalisation if known else "none")
+                resized = _resized(part, self.side)
+                yield _normalised(resized, self.normalisation) if part.dtype == torch.uint8 else resized.contiguous()
             else:
                 pictures = [_resized(_picture(path)[None], self.side) for path in part]
                 yield _normalised(torch.cat(pictures), self.normalisation)
 
+    def array(self) -> np.ndarray:
+        """All images float32 (n, c, h, w), or as many as fit into `MOST_NUMBERS`; errors are those of `batches`."""
+        found: list[torch.Tensor] = []
+        for batch in self.batches(BATCH):
+            found.append(batch)
+            if (len(found) + 1) * found[0].numel() > MOST_NUMBERS:
+                break
+        whole: np.ndarray = torch.cat(found).numpy()
+        return whole
 
-def load_inputs(source: str, limit: int, side: int | None = None, normalisation: str | None = None) -> Inputs:
-    """At most `limit` images of a folder, an `.npz` or `.safetensors` file, or a data set's test images.
+
+def load_inputs(
+    source: str, limit: int, side: int | None = None, normalisation: str | None = None, part: Split = "test"
+) -> Inputs:
+    """At most `limit` images of a folder, an `.npz` or `.safetensors` file, or a `part` of a data set.
 
     Pictures in a folder are taken in the order of their names, 224 pixels wide unless `side` says otherwise; images of
     a data set are a fixed choice. Without `normalisation` it is the data set's own, else ImageNet's. Labels are those
@@ -65,9 +83,10 @@ def load_inputs(source: str, limit: int, side: int | None = None, normalisation:
     """
     path = Path(source)
     if source in CLASSES:
-        loaded = datasets.load(source)
-        some = torch.randperm(len(loaded.test), generator=torch.Generator().manual_seed(0))[:limit]
-        return Inputs(loaded.test[some], side, normalisation or source, loaded.test_labels[some])
+        loaded = _data_set(source)
+        images, classes = (loaded.train, loaded.train_labels) if part == "train" else (loaded.test, loaded.test_labels)
+        some = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:limit]
+        return Inputs(images[some], side, normalisation or source, classes[some])
     if path.is_dir():
         pictures = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if not pictures:
@@ -121,8 +140,8 @@ def _picture(path: Path) -> torch.Tensor:
 
 
 def _resized(images: torch.Tensor, side: int | None) -> torch.Tensor:
-    """Float32 images (n, c, side, side), or of their own size without a side; uint8 is divided by 255."""
-    whole = images.float() / 255 if images.dtype == torch.uint8 else images
+    """Float32 images (n, c, side, side) of the same range, or of their own size without a side."""
+    whole = images.float()
     height, width = whole.shape[2:]
     if side is not None and (height, width) != (side, side):
         scale = side / min(height, width)
@@ -133,13 +152,11 @@ def _resized(images: torch.Tensor, side: int | None) -> torch.Tensor:
     return whole
 
 
-_data_set = cache(datasets.load)
-
-
 def _normalised(images: torch.Tensor, normalisation: str) -> torch.Tensor:
+    """Pixels from 0 to 255 as a network takes them."""
     if normalisation == "none" or images.shape[1] != 3:
-        return images.contiguous()
+        return (images / 255).contiguous()
     if normalisation in CLASSES:
-        return _data_set(normalisation).normalise(images * 255)
+        return _data_set(normalisation).normalise(images)
     mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in IMAGENET_COLOURS)
-    return (images - mean) / deviation
+    return (images / 255 - mean) / deviation

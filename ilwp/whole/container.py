@@ -5,7 +5,8 @@
     1                 format version, 2
     4                 length of the packed index in bytes, uint32
     4                 CRC-32 of the packed index
-    packed index      a raw DEFLATE stream (RFC 1951) of the index
+    packed index      a raw DEFLATE stream (RFC 1951) of the index, and zeros where the file would be too short for its
+                      weights (`_shortest`)
     segments          one after another, in the order in which the index begins them, until the end of the file
 
     index             what
@@ -32,7 +33,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ilwp.common.bytes import MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, decoding_limit, format_of, pack_varint
+from ilwp.common.bytes import MAGIC, MOST_LAYERS, WEIGHTS_LIMIT, Reader, format_of, pack_varint
 from ilwp.common.errors import IlwpError, printable
 from ilwp.whole.index_fields import (
     AXES,
@@ -125,9 +126,9 @@ def write_container(
     for key, value in (metadata or {}).items():
         index += pack_text(key, value)
     packed = pack_index(bytes(index))
-    file = HEAD.pack(MAGIC, VERSION, len(packed), zlib.crc32(packed)) + packed + b"".join(contents)
-    _check_room(((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms()), len(file))
-    return file
+    shortest = _shortest((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms())
+    packed += bytes(max(shortest - HEAD.size - len(packed) - sum(map(len, contents)), 0))
+    return HEAD.pack(MAGIC, VERSION, len(packed), zlib.crc32(packed)) + packed + b"".join(contents)
 
 
 class Archive:
@@ -156,7 +157,8 @@ class Archive:
         if reader.rest() or len(self.metadata) != self._entries_of_metadata:
             raise IlwpError("this file's index makes no sense")
         whole = [e for e in self.entries.values() if e.form and (e.segment is None or self.is_whole(e.segment))]
-        _check_room(((e.kind, e.form) for e in whole if e.form), length)
+        if length < _shortest((e.kind, e.form) for e in whole if e.form):
+            raise IlwpError(f"this file claims too many weights for its {length:,} bytes")
         if sum(self.entries[names[0]].kind == KERNELS for names in self.members) > MOST_SIZES:
             raise IlwpError(f"this file has more than {MOST_SIZES} segments of depthwise kernels")
         if self.places and self.places[-1].start + self.places[-1].length < length:
@@ -235,18 +237,20 @@ def _earlier(names: Sequence[str], number: int, entries: Mapping[str, Entry]) ->
     return names[number]
 
 
-def _check_room(forms: Iterable[tuple[int, Form]], file_bytes: int) -> None:
-    """Refuse what stands for much more than a file of so many bytes could say."""
+def _shortest(forms: Iterable[tuple[int, Form]]) -> int:
+    """The fewest bytes of a file that may stand for tensors of these kinds, so that none can fill memory or time.
+
+    Raises IlwpError where none may.
+    """
     forms = list(forms)
     kernels = [form for kind, form in forms if kind == KERNELS]
     if len(kernels) > MOST_LAYERS or len({form.shape[2:] for form in kernels}) > MOST_SIZES:
         raise IlwpError(
             f"this network is too large for the format: at most {MOST_LAYERS:,} depthwise layers of {MOST_SIZES} sizes"
         )
-    for count, limit in (
+    counted = (
         (sum(form.size for _, form in forms), WEIGHTS_LIMIT),
         (sum(form.size for form in kernels), KERNEL_WEIGHTS_LIMIT),
         (sum(form.shape[0] for form in kernels if form.shape), KERNELS_LIMIT),
-    ):
-        if count > decoding_limit(limit, file_bytes):
-            raise IlwpError(f"too many weights for a file of {file_bytes:,} bytes: nearly all of them are the same")
+    )
+    return max(-((free - count) // each) for count, (free, each) in counted)

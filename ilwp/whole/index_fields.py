@@ -51,7 +51,7 @@ def unpack_index(packed: bytes) -> bytes:
         index = stream.decompress(packed, decoding_limit(INDEX_LIMIT, len(packed)))
     except zlib.error as error:
         raise IlwpError("this file's index makes no sense") from error
-    if not stream.eof or stream.unused_data:
+    if not stream.eof or stream.unused_data.strip(b"\0"):
         raise IlwpError("this file's index makes no sense")
     return index
 
@@ -101,8 +101,11 @@ def _is_possible(shape: tuple[int, ...]) -> bool:
 
 
 def pack_text(*parts: str) -> bytes:
-    """Lengths of texts, then the texts in UTF-8."""
-    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
+    """Lengths of texts, then the texts in UTF-8; raises IlwpError for what is no Unicode text."""
+    try:
+        encoded = [part.encode() for part in parts]
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise IlwpError("the metadata is no Unicode text: give texts by names that are texts") from error
     return b"".join(pack_varint(len(part)) for part in encoded) + b"".join(encoded)
 
 

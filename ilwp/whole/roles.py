@@ -4,13 +4,15 @@ With a network's graph that is known. Without, names and values tell, and what i
 small, and a network with a changed normalisation constant, table of positions or mask is another network.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ilwp.common.bytes import MOST_LAYERS
 from ilwp.common.errors import IlwpError, printable
 from ilwp.paper.quantization import BLOCK
+from ilwp.whole.container import MOST_SIZES
 from ilwp.whole.types import QUANTIZED
 
 # parts of the names of tensors that no layer multiplies its input with
@@ -56,14 +58,16 @@ def roles(tensors: Mapping[str, np.ndarray], known: Known | None = None) -> Role
     """The roles of a state dict's tensors; raises IlwpError for a weight that holds NaN or infinite values."""
     shared = _shared(tensors)
     dense, kernels, vectors = [], [], []
+    sizes: list[tuple[int, ...]] = []  # of the kernels
     for name, tensor in tensors.items():
         if name in shared or tensor.dtype.name not in QUANTIZED or _is_constant(tensor):
             continue
         if sum(axis > 1 for axis in tensor.shape) < 2:
             small = _is_statistic(name, tensors) or _is_vector(name, tensor, known)
             vectors += [name] * (small and all_finite(tensor))
-        elif name in known.depthwise if known else _looks_depthwise(name, tensor):
+        elif (name in known.depthwise if known else _looks_depthwise(name, tensor)) and _has_a_place(tensor, sizes):
             kernels.append(name)
+            sizes.append(tensor.shape[2:])
         elif name in known.parameters if known else _looks_like_a_weight(name, tensor):
             dense.append(name)
     for name in (*dense, *kernels):
@@ -128,6 +132,11 @@ def _looks_depthwise(name: str, tensor: np.ndarray) -> bool:
         return False
     filters = tensor.shape[0] > 1 and tensor.shape[1] == 1 and 1 < tensor[0].size <= MOST_TAPS
     return filters and (_called_weight(name) or (tensor.ndim > 3 and tensor.size >= 64))
+
+
+def _has_a_place(tensor: np.ndarray, sizes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether a file takes another depthwise layer beside those of `sizes`; what it does not take is dense."""
+    return len(sizes) < MOST_LAYERS and len({*sizes, tensor.shape[2:]}) <= MOST_SIZES
 
 
 def _looks_like_a_weight(name: str, tensor: np.ndarray) -> bool:

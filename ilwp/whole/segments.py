@@ -36,7 +36,7 @@ from ilwp.whole.exact_segments import pack_exact, unpack_exact
 from ilwp.whole.index_fields import Form
 from ilwp.whole.kernel_segments import pack_kernels, unpack_kernels
 from ilwp.whole.level_segments import pack_levels, unpack_levels
-from ilwp.whole.pieces import Exact, KernelLevels, Levels, Piece, Powers, Shared
+from ilwp.whole.pieces import Exact, KernelLevels, Levels, Piece, Powers, Shared, decode_pieces
 from ilwp.whole.segment_parts import Packed
 from ilwp.whole.types import from_little_endian, little_endian
 
@@ -62,25 +62,25 @@ def pack_all(pieces: Iterable[tuple[str, Piece]]) -> Iterator[Packed]:
     for name, piece in pieces:
         if isinstance(piece, KernelLevels):
             kernels.setdefault(piece.size, {})[name] = piece
-        elif isinstance(piece, Levels | Powers) and piece.levels.size > SMALL:
-            yield pack_levels({name: piece})
-        elif isinstance(piece, Levels | Powers):
-            needed = piece.levels.size + 2 * int(np.ptp(piece.levels)) if piece.levels.size else 0
+        elif isinstance(piece, Shared):
+            yield Packed(Segment(SHARED, {name: None}, piece.name.encode()), {name: 0.0})
+        elif isinstance(piece, Levels | Powers) and (needed := _needed(piece)) is not None:
             if small and needed > room_left:
                 yield pack_levels(small)
                 small, room_left = {}, FULL_OF_LEVELS
             small[name] = piece
             room_left -= needed
-        elif isinstance(piece, Shared):
-            yield Packed(Segment(SHARED, {name: None}, piece.name.encode()), {name: 0.0})
-        elif (value := _constant(piece.tensor)) is not None:
-            form = Form(piece.tensor.shape, piece.tensor.dtype)
-            yield Packed(Segment(CONSTANT, {name: form}, value), {name: 0.0})
+        elif isinstance(piece, Levels | Powers) and (packed := _packed_alone(name, piece)):
+            yield packed
         else:
-            alike = exact.setdefault(piece.tensor.dtype, {})
-            alike[name] = piece
+            tensor = piece.tensor if isinstance(piece, Exact) else decode_pieces({name: piece})[name]
+            if (value := _constant(tensor)) is not None:
+                yield Packed(Segment(CONSTANT, {name: Form(tensor.shape, tensor.dtype)}, value), {name: 0.0})
+                continue
+            alike = exact.setdefault(tensor.dtype, {})
+            alike[name] = Exact(tensor)
             if sum(p.tensor.nbytes for p in alike.values()) >= FULL:
-                yield pack_exact(exact.pop(piece.tensor.dtype))
+                yield pack_exact(exact.pop(tensor.dtype))
     yield from map(pack_exact, exact.values())
     if small:
         yield pack_levels(small)
@@ -110,3 +110,17 @@ def _constant(tensor: np.ndarray) -> bytes | None:
     # a view of the bytes compares equal where NaN does not, and tells -0 from 0
     flat = np.ascontiguousarray(tensor).reshape(-1).view(np.uint8).reshape(tensor.size, -1)
     return little_endian(tensor.reshape(-1)[:1]) if (flat == flat[0]).all() else None
+
+
+def _needed(piece: Levels | Powers) -> int | None:
+    """How much of FULL_OF_LEVELS a small tensor needs; None for one that gets a segment of its own."""
+    needed = piece.levels.size + 2 * int(np.ptp(piece.levels)) if piece.levels.size else 0
+    return needed if piece.levels.size <= SMALL and needed <= FULL_OF_LEVELS else None
+
+
+def _packed_alone(name: str, piece: Levels | Powers) -> Packed | None:
+    """None where levels reach further than a reader makes models for, since nearly all of them are the same."""
+    try:
+        return pack_levels({name: piece})
+    except IlwpError:
+        return None

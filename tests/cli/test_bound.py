@@ -84,6 +84,8 @@ def test_a_bound_that_even_the_highest_quality_misses_is_refused_and_nothing_is_
         ((*GRAPH, "--inputs", "plain.npz"), 2, "--inputs has no meaning without --max-drop"),
         ((*GRAPH, "--count", 10), 2, "--count has no meaning without --max-drop"),
         ((*GRAPH, "--max-drop", 1, "--inputs", "absent"), 1, "absent is no folder of pictures"),
+        ((*GRAPH, "--max-drop", 1, "--inputs", "plain.npz", "--input-size", "3x8x8"), 1, "--input-size is one number"),
+        ((*GRAPH, "--max-drop", 1, "--inputs", "plain.npz", "--input-size", "9"), 1, "does not take inputs of"),
         ((*GRAPH, "--max-drop", "nan", "--inputs", "plain.npz"), 2, "nan is no number"),
         ((*GRAPH, "--max-drop", -1, "--inputs", "plain.npz"), 2, "-1.0 is not in the range"),
         ((*GRAPH, "--max-drop", 99, "--inputs", "plain.npz"), 1, "a drop of 99 points bounds nothing"),

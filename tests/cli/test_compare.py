@@ -10,6 +10,7 @@ from samples import state_dict
 
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays
+from ilwp.whole.coding import Rounding
 
 Ilwp = Callable[..., Any]
 
@@ -33,12 +34,12 @@ def test_tensors_are_compared_the_worst_first(networks, ilwp: Ilwp):
     assert f"40.0 dB  {name}" in ilwp("compare", *networks).out
 
 
-@pytest.mark.parametrize("kind", ["folder", "npz", "safetensors", "digits"])
-def test_outputs_are_compared_for_any_kind_of_images(tmp_path: Path, networks, ilwp: Ilwp, kind: str):
+def source_of(kind: str, folder: Path) -> Path:
+    """Five images of noise as a folder of pictures, an NPZ, a safetensors file, or the digits."""
     from PIL import Image
 
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    source = tmp_path / {"folder": "pictures"}.get(kind, f"images.{kind}")
+    source = folder / {"folder": "pictures"}.get(kind, f"images.{kind}")
     if kind == "folder":
         source.mkdir()
         for i, image in enumerate(images):
@@ -48,7 +49,13 @@ def test_outputs_are_compared_for_any_kind_of_images(tmp_path: Path, networks, i
     elif kind == "safetensors":
         safetensors.numpy.save_file({"x": np.ascontiguousarray(images.transpose(0, 3, 1, 2))}, source)
     else:
-        source = Path("digits")
+        return Path("digits")
+    return source
+
+
+@pytest.mark.parametrize("kind", ["folder", "npz", "safetensors", "digits"])
+def test_outputs_are_compared_for_any_kind_of_images(tmp_path: Path, networks, ilwp: Ilwp, kind: str):
+    source = source_of(kind, tmp_path)
     arguments = (
         "--graph",
         "mobilenet",
@@ -88,3 +95,43 @@ def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, networks
     reshaped["stem.running_mean"] = np.zeros(3, np.float32)
     safetensors.numpy.save_file(reshaped, tmp_path / "reshaped.safetensors")
     assert ilwp("compare", network_file, tmp_path / "reshaped.safetensors").refused("stem.running_mean is 8 and 3")
+
+
+@pytest.mark.parametrize("kind", ["folder", "npz", "safetensors", "digits"])
+def test_weights_are_rounded_with_any_kind_of_images(tmp_path: Path, networks, ilwp: Ilwp, kind: str, monkeypatch):
+    seen: list[np.ndarray] = []
+
+    def look(network: object, images: Any) -> Rounding:
+        seen.append(images)
+        return nearest
+
+    def nearest(name: str, step: float, tensors: dict[str, np.ndarray]) -> np.ndarray:
+        return np.rint(tensors[name] / step)
+
+    monkeypatch.setattr("ilwp.whole.error_feedback.ErrorFeedback", look)
+    options = ("--graph", "mobilenet", "--width", "0.1", "--dense-bits", 5, "--input-size", 32)
+    outcome = ilwp("compress", networks[0], *options, "--images", source_of(kind, tmp_path))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert tuple(seen[0].shape) == (1000 if kind == "digits" else 5, 3, 32, 32)
+    assert abs(float(seen[0].mean())) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--images", "absent"), 1, "absent is no folder of pictures"),
+        (("--images", "wrong.npz"), 1, "does not take inputs of 5 x 32 x 32"),
+        (("--images", "digits", "--input-size", "3x32x32"), 1, "--input-size is one number"),
+        (("--input-size", "5x32x32"), 1, "does not take inputs of 5 x 32 x 32"),
+        (("--input-size", "0"), 2, "'0' is no size such as 224 or 3x96x160"),
+        (("--normalise", "none"), 2, "--normalise has no meaning without --images"),
+        (("--images", "digits", "--coder", "huffman"), 2, "--images has no meaning with --coder huffman"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(tmp_path: Path, networks, ilwp: Ilwp, monkeypatch, options, code, message):
+    monkeypatch.chdir(tmp_path)
+    np.savez("wrong.npz", x=np.zeros((2, 5, 32, 32), np.uint8))
+    refused = ilwp("compress", networks[0], "--graph", "mobilenet", "--width", "0.1", *options)
+    assert refused.refused(message, code)
+    assert ilwp("compress", networks[0], "--input-size", 32).refused("--input-size has no meaning without --graph", 2)
+    assert not networks[0].with_suffix(".ilwp").exists()

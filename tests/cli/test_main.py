@@ -65,10 +65,13 @@ def test_every_option_reaches_the_file(network_file: Path, ilwp: Ilwp):
     )
 
 
-def test_inspecting_a_file_says_how_it_was_coded_and_where_its_bits_go(compressed_file: Path, ilwp: Ilwp):
+def test_inspecting_a_file_says_how_it_was_coded_and_where_its_bits_go(
+    compressed_file: Path, ilwp: Ilwp, monkeypatch: pytest.MonkeyPatch
+):
     coded = codec.encode_kernels(KERNELS, Settings())
     file, rate = bitstream.write_kernel_file(coded, OTHER)
     assert compressed_file.read_bytes() == file
+    monkeypatch.setattr(bitstream, "write_kernel_file", None)  # sizes are read off the file
     outcome = ilwp("inspect", compressed_file, "--json")
     assert strictly(outcome.out) == {
         "file": str(compressed_file),
@@ -91,13 +94,32 @@ def test_inspecting_a_file_says_how_it_was_coded_and_where_its_bits_go(compresse
         assert wanted in text
 
 
-def test_inspecting_a_state_dict_lists_its_kernels(network_file: Path, ilwp: Ilwp):
+def test_inspecting_a_state_dict_lists_its_tensors(network_file: Path, ilwp: Ilwp):
     found = strictly(ilwp("inspect", network_file, "--json").out)
     assert found["other_tensors"] == len(OTHER)
     assert [(layer["layer"], layer["kernels"]) for layer in found["layers"]] == [
         (n, len(k)) for n, k in KERNELS.items()
     ]
-    assert "blocks.1.depthwise.weight" in ilwp("inspect", network_file).out
+    assert [row["tensor"] for row in found["tensors"]] == list(read_state_dict(network_file))
+    assert "depthwise kernels of 3x3 in 3 layers and 9 other tensors" in ilwp("inspect", network_file).out
+
+
+def test_inspecting_tells_what_it_can_of_any_state_dict(tmp_path: Path, ilwp: Ilwp):
+    weights, file = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float16), tmp_path / "net.pt"
+    tensors = {
+        "a.weight": weights,
+        "dw.weight": weights[:, None, :9],
+        "dw1.weight": weights[:, None, :7],
+        "n": np.array(3),
+    }
+    network = {name: torch.from_numpy(t) for name, t in tensors.items()}
+    torch.save(network | {"tied.weight": network["a.weight"]}, file)
+    taken = {row["tensor"]: row["is"] for row in strictly(ilwp("inspect", file, "--json").out)["tensors"]}
+    kinds = ["weights", "depthwise kernels", "depthwise kernels", "exact", "shared with a.weight"]
+    assert taken == dict(zip(["a.weight", "dw.weight", "dw1.weight", "n", "tied.weight"], kinds, strict=True))
+    assert "kernels of 9 in 1 layers and 64 depthwise kernels of 7 in 1" in ilwp("inspect", file).out
+    torch.save({"a.weight": network["a.weight"]}, file)
+    assert ilwp("inspect", file).out.endswith("no depthwise kernels and 1 other tensors\n")
 
 
 def test_the_hypothesis_is_tested_on_a_networks_kernels(network_file: Path, compressed_file: Path, ilwp: Ilwp):

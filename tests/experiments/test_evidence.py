@@ -50,7 +50,7 @@ def test_provenance_has_a_row_for_runs_that_are_alike_and_one_for_the_paper():
     assert table.to_numpy().tolist() == [
         ["MobileNet and ShuffleNet", "CIFAR-10 and CIFAR-100", "0.5", 12, 128, "0 (one seed)"],
         ["MobileNet", "CIFAR-10", "1", 18, 128, "0 (one seed)"],
-        ["the paper's four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds"],
+        ["the paper: all four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds"],
     ]
     assert len(provenance([])) == 1
 

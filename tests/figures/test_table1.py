@@ -33,12 +33,12 @@ def test_shares_are_means_over_pairs_of_runs_with_one_seed():
 
 def test_parts_have_a_row_for_each_method_with_files_and_add_up():
     made = files(baseline=[(84, 100, 80.0)], ill=[(14, 30, 79.0), (15, 31, 79.5)])
-    shown = table1.parts(made)
+    shown = table1.size_parts(made)
     assert shown[("", "method")].tolist() == ["Baseline", "ILWP-ILL"]
     assert shown[("", "runs")].tolist() == [1, 2]
     assert set(shown["kB"]) == set(table1.PARTS.values())
     assert shown.loc[0, ("kB", "whole file")] == "0.10"
-    assert table1.parts(made.iloc[:0]).empty
+    assert table1.size_parts(made.iloc[:0]).empty
 
 
 def test_the_papers_shares_are_those_that_it_prints():
@@ -57,7 +57,7 @@ def test_the_prose_quotes_what_the_table_shows():
     runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet")
     closed, opened = (table1.files_at_8_bits(runs, loop) for loop in ("closed", "open"))
     assert set(closed["bits"]) == {8}
-    quoted, shown = table1.quoted(closed, opened), table1.against_paper(closed)
+    quoted, shown = table1.quoted_table1(closed, opened), table1.against_paper(closed)
     assert f"{quoted['ill_total']:.3f}" == shown.loc[3, ("whole file", "here")]
     assert f"{quoted['fss_change']:+.2f}" == shown.loc[1, ("top-1, points", "here")]
     assert quoted["ill_open_total"] < quoted["ill_total"]

@@ -50,7 +50,7 @@ def test_a_group_counts_each_sequence_once():
 
 
 def test_numbers_for_prose_are_those_of_the_tables():
-    numbers = wild.quoted(SEQUENCES, LAYERS, STAGES)
+    numbers = wild.quoted_wild(SEQUENCES, LAYERS, STAGES)
     public = SEQUENCES[SEQUENCES["public"]]
     assert numbers["above"] + numbers["below"] + numbers["neither"] == numbers["sequences"] == len(public)
     assert numbers["stages_above"] + numbers["stages_below"] <= numbers["stages"] == STAGES["public"].sum()

@@ -29,7 +29,7 @@ def mutmut(folder: Path, names: list[str]) -> None:
 def ends(folder: Path) -> dict[str, int | None]:
     """How the tests of each mutant ended."""
     found: dict[str, int | None] = {}
-    for path in sorted(folder.glob("mutants/ilwp/*.meta")):
+    for path in sorted(folder.glob("mutants/ilwp/paper/*.meta")):
         found |= json.loads(path.read_text())["exit_code_by_key"]
     return dict(sorted(found.items()))
 
@@ -47,7 +47,7 @@ def test_the_tests_notice_nine_of_ten_errors(tmp_path: Path):
     found = {name: code for name, code in ends(tmp_path).items() if name in sample}
     assert NOT_RUN not in found.values()
     survivors = [name for name, code in found.items() if code == SURVIVED]
-    modules = Counter(name.split(".")[1] for name in found)
+    modules = Counter(name.split(".")[2] for name in found)
     figures = {"mutants": len(names), "tried": len(found), "killed": len(found) - len(survivors)}
     save("mutants", figures | {"survivors": survivors, "modules": dict(modules)})
     assert len(survivors) <= 0.1 * len(found) + 2

@@ -19,6 +19,7 @@ from ilwp.whole.kernel_segments import SEED
 
 A_SET, SIGNS_FREE = 4, 8
 STEP = struct.pack("<f", 1.0)
+SHORT_STEP = STEP[1:]
 WORDS = struct.pack("<2I", *SEED)
 
 
@@ -41,7 +42,8 @@ def format_2(segments: list[tuple[int, list[tuple[int, ...]], bytes]]) -> bytes:
             contents += content
             number += 1
     index = pack_varint(sum(len(shapes) for _, shapes, _ in segments)) + index + b"\0"
-    return HEAD2.pack(b"ILWP", 2, len(index), zlib.crc32(index)) + index + contents
+    packed = zlib.compress(index, 9, wbits=-15)
+    return HEAD2.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + contents
 
 
 def kernels(layers: list[tuple[int, int, int, int, bytes, int]]) -> tuple[int, list[tuple[int, ...]], bytes]:
@@ -50,7 +52,7 @@ def kernels(layers: list[tuple[int, int, int, int, bytes, int]]) -> tuple[int, l
     Each is its kernels, taps, flags, reach, models and their kind.
     """
     heads = [
-        STEP + bytes([flags]) + (b"\0" if flags & A_SET else b"") + pack_varint(reach) + bytes([kind]) + models
+        SHORT_STEP + bytes([flags]) + (b"\0" if flags & A_SET else b"") + pack_varint(reach) + bytes([kind]) + models
         for _, _, flags, reach, models, kind in layers
     ]
     return KERNELS, [(count, 1, 1, taps) for count, taps, *_ in layers], b"".join(heads) + WORDS
@@ -58,12 +60,12 @@ def kernels(layers: list[tuple[int, int, int, int, bytes, int]]) -> tuple[int, l
 
 def together(count: int, taps: int, reach: int) -> tuple[int, list[tuple[int, ...]], bytes]:
     """A set of one cell with free signs."""
-    head = STEP + bytes([A_SET | SIGNS_FREE]) + b"\1" + pack_varint(count) + b"\0" + pack_varint(reach) + b"\3\0"
+    head = SHORT_STEP + bytes([A_SET | SIGNS_FREE]) + b"\1" + pack_varint(count) + b"\0" + pack_varint(reach) + b"\3\0"
     return KERNELS, [(count, 1, 1, taps)], head + WORDS
 
 
 def levels(shape: tuple[int, ...], code: bytes) -> tuple[int, list[tuple[int, ...]], bytes]:
-    return LEVELS, [shape], STEP + code
+    return LEVELS, [shape], b"\0" + SHORT_STEP + b"\0" + code
 
 
 def format_1(channels: list[int], method: int) -> bytes:

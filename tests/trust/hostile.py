@@ -43,6 +43,7 @@ from ilwp.whole.container import HEAD, Archive
 EXPECTED = Path(__file__).parent.parent / "expected"
 LONGEST_SECONDS = 1.0
 OVERHEAD = 8 << 20  # bytes that a reader may take for a file of any length
+MOST_INDEX = 1 << 20  # bytes
 CELLS = 1000  # of a profile, that are looked at
 
 
@@ -75,7 +76,7 @@ def files_of_format_2() -> list[bytes]:
         coding.encode_tensors(tensors | {"norm.weight": np.float32([1, 2, 4] * 30)}, Plan(quality=q)) for q in (10, 30)
     ]
     written += map(segments.write_pieces, plans)
-    return [*map(_plain, written), (EXPECTED / "network.ilwp").read_bytes()]
+    return [*written, (EXPECTED / "network.ilwp").read_bytes()]
 
 
 def files_of_codebooks() -> list[bytes]:
@@ -111,43 +112,51 @@ class Target:
     limit: Callable[[int], int] = lambda length: OVERHEAD + length
     checksum: bool = False
 
+    def loosened(self, content: bytes) -> bytes:
+        """The content in the form that is mutated: of format 2 with an index that is not packed."""
+        return _with_plain_index(content) if self.checksum and content[4:5] == b"\2" else content
+
     def sealed(self, content: bytes) -> bytes:
-        """The content with its checksum made right, if it has one."""
+        """What `loosened` gave, mutated, with its index packed and its checksums made right, if it has any."""
         if not self.checksum:
             return content
         if content[4:5] == b"\2":
-            return _sealed_index(content)
+            return _with_packed_index(content)
         return content[:-4] + struct.pack("<I", zlib.crc32(content[:-4]))
 
 
-def _sealed_index(content: bytes) -> bytes:
-    """A file of format 2 with the checksum of its index made right, and those of its segments where that reads."""
+def _with_plain_index(content: bytes) -> bytes:
     if len(content) < HEAD.size:
         return content
-    length = HEAD.unpack(content[: HEAD.size])[2]
-    packed = content[HEAD.size : HEAD.size + length]
-    sealed = HEAD.pack(b"ILWP", 2, length, zlib.crc32(packed)) + content[HEAD.size :]
+    end = HEAD.size + HEAD.unpack(content[: HEAD.size])[2]
+    try:
+        index = zlib.decompressobj(-15).decompress(content[HEAD.size : end], MOST_INDEX)
+    except zlib.error:
+        return content
+    return HEAD.pack(b"ILWP", 2, len(index), 0) + index + content[end:]
+
+
+def _with_packed_index(content: bytes) -> bytes:
+    """The checksums of segments are made right where the index reads."""
+    if len(content) < HEAD.size:
+        return content
+    end = HEAD.size + HEAD.unpack(content[: HEAD.size])[2]
+    index, segments = content[HEAD.size : end], content[end:]
+    sealed = _of(index, segments)
     try:
         archive = Archive(lambda start, size: sealed[start : start + size], len(sealed))
     except IlwpError:
         return sealed
-    index = zlib.decompress(packed, wbits=-15)
     for place in archive.places:
         wrong = struct.pack("<I", place.checksum)
         right = struct.pack("<I", zlib.crc32(sealed[place.start : place.start + place.length]))
         index = index.replace(wrong, right, 1)
-    return _with_index(index, sealed[HEAD.size + length :])
+    return _of(index, segments)
 
 
-def _with_index(index: bytes, content: bytes) -> bytes:
-    """A file of format 2 whose index is a stream that packs nothing, so that forgeries reach the reader."""
-    packed = zlib.compress(index, 0, wbits=-15)
-    return HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + content
-
-
-def _plain(file: bytes) -> bytes:
-    end = HEAD.size + HEAD.unpack_from(file)[2]
-    return _with_index(zlib.decompress(file[HEAD.size : end], wbits=-15), file[end:])
+def _of(index: bytes, segments: bytes) -> bytes:
+    packed = zlib.compress(index, wbits=-15)
+    return HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + segments
 
 
 def decoded_bytes(length: int) -> int:

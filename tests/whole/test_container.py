@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import reference_decoder
+import reference_segments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import kernels, state_dict
@@ -17,17 +18,20 @@ from samples import kernels, state_dict
 from ilwp.common.bytes import decoding_limit
 from ilwp.common.errors import IlwpError
 from ilwp.common.paths import RUNS
-from ilwp.door import OpenFile, compress, decompress, open_file, save_file
+from ilwp.door import OpenFile, compress, decompress, load_file, open_file, save_file
 from ilwp.door import decoded as read
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
+from ilwp.paper.distortion import snr
 from ilwp.paper.huffman import entropy
 from ilwp.paper.methods import Method
 from ilwp.whole import container, index_fields, segments
 from ilwp.whole.coding import Plan, encode_tensors
 from ilwp.whole.container import HEAD
 from ilwp.whole.index_fields import pack_tensor_name
+from ilwp.whole.methods import QUALITY
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared, decode_pieces
+from ilwp.whole.roles import roles
 
 
 def layer(
@@ -113,6 +117,27 @@ def test_a_decoder_written_from_the_table_alone_finds_the_same_index():
             assert found[name]["content"] == FILE[place.start : place.start + place.length]
 
 
+@pytest.mark.parametrize("method", ["baseline", "fss", "lss", "ill", "multiset"])
+@pytest.mark.parametrize("bits", [None, 3, 6.5])
+def test_a_decoder_written_from_the_tables_alone_finds_the_same_bits(method: str, bits: float | None):
+    tensors = state_dict() | {f"deep.{i}.weight": t for i, t in enumerate(np.split(np.float32(deep()), 2))}
+    tensors |= {"half.weight": tensors["stem.weight"].astype(np.float16), "tied.weight": tensors["stem.weight"]}
+    tensors |= {"double.weight": tensors["stem.weight"].astype(np.float64), "zero": np.zeros((2, 3), np.int16)}
+    free = [Symmetry(n, np.arange(len(t)) // 5, signed=()) for n, t in tensors.items() if "depthwise" in n]
+    plan = Plan(method=method, bits=bits, dense_bits=bits, vector_bits=bits)
+    for file in (segments.write_pieces(encode_tensors(tensors, plan, free)), FILE):
+        found, wanted = reference_segments.decode(file), read(file)
+        assert list(found) == list(wanted)
+        assert {n: (t.dtype, t.tobytes()) for n, t in found.items()} == {
+            n: (t.dtype, t.tobytes()) for n, t in wanted.items()
+        }
+
+
+def deep() -> np.ndarray:
+    """Smooth depthwise kernels (16, 1, 2, 3, 2), whose coefficients are worth coding."""
+    return np.random.default_rng(2).standard_normal((16, 1, 1, 1, 1)) + np.linspace(0, 1, 12).reshape(2, 3, 2)
+
+
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_the_weight_of_a_prediction_comes_back(weight: float):
     pieces = {"a": layer([[1, 2]], "baseline", [0]), "b": layer([[0, 3]], "lss", [0], weight=weight)}
@@ -184,6 +209,46 @@ def test_shared_memory_stays_shared_and_is_stored_once():
     assert back["a.weight"] is back["b.weight"]
 
 
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"a.weight": np.zeros((1500, 1500), np.int8), "b.weight": np.eye(9, dtype=np.float32)},
+        {"a.weight": np.eye(1200, dtype=np.float16)},  # levels that take hardly a bit
+        {"a.weight": np.full((9000, 1, 3, 3), 0.5, np.float32)},
+        {"a.weight": np.where(np.arange(40_000)[:, None, None] == 7, np.eye(3, dtype=np.float32), 0)[:, None]},
+        # one weight stands out of a small tensor, which gets more dB for being small, so that levels reach far
+        {"a.weight": np.eye(1, 16_000, dtype=np.float32).reshape(160, -1), "b.weight": np.tri(700, dtype=np.float16)},
+    ],
+)
+def test_what_is_nearly_constant_is_written_so_that_it_is_read(tensors: dict[str, np.ndarray], tmp_path: Path):
+    for quality in (31, 45):
+        save_file(tensors, tmp_path / "net.ilwp", quality=quality)
+        back = load_file(tmp_path / "net.ilwp")
+        assert snr(list(tensors.values()), list(back.values())) > quality - 2
+        with open_file(tmp_path / "net.ilwp") as file:
+            assert [row.tensor for row in file.rows()] == list(tensors)
+
+
+def test_more_depthwise_layers_and_sizes_than_a_file_predicts_are_coded_all_the_same():
+    rng = np.random.default_rng(0)
+    tensors = {f"{i}.weight": rng.standard_normal((4, 1, 1, 2 + i)).astype(np.float32) for i in range(40)}
+    back = decompress(compress(tensors))
+    assert snr(list(tensors.values()), list(back.values())) > QUALITY - 1
+    many = roles({f"{i}.weight": rng.standard_normal((2, 1, 3, 3)).astype(np.float32) for i in range(1100)})
+    assert (len(many.kernels), len(many.dense)) == (1024, 76)
+
+
+def test_padding_is_zeros_and_checked():
+    file = compress({"a": np.zeros(1 << 22, np.int8)})
+    assert len(file) == HEAD.size + HEAD.unpack(file[: HEAD.size])[2] == 3 * 512
+    for packed, message in (
+        (file[HEAD.size : -1] + b"\1", "makes no sense"),
+        (file[HEAD.size : -1], "claims too many"),
+    ):
+        with pytest.raises(IlwpError, match=message):
+            read(of_packed(packed))
+
+
 def test_a_weight_that_is_nan_or_infinite_is_refused_in_one_line():
     for bad in (np.nan, np.inf):
         with pytest.raises(IlwpError, match=r"^a.weight holds NaN"):
@@ -246,7 +311,7 @@ def test_an_index_that_shrinks_too_well_is_not_packed():
 
 
 @pytest.mark.parametrize(
-    "packed", [b"", b"\xff", zlib.compress(b"\0\0", wbits=-15)[:-1], zlib.compress(b"\0\0", wbits=-15) + b"\0",
+    "packed", [b"", b"\xff", zlib.compress(b"\0\0", wbits=-15)[:-1], zlib.compress(b"\0\0", wbits=-15) + b"\1",
                zlib.compress(bytes(1 << 22), wbits=-15)],
 )  # fmt: skip
 def test_an_index_that_is_no_deflate_stream_or_a_very_long_one_is_refused(packed: bytes):

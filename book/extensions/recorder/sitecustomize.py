@@ -13,15 +13,19 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
         os.write(LOG, f"{arguments[0]}\n".encode())
     elif event in ("open", "os.listdir", "os.scandir") and isinstance(arguments[0], str | bytes):
         path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 (each process pays for what is imported here)
-        if path.startswith(FOLDERS):
-            os.write(LOG, f"{os.path.relpath(path, ROOT)}\n".encode())
+        for folder, name in FOLDERS.items():
+            if path.startswith(folder):
+                os.write(LOG, f"{name}{path.removeprefix(folder)}\n".encode())
+                break
 
 
 def begin() -> None:
     """Note from now on."""
     global ROOT, FOLDERS, LOG
     ROOT = os.environ["NOTEBOOK_ROOT"]
-    FOLDERS = tuple(f"{ROOT}/{name}" for name in ("data", "config"))
+    # these may be links, beside which the package knows their own paths
+    FOLDERS = {f"{ROOT}/{name}": name for name in ("data", "config")}
+    FOLDERS |= {os.path.realpath(folder): name for folder, name in FOLDERS.items()}
     LOG = os.open(os.environ["NOTEBOOK_READS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     sys.addaudithook(_note)
 

@@ -1,0 +1,40 @@
+"""Fig. 4's numbers: what each lambda stands for in a schedule, and sizes and accuracies against the baseline's."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from ilwp.experiments.records import RunRecord
+from ilwp.paper.methods import Method
+
+
+def factors(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """The factor of Eq. 2 that stands for each lambda of the loss, as words in a row."""
+    used = {r.config.inter_layer: r.inter_layer_weight for r in records}
+    weights = [value for value in sorted(used) if 0 < value < np.inf]
+    row = {f"λ = {value:g}": f"{used[value]:.3g}" for value in weights}
+    return pd.DataFrame([{"": "factor of Eq. 2", **row}])
+
+
+def quoted_strengths(records: Iterable[RunRecord], table: pd.DataFrame, method: Method) -> dict[str, float]:
+    """The numbers of the prose, by name; NaN where a run is missing. `table` is `results_table` of the records.
+
+    `bound` is the lambda that pulls a weight as far as the paper's 1 does. `one` and `bound` have at 8 bits, in the
+    closed loop, a file's share of the baseline's and its change of accuracy in points.
+    """
+    calibration = next((r.config.calibration for r in records if r.config.inter_layer == 1), np.nan)
+    numbers = {"calibration": calibration, "bound": 1 / calibration}
+    baseline = {column: _at_8_bits(table, 0.0, "baseline", column) for column in ("total_bytes", "accuracy")}
+    for name, inter_layer in (("one", 1.0), ("bound", 1 / calibration)):
+        numbers[f"{name}_file"] = _at_8_bits(table, inter_layer, method, "total_bytes") / baseline["total_bytes"]
+        numbers[f"{name}_change"] = _at_8_bits(table, inter_layer, method, "accuracy") - baseline["accuracy"]
+    return numbers
+
+
+def _at_8_bits(table: pd.DataFrame, inter_layer: float, method: str, column: str) -> float:
+    if table.empty:
+        return float("nan")
+    mine = table[(table["inter_layer"] == inter_layer) & (table["method"] == method) & (table["loop"] == "closed")]
+    values = mine[mine["bits"] == 8][column]
+    return float(values.iloc[0]) if len(values) else float("nan")
