@@ -109,8 +109,9 @@ as they are.
 @width_option
 @click.option(
     "--images", metavar="SOURCE",
-    help="ANS: let images, without labels, say how dense weights are rounded, which makes up for most of the accuracy"
-    f" that few bits cost; needs --graph. At most {IMAGES:,} of {SOURCES}, whose training images are taken.",
+    help="ANS: round dense weights by what images without labels show, as GPTQ does; needs --graph. The quality is then"
+    f" that of outputs for a fifth of them, which are held out. At most {IMAGES:,} of {SOURCES}, whose training images"
+    " are taken.",
 )  # fmt: skip
 @click.option(
     "--input-size", metavar="SIZE", callback=input_size,

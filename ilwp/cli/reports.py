@@ -35,13 +35,17 @@ def rates(compressed: Compressed) -> str:
     listed = tensor_table(sorted(compressed.rows, key=lambda row: row.snr or math.inf), len(compressed.content))
     if compressed.outputs_snr is None:
         return listed
-    return f"{listed}\nthe network's outputs for synthetic inputs: SNR {compressed.outputs_snr:.1f} dB"
+    said = f"{listed}\nthe network's outputs for synthetic inputs: SNR {compressed.outputs_snr:.1f} dB"
+    if compressed.held_out_snr is None:
+        return said
+    return f"{said}\nthe same for images that taught nothing: {compressed.held_out_snr:.1f} dB"
 
 
 def warning(compressed: Compressed) -> str | None:
     """A line about outputs, or where they are not known about weights, that are badly hit, if any are."""
-    if compressed.outputs_snr is not None:
-        if compressed.outputs_snr >= POOR:
+    snr = compressed.outputs_snr if compressed.held_out_snr is None else compressed.held_out_snr
+    if snr is not None:
+        if snr >= POOR:
             return None
         return f"the outputs' SNR is below {POOR} dB: the network may not work any more; choose a higher quality"
     hit = [row for row in compressed.rows if row.snr is not None and row.snr < POOR]

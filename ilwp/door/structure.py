@@ -1,28 +1,22 @@
-"""A state dict's network: what of its graph is proven, and what quantization does to its outputs.
+"""A state dict's network: what of its graph is proven, and how finely its weights have to be quantized.
 
-network, state dict -> Structure -> symmetries, batch norms to fold, steps, corrected biases
-
-Outputs are those for synthetic inputs, so no data is needed.
+network, state dict -> Structure -> symmetries, batch norms to fold, steps
 """
 
 import copy
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import Tensors
-from ilwp.networks.bias_correction import corrections
-from ilwp.networks.sensitivity import floating, inputs_for, sensitivities
+from ilwp.door.trial import outputs, power
+from ilwp.networks.sensitivity import inputs_for, sensitivities
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
-from ilwp.networks.trace import in_short
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
@@ -78,64 +72,24 @@ class Structure:
         parameters = {name for name, _ in self.network.named_parameters(remove_duplicate=False)}
         return Known(*({self.names.get(name, name) for name in some} for some in (parameters, depthwise)))
 
-    def steps(self, weights: Collection[str], factors: Collection[str], quality: float) -> dict[str, float]:
+    def steps(
+        self, weights: Collection[str], factors: Collection[str], quality: float, shape: tuple[int, ...] | None = None
+    ) -> dict[str, float]:
         """Steps of `weights`, after batch norms are folded, with which the outputs' SNR is about `quality` dB.
 
         Of `factors` they are steps of natural logarithms. Each weight adds the same noise to the outputs, which takes
-        the fewest bits. Weights that the outputs do not depend on have no step. Raises IlwpError where the network
-        takes no inputs that can be made up.
+        the fewest bits. Weights that the outputs do not depend on have no step. Outputs are those for synthetic inputs,
+        of `shape` without the batch axis where that is given. Raises IlwpError where the network takes none.
         """
         network = copy.deepcopy(self.network)
         load_tensors(network, folded(self.tensors, self.foldable_norms))
-        inputs = inputs_for(network, self.shape)
+        inputs = inputs_for(network, shape or self.shape)
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})
-        noise = _power(_outputs(network, inputs)) * 10 ** (-quality / 10)
+        noise = power(outputs(network, inputs)) * 10 ** (-quality / 10)
         count = sum(self.tensors[name].size for name in weights)
         return {
             name: float(np.float32((12 * noise / count / sensitivity) ** 0.5))
             for name in weights
             if (sensitivity := found.get(own.get(name, ""), 0.0)) > 0
         }
-
-    def corrected(self, before: Tensors, after: Tensors) -> dict[str, np.ndarray]:
-        """Biases that take off the mean shift which quantization causes.
-
-        `before` and `after` are state dicts of one function up to quantization, their channels in one order. There are
-        no biases where the outputs are nearer without.
-        """
-        network = copy.deepcopy(self.network)
-        load_tensors(network, before)
-        own_before, own_after = (
-            {name: state[theirs] for name, theirs in self.names.items()} for state in (before, after)
-        )
-        try:
-            biases = corrections(network, own_before, own_after, inputs_for(network, self.shape))
-        except RuntimeError as error:
-            raise IlwpError(f"the network does not take made-up inputs ({in_short(error)})") from error
-        found = {self.names[name]: bias for name, bias in biases.items()}
-        return max({}, found, key=lambda chosen: self.outputs_snr(before, dict(after) | chosen))
-
-    def outputs_snr(self, before: Tensors, after: Tensors) -> float:
-        """The SNR of the outputs in dB, on other synthetic inputs than those that steps and shifts are measured on."""
-        network = copy.deepcopy(self.network)
-        tried = inputs_for(network, self.shape, seed=1)
-        load_tensors(network, before)
-        wanted = _outputs(network, tried)
-        load_tensors(network, after)
-        noise = _power([one - other for one, other in zip(_outputs(network, tried), wanted, strict=True)])
-        return 10 * math.log10(_power(wanted) / noise) if noise else math.inf
-
-
-def _outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
-    try:
-        with torch.inference_mode():
-            return [output.double() for output in floating(network(inputs))]
-    except Exception as error:  # whatever the network's code raises
-        raise IlwpError(f"the network does not take made-up inputs ({in_short(error)})") from error
-
-
-def _power(outputs: list[torch.Tensor]) -> float:
-    """Mean energy of the outputs for one input. An offset that all outputs share, such as of logits, is no signal."""
-    centred = (o - o.mean(-1, keepdim=True) if o.ndim > 1 and o.shape[-1] > 1 else o for o in outputs)
-    return sum(float(o.square().sum()) / len(o) for o in centred)

@@ -1,7 +1,6 @@
 """A state dict to the bytes of an `.ilwp` file, of any format."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,13 @@ from ilwp.door.reading import Row, codebook_rows, stored
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import CodedTensor, Plan, Rounding
+from ilwp.whole.coding import Plan
 from ilwp.whole.methods import REORDERING
-from ilwp.whole.pieces import Piece, decode_pieces, size
-from ilwp.whole.roles import roles
+from ilwp.whole.pieces import Piece, size
+from ilwp.whole.segment_parts import Packed
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
+    import torch
     from torch import nn
 
     from ilwp.codebooks.codebooks import Codebooks
@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a network without its gr
 class Compressed:
     """A file's bytes and what they hold: a row a tensor, or for format 1 where the bits of the file go.
 
-    `outputs_snr` is that of the network's outputs for synthetic inputs in dB, where the network could be tried.
+    `outputs_snr` is that of the network's outputs for synthetic inputs in dB, where the network could be tried, and
+    `held_out_snr` that for the images that were held out.
     """
 
     content: bytes
@@ -38,6 +39,7 @@ class Compressed:
     rate: Rate | None = None
     weights: int = 0  # of depthwise layers, in format 1
     outputs_snr: float | None = None
+    held_out_snr: float | None = None
 
 
 def structure_of(graph: str, width: float, tensors: Tensors, input_size: tuple[int, ...] | None = None) -> "Structure":
@@ -91,48 +93,56 @@ def compress_network(
 ) -> Compressed:  # fmt: skip
     """Format 2: every tensor, batch norms folded where the structure is known.
 
-    With images (n, c, h, w) float32, error feedback rounds the weights.
-    `steps` by name take the place of those that follow from the plan. Raises IlwpError where images or a method that
-    puts channels into another order come without the structure.
+    With images (n, c, h, w) float32 the quality is that of outputs for the last fifth of them, which are held out; the
+    others teach how to round. `steps` by name take the place of those that follow from the plan. Raises IlwpError where
+    images or a method that puts channels into another order come without the structure.
     """
     if plan.method in REORDERING or images is not None or plan.vector_bits is not None:
         _needed(structure, f"method {plan.method}" if plan.method in REORDERING else "rounding with images"
                 if images is not None else "quantizing vectors")  # fmt: skip
-    rounding = _error_feedback(structure.network, images) if structure and images is not None else None
-    if structure:
-        folded(tensors, structure.all_norms)  # refuses a network that did not train
-    symmetries = structure.symmetries if structure and plan.method in REORDERING else ()
-    known = structure.known if structure else None
-    if structure and plan.bits is None and plan.dense_bits is None and steps is None:
-        found = roles(tensors, known)
-        with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
-            steps = structure.steps((*found.dense, *found.kernels, *found.vectors), found.factors, plan.quality)
+    if structure is None:
+        with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
+            return _alone(tensors, plan, metadata, steps, bar.update)
+    from ilwp.door.attempts import best_attempt
+
+    seen = _checked(structure.network, images) if images is not None else None
+    attempt = best_attempt(tensors, plan, structure, seen, steps, progress)
+    coded = attempt.coded
+    packed = list(segments.pack_all((name, one.piece) for name, one in coded.items()))
+    rows = {name: (stored(one.piece), size(one.piece), one.snr) for name, one in coded.items()}
+    return _file(tensors, packed, rows, metadata, attempt.snrs)
+
+
+def _alone(
+    tensors: Tensors, plan: Plan, metadata: Mapping[str, str] | None, steps: Mapping[str, float] | None,
+    advance: Callable[[int], object],
+) -> Compressed:  # fmt: skip
+    """Tensors whose network is not known, one after the other."""
     rows: dict[str, tuple[str, int, float]] = {}
-    outputs_snr: float | None = None
-    with progress_bar("compressing", sum(t.nbytes for t in tensors.values()), "B", show=progress, delay=2) as bar:
 
-        def coded() -> Iterator[tuple[str, Piece]]:
-            for one in coding.stream(tensors, plan, symmetries, rounding, known, steps):
-                rows[one.name] = stored(one.piece), size(one.piece), one.snr
-                before[one.name] = one.tensor
-                yield one.name, one.piece
-                bar.update(tensors[one.name].nbytes)
+    def pieces() -> Iterator[tuple[str, Piece]]:
+        for one in coding.stream(coding.arranged(tensors, plan, steps=steps), plan):
+            rows[one.name] = stored(one.piece), size(one.piece), one.snr
+            yield one.name, one.piece
+            advance(one.tensor.nbytes)
 
-        before: dict[str, np.ndarray] = {}
-        pieces: Iterable[tuple[str, Piece]] = coded()
-        if structure:
-            made = dict(pieces)
-            settled, outputs_snr = _settled(made, before, plan, structure, steps or {})
-            rows |= {name: (stored(one.piece), size(one.piece), one.snr) for name, one in settled.items()}
-            pieces = (made | {name: one.piece for name, one in settled.items()}).items()
-        packed = list(segments.pack_all(pieces))
+    packed = list(segments.pack_all(pieces()))
+    return _file(tensors, packed, rows, metadata)
+
+
+def _file(
+    tensors: Tensors, packed: Sequence[Packed], rows: Mapping[str, tuple[str, int, float]],
+    metadata: Mapping[str, str] | None, snrs: Sequence[float] = (),
+) -> Compressed:  # fmt: skip
     content = container.write_container([p.segment for p in packed], list(tensors), metadata)
     bits = {name: count for p in packed for name, count in p.bits.items()}
     listed = [
         Row(name, kind, count, bits[name] / 8, tensors[name].nbytes * (count > 0), snr)
         for name, (kind, count, snr) in rows.items()
     ]
-    return Compressed(content, listed, outputs_snr=outputs_snr)
+    return Compressed(
+        content, listed, outputs_snr=snrs[0] if snrs else None, held_out_snr=snrs[1] if snrs[1:] else None
+    )
 
 
 def compress_additive(
@@ -173,38 +183,19 @@ def compress_coded(
     return Compressed(content, [rows[name] for name in tensors])
 
 
-def _settled(
-    pieces: dict[str, Piece], before: Tensors, plan: Plan, structure: "Structure", steps: Mapping[str, float]
-) -> tuple[dict[str, CodedTensor], float | None]:
-    """Vectors of folded batch norms, with biases that make up for the weights' errors; the outputs' SNR in dB."""
-    exact = {name: before[name] for name in roles(before, structure.known).vectors}
-    after = decode_pieces(pieces) | exact
-    biases: dict[str, np.ndarray] = {}
-    with suppress(IlwpError):  # a network that takes no made-up inputs is not tried
-        biases = structure.corrected(before, after)
-    tensors = folded(before | biases, structure.foldable_norms)
-    changed = exact.keys() | {name for name, tensor in tensors.items() if tensor is not before[name]}
-    settled = coding.vectors(tensors, changed, plan, structure.known, steps)
-    after |= decode_pieces({name: one.piece for name, one in settled.items()})
-    with suppress(IlwpError):
-        return settled, structure.outputs_snr(before, after)
-    return settled, None
-
-
 def _needed(structure: "Structure | None", what: str) -> "Structure":
     if structure is None:
         raise IlwpError(f"{printable(what)} needs the network itself, not only its tensors: give it with --graph")
     return structure
 
 
-def _error_feedback(network: "nn.Module", images: np.ndarray) -> Rounding:
+def _checked(network: "nn.Module", images: np.ndarray) -> "torch.Tensor":
     import torch
 
     from ilwp.networks.graphs import check_takes
-    from ilwp.whole.error_feedback import ErrorFeedback
 
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise IlwpError("the images hold NaN or infinite numbers: leave those out")
     seen = torch.from_numpy(images.astype(np.float32) if images.dtype == np.float64 else images)
     check_takes(network, seen[:1])
-    return ErrorFeedback(network, seen)
+    return seen

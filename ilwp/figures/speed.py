@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from ilwp.figures.benchmarks import IMAGENET
+from ilwp.figures.benchmarks import IMAGENET, PEER
 
-OURS, PEER = "ilwp", "NNCodec"
+OURS = "ilwp"
 
 
 def speeds(rows: pd.DataFrame) -> pd.DataFrame:

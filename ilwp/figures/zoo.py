@@ -61,7 +61,7 @@ def sizes_and_losses(rows: pd.DataFrame) -> Figure:
         ax.set(title=title, xscale="log")
         keep_table(ax, found[["network", "millions", column]].assign(graph=False))
         keep_table(ax, graphs[["network", "millions", column]].assign(graph=True))
-    axes[0].set(ylabel="share of the tensors' bytes", ylim=(0, None))
+    axes[0].set(ylabel="share of bytes", ylim=(0, None))
     axes[1].axhline(QUALITY, color=INK, linewidth=1, linestyle=DASHED, label="the quality asked for")
     axes[1].set(ylabel="SNR, dB", xlabel="millions of parameters")
     axes[1].xaxis.set_major_formatter("{x:g}")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError, printable
-from ilwp.networks.trace import in_short, tensors_in
+from ilwp.networks.trace import floating, in_short
 from ilwp.paper.distortion import decibels, snr
 
 
@@ -99,7 +99,7 @@ def _classifies(outputs: list[torch.Tensor]) -> bool:
 def _outputs(network: nn.Module, batch: torch.Tensor) -> list[torch.Tensor]:
     try:
         with torch.inference_mode():
-            return [t.double() for t in tensors_in(network(batch)) if not t.is_complex()]
+            return [t.double() for t in floating(network(batch))]
     except Exception as error:  # whatever the network's code raises
         shape = " x ".join(map(str, batch.shape[1:]))
         raise IlwpError(f"the network does not take inputs of {shape} ({in_short(error)})") from error

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.trace import in_short
+from ilwp.networks.trace import floating, in_short
 from ilwp.networks.trials import random_inputs, vocabulary
 
 SAMPLES = 8
@@ -98,14 +98,3 @@ def sensitivities(
         for p, before in zip(parameters.values(), wanted, strict=True):
             p.requires_grad_(before)
     return total
-
-
-def floating(outputs: object) -> list[torch.Tensor]:
-    """All floating-point tensors in what a network returns: a tensor, or tuples, lists and dicts of them."""
-    if isinstance(outputs, torch.Tensor):
-        return [outputs] if outputs.is_floating_point() else []
-    if isinstance(outputs, dict):
-        return [tensor for value in outputs.values() for tensor in floating(value)]
-    if isinstance(outputs, list | tuple):
-        return [tensor for value in outputs for tensor in floating(value)]
-    return []

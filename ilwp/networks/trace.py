@@ -122,6 +122,11 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors_in(getattr(value, field.name))
 
 
+def floating(value: Any) -> list[torch.Tensor]:
+    """The tensors of floating point among those of `tensors_in`."""
+    return [tensor for tensor in tensors_in(value) if tensor.is_floating_point()]
+
+
 def in_short(error: BaseException) -> str:
     """An error of other people's code in one line."""
     return " ".join(str(error).split())[:120] or type(error).__name__

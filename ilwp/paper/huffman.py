@@ -11,7 +11,7 @@ import itertools
 
 import numpy as np
 from bitarray import bitarray
-from bitarray.util import ba2int, canonical_decode, int2ba
+from bitarray.util import canonical_decode, int2ba
 
 from ilwp.common.errors import IlwpError
 
@@ -112,18 +112,20 @@ def decode_lengths(bits: bitarray, size: int, longest: int) -> tuple[np.ndarray,
 
     Raises IlwpError if the bits end too soon or hold a greater length.
     """
-    lengths, length, position = np.zeros(size, np.int64), 0, 0
-    for symbol in range(size):
-        one = bits.find(1, position)
+    lengths, length, position, most = list[int](), 0, 0, longest.bit_length()
+    digits = bits[: size * (2 * most + 1)].to01()  # Python reads text faster than a bitarray
+    for _ in range(size):
+        one = digits.find("1", position)
         end = 2 * one - position + 1
-        if one < 0 or end > len(bits) or one - position > longest.bit_length():
+        if one < 0 or end > len(digits) or one - position > most:
             raise IlwpError("a code table is cut short")
-        folded = ba2int(bits[one:end])
+        folded = int(digits[one:end], 2)
         length += folded // 2 if folded % 2 == 0 else -(folded // 2)
         if not 0 <= length <= longest:
             raise IlwpError("a code table holds an impossible length")
-        lengths[symbol], position = length, end
-    return lengths, position
+        lengths.append(length)
+        position = end
+    return np.array(lengths, np.int64), position
 
 
 def _canonical_order(lengths: np.ndarray) -> np.ndarray:

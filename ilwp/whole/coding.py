@@ -76,44 +76,69 @@ class CodedTensor:
     snr: float
 
 
-Rounding = Callable[[str, float, StateDict], np.ndarray]
+@dataclass(frozen=True)
+class Arranged:
+    """A state dict with its channels in the order that they are coded in, and with its depthwise layers coded.
+
+    `kernels` are these layers as they are decoded. `steps` are those of all weights and vectors, by name, and `given`
+    those among them that do not follow from the plan.
+    """
+
+    tensors: dict[str, np.ndarray]
+    roles: Roles
+    steps: dict[str, float]
+    given: Mapping[str, float]
+    pieces: dict[str, KernelLevels]
+    kernels: dict[str, np.ndarray]
+
+
+Rounding = Callable[[str, float, np.ndarray], np.ndarray]
 
 
 def encode_tensors(
-    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
-    known: Known | None = None, steps: Mapping[str, float] | None = None,
+    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), known: Known | None = None,
+    steps: Mapping[str, float] | None = None,
 ) -> dict[str, Piece]:  # fmt: skip
-    """A piece for every tensor of a state dict, in its order; arguments and errors are those of `stream`."""
-    return {coded.name: coded.piece for coded in stream(tensors, plan, symmetries, rounding, known, steps)}
+    """A piece for every tensor of a state dict, in its order; arguments and errors are those of `arranged`."""
+    return {coded.name: coded.piece for coded in stream(arranged(tensors, plan, symmetries, known, steps), plan)}
 
 
-def stream(
-    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), rounding: Rounding | None = None,
-    known: Known | None = None, steps: Mapping[str, float] | None = None,
-) -> Iterator[CodedTensor]:  # fmt: skip
-    """A state dict's tensors coded one by one, in its order, so that only one tensor's levels are held at a time.
+def arranged(
+    tensors: StateDict, plan: Plan, symmetries: Sequence[Symmetry] = (), known: Known | None = None,
+    steps: Mapping[str, float] | None = None,
+) -> Arranged:  # fmt: skip
+    """A state dict ready to be coded.
 
-    `aligned` and `multiset` put channels into another order, as far as `symmetries` allow. `rounding` gives the levels
-    of a dense weight, given its name, the step and the state dict as far as it is decoded; without it they are the
-    nearest. `known` is what the graph tells; without it names and values say what is a weight. `steps` by name take the
-    place of those that follow from the plan. Raises IlwpError for weights that are NaN or infinite.
+    `aligned` and `multiset` put channels into another order, as far as `symmetries` allow. `known` is what the graph
+    tells; without it names and values say what is a weight. `steps` by name take the place of those that follow from
+    the plan. Raises IlwpError for weights that are NaN or infinite.
     """
     tensors = _aligned(tensors, symmetries) if plan.method == "aligned" else dict(tensors)
     found = roles(tensors, known)
     chosen = _steps(tensors, found, plan, steps)
     tensors, pieces, kernels = _kernels(tensors, found, plan, chosen, symmetries)
-    decoded = tensors | kernels if rounding else {}
-    for name, tensor in tensors.items():
-        piece: Piece | None = pieces.get(name)
+    return Arranged(tensors, found, chosen, steps or {}, pieces, kernels)
+
+
+def stream(
+    ready: Arranged, plan: Plan, rounding: Rounding | None = None, coarser: float = 1.0
+) -> Iterator[CodedTensor]:
+    """A state dict's tensors coded one by one, in its order, so that only one tensor's levels are held at a time.
+
+    `rounding` gives the levels of a dense weight, given its name, its step and its values; without it they are the
+    nearest. Steps of dense weights count `coarser` times.
+    """
+    found, kernels = ready.roles, ready.kernels
+    for name, tensor in ready.tensors.items():
+        piece: Piece | None = ready.pieces.get(name)
         if name in found.shared:
             piece = Shared(found.shared[name])
-        elif name in found.dense and rounding and chosen[name]:
-            piece = given_levels(rounding(name, chosen[name], decoded), chosen[name], tensor)
-            decoded[name] = decode_pieces({name: piece})[name]
         elif name in found.dense:
-            piece = levels_of(tensor, chosen[name])
+            step = float(np.float32(ready.steps[name] * coarser))
+            levels = rounding(name, step, tensor) if rounding and step else None
+            piece = levels_of(tensor, step) if levels is None else given_levels(levels, step, tensor)
         elif name in found.vectors:
-            yield _vector(name, tensor, plan, chosen[name])
+            yield _vector(name, tensor, plan, ready.steps[name])
             continue
         piece = piece or Exact(tensor)
         back = kernels[name] if name in kernels else dense(piece) if isinstance(piece, Levels) else tensor

@@ -1,87 +1,95 @@
 """Rounding that makes up for itself: each weight's error is passed on to the weights that come after it.
 
 A layer's outputs are sums over its inputs, so what one rounded weight adds to them can be taken off again by the
-weights of inputs that behave alike. How alike they are comes from a few hundred training images without their labels;
-nothing is trained. It is the rounding of GPTQ (Frantar et al. 2023), column by column, with one uniform step.
+weights of inputs that behave alike. How alike they are comes from some images without their labels; nothing is trained.
+It is the rounding of GPTQ (Frantar et al. 2023), column by column, with one uniform step.
+
+A shift of the outputs' mean is no error here, since biases take it off afterwards. So inputs count by how they vary
+about their means. Images of one kind vary in few ways. Noise is added to what they show, which damps what is passed
+on, so that the outputs for other images are kept too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from ilwp.common.tensor_files import StateDict
+from ilwp.networks.moments import inputs_of, layers_of, second_moments
 from ilwp.networks.tensors import load_tensors
 
-BATCH = 250
-DAMPING = 0.01  # of the mean square input, so that inputs that never differ do not divide by zero
+DAMPINGS = (1.0, 0.1, 0.01)  # the less, the more the images are believed
+MOST = 1 << 28  # numbers of second moments that are held at a time
+BLOCK = 64  # columns that are rounded before their errors reach the columns behind them
 
 
 class ErrorFeedback:
-    """Rounds the weights of one network's layers; `images` (n, 3, h, w) float32 are what it usually sees."""
+    """Rounds the weights of a network; `images` (n, ...) float32 are what it usually sees.
 
-    def __init__(self, network: nn.Module, images: torch.Tensor) -> None:
+    `tensors` is its state dict, which is loaded whenever the network is run.
+    """
+
+    def __init__(self, network: nn.Module, tensors: StateDict, images: torch.Tensor) -> None:
         self.network = network.eval()
-        self.images = images
+        self.tensors, self.images = tensors, images
+        self.names = [name for name, layer in layers_of(network).items() if inputs_of(layer) ** 2 <= MOST]
+        self.looked_at: list[str] = []
+        self.moments: dict[str, torch.Tensor] = {}
 
-    def __call__(self, name: str, step: float, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Levels, float64 integers in the shape of `tensors[name]`, whose multiples of `step` keep the layer's outputs.
+    def __call__(self, name: str, step: float, tensor: np.ndarray, damping: float) -> np.ndarray:
+        """Levels, float64 integers in the shape of `tensor`, whose multiples of `step` keep the layer's outputs.
 
-        `tensors` is the whole state dict: weights that are rounded already as they are decoded, others as trained.
+        `damping` is the variance of the added noise, as a multiple of the inputs' mean variance. Levels are the nearest
+        ones for what is not the weight of a convolution or linear layer that the network calls.
         """
-        layer = dict(self.network.named_modules()).get(name.removesuffix(".weight"))
-        groups = getattr(layer, "groups", 1)
-        alike = None
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            load_tensors(self.network, tensors)
-            alike = self._moments(layer, groups)
-        if alike is None:
-            nearest: np.ndarray = np.rint(tensors[name].astype(np.float64) / step)
+        moments = self._moments(name.removesuffix(".weight")) if name.endswith(".weight") else None
+        if moments is None:
+            nearest: np.ndarray = np.rint(tensor.astype(np.float64) / step)
             return nearest
-        rows = tensors[name].reshape(groups, -1, alike.shape[1]).astype(np.float64)  # (groups, outputs, inputs)
-        levels = np.stack([_rounded(row, moment, step) for row, moment in zip(rows, alike, strict=True)])
-        return levels.reshape(tensors[name].shape)
+        weights = torch.from_numpy(tensor.astype(np.float64)).reshape(len(moments), -1, moments.shape[1])
+        levels = [_rounded(rows, _root(one, damping), step) for rows, one in zip(weights, moments, strict=True)]
+        return torch.cat(levels).reshape(tensor.shape).numpy()
 
-    def _moments(self, layer: nn.Module, groups: int) -> np.ndarray | None:
-        """Second moments of what the layer multiplies its weights with, (groups, inputs, inputs) float64.
-
-        None where the network does not call it, such as a head that only training has.
-        """
-        sums: list[torch.Tensor] = []
-
-        def look(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            seen = _seen(layer, inputs[0], groups)
-            sums.append((seen @ seen.transpose(1, 2)).double())
-
-        handle = layer.register_forward_pre_hook(look)
-        try:
-            with torch.inference_mode():
-                for batch in torch.split(self.images, BATCH):
-                    self.network(batch)
-        finally:
-            handle.remove()
-        return torch.stack(sums).sum(0).numpy() if sums else None
+    def _moments(self, name: str) -> torch.Tensor | None:
+        """Those of a layer, found together with those of layers behind it."""
+        if name not in self.looked_at and name in self.names:
+            layers = layers_of(self.network)
+            self.looked_at = list(_fitting([(n, layers[n]) for n in self.names[self.names.index(name) :]]))
+            load_tensors(self.network, self.tensors)
+            self.moments = second_moments(self.network, self.images, self.looked_at)
+        return self.moments.get(name)
 
 
-def _seen(layer: nn.Module, x: torch.Tensor, groups: int) -> torch.Tensor:
-    """Inputs of one output (groups, inputs, places)."""
-    if isinstance(layer, nn.Conv2d):
-        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-        x = F.pad(x, layer._reversed_padding_repeated_twice, mode)
-        x = F.unfold(x, layer.kernel_size, layer.dilation, stride=layer.stride)
-        return x.reshape(len(x), groups, -1, x.shape[-1]).permute(1, 2, 0, 3).flatten(2)
-    return x.flatten(0, -2).T[None]
+def _fitting(layers: Sequence[tuple[str, nn.Module]]) -> Iterator[str]:
+    """The first layers, as many as have no more than MOST numbers in their second moments."""
+    room = MOST
+    for name, layer in layers:
+        room -= inputs_of(layer) ** 2 * getattr(layer, "groups", 1)
+        if room < 0 and name != layers[0][0]:
+            return
+        yield name
 
 
-def _rounded(weights: np.ndarray, moments: np.ndarray, step: float) -> np.ndarray:
+def _root(moments: torch.Tensor, damping: float) -> torch.Tensor:
+    """The upper triangle R (inputs, inputs) float64 with R^T R the inverse of the damped moments."""
+    noise = max(damping * float(moments.diagonal().double().mean()), 1e-12)
+    root: torch.Tensor = torch.linalg.cholesky(
+        torch.linalg.inv(moments.double() + noise * torch.eye(len(moments), dtype=torch.float64)), upper=True
+    )
+    return root
+
+
+def _rounded(weights: torch.Tensor, root: torch.Tensor, step: float) -> torch.Tensor:
     """Levels (outputs, inputs): each column is rounded, and its error spread over the columns after it."""
-    count = len(moments)
-    damped = moments + np.eye(count) * (DAMPING * max(float(np.trace(moments)) / count, 1e-12))
-    spread = np.linalg.cholesky(np.linalg.inv(damped)).T
-    left, levels = weights.copy(), np.zeros_like(weights)
-    for j in range(count):
-        levels[:, j] = np.rint(left[:, j] / step)
-        error = (left[:, j] - levels[:, j] * step) / spread[j, j]
-        left[:, j + 1 :] -= np.outer(error, spread[j, j + 1 :])
+    left, levels = weights.clone(), torch.zeros_like(weights)
+    for start in range(0, len(root), BLOCK):
+        end = min(start + BLOCK, len(root))
+        rows = root[start:end]
+        errors = torch.zeros(len(weights), end - start, dtype=left.dtype)
+        for j in range(start, end):
+            levels[:, j] = (left[:, j] / step).round()
+            errors[:, j - start] = (left[:, j] - levels[:, j] * step) / rows[j - start, j]
+            left[:, j + 1 : end] -= torch.outer(errors[:, j - start], rows[j - start, j + 1 : end])
+        left[:, end:] -= errors @ rows[:, end:]
     return levels

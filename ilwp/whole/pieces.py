@@ -7,6 +7,7 @@ state dict <- decode_pieces         <- pieces <- segments.unpack_segment <- segm
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -108,22 +109,28 @@ def dense(piece: Levels) -> np.ndarray:
     # a level and a step have few digits: but for float64, their product is rounded once, to float32 first
     inner = np.float64 if piece.dtype == np.float64 else np.float32
     for start in range(0, levels.size, BLOCK):
-        values: np.ndarray = levels[start : start + BLOCK].astype(inner)
         with np.errstate(over="ignore"):
-            values = values * inner(piece.step)
+            values = np.multiply(levels[start : start + BLOCK], inner(piece.step), dtype=inner)
         into[start : start + BLOCK] = rounded(values, piece.dtype)
     return tensor
 
 
 def powers(piece: Powers) -> np.ndarray:
-    """The tensor that powers of two stand for; their fractions come from square roots, the same on every machine."""
-    fractions, root = np.ones(1), 2.0
-    for _ in range(piece.fineness):
-        root = math.sqrt(root)
-        fractions = np.stack([fractions, fractions * root], axis=1).ravel()
+    """The tensor that powers of two stand for."""
+    fractions = _fractions(piece.fineness)
     with np.errstate(over="ignore"):
         magnitudes = np.ldexp(fractions[piece.levels % len(fractions)], piece.levels // len(fractions))
     return rounded(piece.signs * magnitudes, piece.dtype)
+
+
+@cache
+def _fractions(fineness: int) -> np.ndarray:
+    """The powers of two from 1 to 2; they come from square roots, the same on every machine."""
+    fractions, root = np.ones(1), 2.0
+    for _ in range(fineness):
+        root = math.sqrt(root)
+        fractions = np.stack([fractions, fractions * root], axis=1).ravel()
+    return fractions
 
 
 def layer(piece: KernelLevels, before: list[np.ndarray]) -> np.ndarray:

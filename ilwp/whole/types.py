@@ -50,7 +50,7 @@ def from_little_endian(content: bytes, dtype: np.dtype, shape: tuple[int, ...]) 
 def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Finite values rounded to a float type; beyond its range they become its greatest or least finite value."""
     with np.errstate(over="ignore"):
-        found: np.ndarray = values.astype(dtype)
+        found: np.ndarray = values.astype(dtype, copy=False)
     if not np.isfinite(found).all():
         greatest = _greatest(dtype)
         found = values.clip(-greatest, greatest).astype(dtype)

@@ -1,37 +1,35 @@
 import numpy as np
-import pandas as pd
 import pytest
+from evidence_samples import evidence_of, files
 
 from ilwp.experiments import evidence
+from ilwp.experiments.records import read_kernels
 from ilwp.figures import sizes
-
-LEVELS = ["dataset", "network", "curve"]
-
-
-def made(**files: float) -> pd.DataFrame:
-    """Bytes by network and curve, written `network_curve`."""
-    index = pd.MultiIndex.from_tuples([("cifar10", *name.split("_")) for name in files], names=LEVELS)
-    return pd.DataFrame({"total_bytes": list(files.values())}, index=index)
+from ilwp.figures.scorecard_evidence import collect_evidence
 
 
-def test_shares_are_of_the_same_networks_baseline():
-    files = made(mobilenet_baseline=100, mobilenet_ill=50, shufflenet_baseline=10, shufflenet_ill=8, other_ill=1)
-    assert sizes.shares(files, files).to_numpy() == pytest.approx([1, 0.5, 1, 0.8, np.nan], nan_ok=True)
+def test_shares_are_of_the_baseline_of_the_same_network_and_seed():
+    table = files([
+        ("baseline", "mobilenet", 0, 8, 100, 90), ("baseline", "mobilenet", 1, 8, 900, 90),
+        ("ill", "mobilenet", 0, 8, 50, 89),
+        ("baseline", "shufflenet", 0, 8, 10, 90), ("ill", "shufflenet", 0, 8, 8, 89),
+    ])  # fmt: skip
+    quoted = sizes.quoted_sizes(evidence_of(table, table), 8, "closed")
+    assert (quoted["ill_least"], quoted["ill_most"]) == (0.5, 0.8)
+    assert quoted["baseline_most"] == 1
+    assert np.isnan(quoted["fss_least"])
 
 
-def test_the_table_has_a_share_for_each_loop_and_the_prose_its_range():
-    runs = evidence.select(evidence.load_runs("cpu"), network="mobilenet")
+def test_the_table_has_a_row_for_each_network_data_set_and_method():
+    runs = evidence.select(evidence.load_runs("cpu"), network="mobilenet", dataset="cifar10")
     table = sizes.size_table(runs, 8, "closed")
-    share = table["share of the baseline's bytes"]
-    assert share.columns.tolist() == ["closed loop", "open loop"]
-    assert sizes.size_table(runs, 8, "open")["share of the baseline's bytes"].columns.tolist() == ["open loop"]
-    method = table[("", "method")]
-    assert (share[method == "Baseline"] == 1).all(axis=None)
-    quoted = sizes.quoted_sizes(runs, 8, "closed")
-    assert quoted["ill_least"] == share.loc[method == "ILWP-ILL", "closed loop"].min()
-    assert quoted["fss_most"] == share.loc[method == "ILWP-FSS", "closed loop"].max()
+    assert table[("", "method")].tolist() == ["Baseline", "ILWP-FSS", "ILWP-LSS", "ILWP-ILL", "All layers tied"]
+    assert table[("", "runs")].tolist() == [5, 5, 5, 5, 3]
+    assert table.loc[0, ("", "bytes")] == pytest.approx(21625, rel=0.02)
 
 
 def test_without_runs_the_table_is_empty_and_the_prose_quotes_nothing():
     assert sizes.size_table({}, 8, "closed").empty
-    assert all(np.isnan(value) for value in sizes.quoted_sizes({}, 8, "closed").values())
+    assert all(
+        np.isnan(value) for value in sizes.quoted_sizes(collect_evidence({}, read_kernels), 8, "closed").values()
+    )

@@ -24,13 +24,13 @@ def network() -> nn.Module:
 
 
 def test_each_layer_finds_what_takes_its_shift_off():
-    means, absorbers = mean_inputs(network(), synthetic_inputs((3, 8, 8)))
-    assert absorbers == {"0": "1.bias", "3": "3.bias", "9": "9.bias"}
-    assert {name: tuple(mean.shape) for name, mean in means.items()} == {"0": (3, 8, 8), "3": (8, 8, 8), "9": (8,)}
+    seen = mean_inputs(network(), synthetic_inputs((3, 8, 8)))
+    assert seen.absorbers == {"0": "1.bias", "3": "3.bias", "9": "9.bias"}
+    assert {name: tuple(mean.shape) for name, mean in seen.means.items()} == {"0": (3, 8, 8), "3": (8, 8, 8), "9": (8,)}
 
 
 def test_a_batch_norm_puts_out_its_own_mean_whatever_the_inputs():
-    means, _ = mean_inputs(network()[:4], 100 + 7 * synthetic_inputs((3, 8, 8), 64))
+    means = mean_inputs(network()[:4], 100 + 7 * synthetic_inputs((3, 8, 8), 64)).means
     gamma, beta = (network().state_dict()[f"1.{part}"].double() for part in ("weight", "bias"))
     normal = torch.distributions.Normal(0.0, 1.0)
     ratio = beta / gamma
@@ -38,8 +38,9 @@ def test_a_batch_norm_puts_out_its_own_mean_whatever_the_inputs():
     assert means["3"].mean((1, 2)).double().numpy() == pytest.approx(wanted.numpy(), abs=0.15)
 
 
+@pytest.mark.parametrize("made_up", [True, False])
 @pytest.mark.parametrize("layer", ["0", "3", "9"])
-def test_the_mean_of_the_layers_outputs_comes_back(layer: str):
+def test_the_mean_of_the_layers_outputs_comes_back(layer: str, made_up: bool):
     made, inputs = network(), synthetic_inputs((3, 8, 8), 32, seed=3)
     before = arrays(made)
     after = dict(before)
@@ -53,7 +54,7 @@ def test_the_mean_of_the_layers_outputs_comes_back(layer: str):
         made[1].running_var.copy_(first.var((0, 2, 3), unbiased=False))
     before |= {name: t for name, t in arrays(made).items() if "running" in name}
     after |= {name: t for name, t in arrays(made).items() if "running" in name}
-    taken_off = after | corrections(made, before, after, inputs)
+    taken_off = after | corrections(made, before, after, mean_inputs(made, inputs, made_up))
     end = made[: int(layer) + (2 if layer == "0" else 1)]
     with torch.no_grad():
         wanted = end(inputs).transpose(0, 1).flatten(1).mean(1)
@@ -66,6 +67,24 @@ def _mean(made: nn.Module, end: nn.Module, state: dict[str, np.ndarray], inputs:
     return end(inputs).transpose(0, 1).flatten(1).mean(1)
 
 
+def test_a_network_is_left_as_it_is():
+    made = network()
+    before = arrays(made)
+    for made_up in (True, False):
+        mean_inputs(made, synthetic_inputs((3, 8, 8)), made_up)
+    assert not any(module.training or module._forward_hooks for module in made.modules())
+    for name, tensor in arrays(made).items():
+        np.testing.assert_array_equal(tensor, before[name])
+
+
+def test_means_do_not_depend_on_how_inputs_are_put_into_batches(monkeypatch: pytest.MonkeyPatch):
+    inputs = synthetic_inputs((3, 8, 8), 7)
+    whole = mean_inputs(network(), inputs, made_up=False).means
+    monkeypatch.setattr("ilwp.networks.bias_correction.BATCH", 3)
+    for name, mean in mean_inputs(network(), inputs, made_up=False).means.items():
+        torch.testing.assert_close(mean, whole[name])
+
+
 def test_what_has_not_changed_is_left_alone():
     made = network()
-    assert corrections(made, arrays(made), arrays(made), synthetic_inputs((3, 8, 8))) == {}
+    assert corrections(made, arrays(made), arrays(made), mean_inputs(made, synthetic_inputs((3, 8, 8)))) == {}

@@ -7,7 +7,7 @@ from ilwp.door import decoded as read
 from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode_tensors, stream
+from ilwp.whole.coding import Plan, arranged, encode_tensors, stream
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, decode_pieces
 
 # a layer of one kernel cannot be told from a plain convolution over one channel
@@ -119,21 +119,32 @@ def test_every_class_of_tensors_has_its_own_bits():
     assert snr([tensors["bias"]], [decode_pieces(encode_tensors(tensors, Plan()))["bias"]]) > 31
 
 
-def test_rounding_is_asked_for_every_dense_weight_in_order_with_what_is_decoded_so_far():
-    tensors, asked = state_dict(), []
+def test_rounding_is_asked_for_every_dense_weight_in_order():
+    tensors, asked, plan = state_dict(), [], Plan(bits=4, dense_bits=8)
 
-    def rounding(name: str, step: float, seen: dict[str, np.ndarray]) -> np.ndarray:
-        assert list(seen) == list(tensors)
-        for before in asked:
-            np.testing.assert_array_equal(seen[before], np.full_like(tensors[before], np.float32(2 * step)))
-        np.testing.assert_array_equal(seen[name], tensors[name])
-        assert not np.array_equal(seen["blocks.0.depthwise.weight"], tensors["blocks.0.depthwise.weight"])
-        asked.append(name)
-        return np.full(tensors[name].shape, 2.0)
+    def rounding(name: str, step: float, tensor: np.ndarray) -> np.ndarray:
+        np.testing.assert_array_equal(tensor, tensors[name])
+        asked.append((name, step))
+        return np.full(tensor.shape, 2.0)
 
-    pieces = encode_tensors(tensors, Plan(bits=4, dense_bits=8), rounding=rounding)
-    assert asked == [n for n, p in pieces.items() if isinstance(p, Levels)]
+    ready = arranged(tensors, plan)
+    pieces = {coded.name: coded.piece for coded in stream(ready, plan, rounding, coarser=1.5)}
+    assert asked == [(n, p.step) for n, p in pieces.items() if isinstance(p, Levels)]
     assert (pieces["classifier.weight"].levels == 2).all()
+    assert pieces["classifier.weight"].step == np.float32(1.5 * ready.steps["classifier.weight"])
+
+
+def test_only_steps_of_dense_weights_become_coarser():
+    tensors, plan = state_dict(), Plan()
+    one, other = (
+        {coded.name: coded.piece for coded in stream(arranged(tensors, plan), plan, coarser=coarser)}
+        for coarser in (1.0, 2.0)
+    )
+    for name, piece in one.items():
+        if isinstance(piece, Levels):
+            assert other[name].step == pytest.approx(2 * piece.step)
+        elif isinstance(piece, KernelLevels):
+            np.testing.assert_array_equal(other[name].levels, piece.levels)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -160,7 +171,8 @@ def normal(*shape: int, scale: float = 1.0, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("quality", [10.0, 31.0, 60.0])
 def test_the_noise_of_all_weights_together_is_that_of_the_quality(quality: float):
     tensors = {f"{i}.weight": normal(10 * 4**i, 10, scale=10.0 ** (i - 2), seed=i) for i in range(5)}
-    found = {coded.name: coded.snr for coded in stream(tensors, Plan(quality=quality))}
+    plan = Plan(quality=quality)
+    found = {coded.name: coded.snr for coded in stream(arranged(tensors, plan), plan)}
     assert sum(10 ** (-ratio / 10) for ratio in found.values()) == pytest.approx(10 ** (-quality / 10), rel=0.15)
     noise = np.array([10 ** (-found[name] / 10) / tensors[name].size for name in tensors])
     assert noise.max() < 1.5 * noise.min()
