@@ -71,7 +71,7 @@ def bound_warning(bounded: "Bounded") -> str | None:
     """A line about a bound that does not hold on the images held out, where it does not."""
     if bounded.held_out.points <= bounded.most:
         return None
-    return f"the images held out lose more than {bounded.most:g} points: give more images, or allow less"
+    return f"the images held out lose more points than the {bounded.most:g} allowed: give more images, or allow less"
 
 
 def _lost(loss: "Loss", labelled: bool) -> str:

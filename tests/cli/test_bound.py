@@ -54,7 +54,7 @@ def test_the_file_holds_the_bound_and_what_images_held_out_lose_is_said(network:
     ]
     assert [line for line in outcome.out.splitlines() if line.startswith("on ")] == said
     assert ", the best of 10 tries" in outcome.out
-    warned = "warning: the images held out lose more than 2 points: give more images, or allow less\n"
+    warned = "warning: the images held out lose more points than the 2 allowed: give more images, or allow less\n"
     assert outcome.err == (warned if held_out < 98 else "")
     assert network.with_suffix(".ilwp").stat().st_size < network.stat().st_size / 4
 
