@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ilwp.cli.bound import BOUND_OPTIONS, bound_options, bound_warning, bounded_text, refuse_bound
 from ilwp.cli.codebooks import CODEBOOK_OPTIONS, additive_arguments, codebook_options, refuse, refuse_width
 from ilwp.cli.common import (
     SOURCES,
@@ -26,11 +27,11 @@ from ilwp.paper.methods import BITS, LOOPS, METHODS
 from ilwp.whole.methods import QUALITY, REORDERING
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ilwp.door.structure import Structure
+    from ilwp.training.inputs import Inputs, Split
 
 IMAGES = 1000  # that error feedback looks at
+WITH_IMAGES = ("images", "normalise", *BOUND_OPTIONS)
 HUFFMAN_ONLY, ANS_ONLY = ("loop", "quantizer", "table"), ("quality", "dense_bits", "vector_bits")
 METHOD_HELP = """\b
 How depthwise kernels are predicted:
@@ -118,13 +119,14 @@ as they are.
     " of a sequence, or the whole shape, such as 1x96x160. Images are resized to a side.  [default for pictures: 224]",
 )  # fmt: skip
 @normalise_option
+@bound_options
 @codebook_options
 @key_option
 @click.pass_context
 def compress(
     context: click.Context, /, network: Path, output: Path | None, coder: str, method: Any, range_: Any,
     bits: float | None, graph: str | None, width: float, images: str | None, input_size: tuple[int, ...] | None,
-    normalise: str | None, key: str | None, **chosen: Any,
+    normalise: str | None, max_drop: float | None, inputs: str | None, count: int, key: str | None, **chosen: Any,
 ) -> None:  # fmt: skip
     """Command `compress`."""
     from ilwp.cli import reports
@@ -138,14 +140,15 @@ def compress(
     if additive:
         refuse(
             context,
-            ("coder", "bits", "quality", "dense_bits", "range_", "images", "normalise", *HUFFMAN_ONLY),
+            ("coder", "bits", "quality", "dense_bits", "range_", *WITH_IMAGES, *HUFFMAN_ONLY),
             "with --method additive",
         )
     else:
-        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, "images", "normalise"), f"with --coder {coder}")
+        refuse(context, HUFFMAN_ONLY if coder == "ans" else (*ANS_ONLY, *WITH_IMAGES), f"with --coder {coder}")
         refuse(context, CODEBOOK_OPTIONS, "with another --method than additive")
-        refuse(context, ("normalise",) if images is None else (), "without --images")
+        refuse(context, () if images or inputs else ("normalise",), "without --images or --inputs")
         refuse(context, ("range_",) if coder == "ans" and bits is None else (), "without --bits")
+    refuse_bound(context, max_drop, graph, inputs, images)
     refuse_width(context, graph)
     refuse(context, ("input_size",) if graph is None else (), "without --graph")
     file = read_file(network, key)
@@ -163,7 +166,8 @@ def compress(
         safetensors_files.check(tensors)  # which `ilwp decompress` writes
     path = other_than(network, output or named_after(network, ".ilwp"), ".ilwp")
     check_writable(path)
-    seen = _images(images, input_size, normalise) if images else None
+    seen = _loaded(images, IMAGES, input_size, normalise, "train").array() if images else None
+    judging, bounded = _loaded(inputs, count, input_size, normalise, "test") if inputs else None, None
     with about(network):
         shape = input_size if seen is None else seen.shape[1:]
         structure = structure_of(graph, width, tensors, shape) if graph else None
@@ -177,7 +181,15 @@ def compress(
             )  # fmt: skip
         elif coder == "ans":
             plan = Plan(method=method, bits=bits, range=range_ or "network", **options)
-            compressed = compress_network(tensors, plan, structure, seen, file.metadata, progress=True)
+            if structure and judging and max_drop is not None:
+                from ilwp.door.bound import compress_within
+
+                bounded = compress_within(
+                    tensors, plan, structure, judging, max_drop, seen, file.metadata, progress=True
+                )  # fmt: skip
+                compressed = bounded.compressed
+            else:
+                compressed = compress_network(tensors, plan, structure, seen, file.metadata, progress=True)
         else:
             settings = Settings(method=method, bits=int(bits or BITS[-1]), range=range_ or "layer", **options)
             compressed = compress_kernels(tensors, settings, structure)
@@ -187,17 +199,19 @@ def compress(
     if kernels:
         show(f"found {reports.described(kernels)} in {network}")
     show(reports.rates(compressed))
-    if warning := reports.warning(compressed):
+    if bounded:
+        show(bounded_text(bounded))
+    if warning := bound_warning(bounded) if bounded else reports.warning(compressed):
         show(f"warning: {warning}", err=True)
     show(f"wrote {path}")
 
 
-def _images(source: str, size: tuple[int, ...] | None, normalise: str | None) -> "np.ndarray":
+def _loaded(source: str, most: int, size: tuple[int, ...] | None, normalise: str | None, part: "Split") -> "Inputs":
     from ilwp.training.inputs import load_inputs
 
     if size and len(size) > 1:
-        raise IlwpError("with --images, --input-size is one number, the side that they are resized to")
-    return load_inputs(source, IMAGES, size[0] if size else None, normalise, part="train").array()
+        raise IlwpError("with images, --input-size is one number, the side that they are resized to")
+    return load_inputs(source, most, size[0] if size else None, normalise, part)
 
 
 def _show_refused(structure: "Structure", method: str, sized: bool) -> None:

@@ -1,6 +1,6 @@
 """How far a network is from another, in numbers and without labels.
 
-two state dicts -> tensor_differences;  a network with each of them, inputs -> output_differences
+two state dicts -> tensor_differences;  a network with each of them, inputs -> output_differences, top_classes
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,7 +66,7 @@ def output_differences(network: nn.Module, other: nn.Module, batches: Iterable[t
         for a, b in zip(before, after, strict=True):
             energy += float(a.square().sum())
             noise += float((a - b).square().sum())
-        classifies &= len(before) == 1 and before[0].ndim == 2 and before[0].shape[1] > 1
+        classifies &= _classifies(before)
         if classifies:
             a, b = (t[0].log_softmax(dim=1) for t in (before, after))
             same += int((a.argmax(dim=1) == b.argmax(dim=1)).sum())
@@ -76,6 +76,24 @@ def output_differences(network: nn.Module, other: nn.Module, batches: Iterable[t
     return OutputDifference(
         count, decibels(energy, noise), *((same / count, divergence / count) if classifies else (None, None))
     )
+
+
+def top_classes(network: nn.Module, batches: Iterable[torch.Tensor]) -> torch.Tensor:
+    """The class (n,) int64 of the largest output for each input, a batch at a time.
+
+    Raises IlwpError where the network does not take the inputs or tells no classes apart.
+    """
+    found = []
+    for batch in batches:
+        outputs = _outputs(network, batch)
+        if not _classifies(outputs):
+            raise IlwpError("the network's outputs are no classes, so there is no top-1: choose a quality instead")
+        found.append(outputs[0].argmax(dim=1))
+    return torch.cat(found)
+
+
+def _classifies(outputs: list[torch.Tensor]) -> bool:
+    return len(outputs) == 1 and outputs[0].ndim == 2 and outputs[0].shape[1] > 1
 
 
 def _outputs(network: nn.Module, batch: torch.Tensor) -> list[torch.Tensor]:

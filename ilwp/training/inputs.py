@@ -8,7 +8,7 @@ uint8 are divided by 255 and normalised; those in floating point are taken as th
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -34,14 +34,20 @@ _data_set = cache(datasets.load)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Images as an array (n, c, h, w) uint8 or floating point, or as the files they are in."""
+    """Images as an array (n, c, h, w) uint8 or floating point, or as the files they are in; labels (n,) if known."""
 
     images: torch.Tensor | list[Path]
     side: int | None
     normalisation: str
+    labels: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def every_other(self, first: int) -> "Inputs":
+        """Half of the images, those at `first`, `first` + 2 and so on."""
+        labels = None if self.labels is None else self.labels[first::2]
+        return replace(self, images=self.images[first::2], labels=labels)
 
     def batches(self, count: int) -> Iterator[torch.Tensor]:
         """All images, `count` at a time, as a network takes them; raises IlwpError for a file that is no picture."""
@@ -71,15 +77,16 @@ def load_inputs(
     """At most `limit` images of a folder, an `.npz` or `.safetensors` file, or a `part` of a data set.
 
     Pictures in a folder are taken in the order of their names, 224 pixels wide unless `side` says otherwise; images of
-    a data set are a fixed choice. Without `normalisation` it is the data set's own, else ImageNet's. Raises IlwpError
-    where there are no images.
+    a data set are a fixed choice. Without `normalisation` it is the data set's own, else ImageNet's. Labels are those
+    of a data set, or the one array (n,) of integers beside the images in a file. Raises IlwpError where there are no
+    images.
     """
     path = Path(source)
     if source in CLASSES:
         loaded = _data_set(source)
-        images = loaded.train if part == "train" else loaded.test
+        images, classes = (loaded.train, loaded.train_labels) if part == "train" else (loaded.test, loaded.test_labels)
         some = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:limit]
-        return Inputs(images[some], side, normalisation or source)
+        return Inputs(images[some], side, normalisation or source, classes[some])
     if path.is_dir():
         pictures = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if not pictures:
@@ -89,11 +96,12 @@ def load_inputs(
         named = ", ".join(CLASSES)
         raise IlwpError(f"{path} is no folder of pictures, .npz or .safetensors file, and none of {named}")
     with about(path):
-        return Inputs(_array(path)[:limit], side, normalisation or "imagenet")
+        images, labels = _arrays(path)
+        return Inputs(images[:limit], side, normalisation or "imagenet", None if labels is None else labels[:limit])
 
 
-def _array(path: Path) -> torch.Tensor:
-    """The one array of images in a file, (n, c, h, w)."""
+def _arrays(path: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The one array of images in a file, (n, c, h, w), and labels (n,) int64 where one array beside it holds some."""
     if path.suffix == ".safetensors":
         arrays = read_tensors(path)
     else:
@@ -114,7 +122,9 @@ def _array(path: Path) -> torch.Tensor:
         raise IlwpError("its array of images is empty")
     if array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
         array = array.transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.ascontiguousarray(array if array.dtype == np.uint8 else array.astype(np.float32)))
+    labels = [a for a in arrays.values() if a.dtype.kind in "iu" and a.shape == (len(array),)]
+    numbers = np.ascontiguousarray(array if array.dtype == np.uint8 else array.astype(np.float32))
+    return torch.from_numpy(numbers), torch.from_numpy(labels[0].astype(np.int64)) if len(labels) == 1 else None
 
 
 def _picture(path: Path) -> torch.Tensor:
