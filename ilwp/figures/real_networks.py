@@ -1,6 +1,6 @@
 """Whole public networks beside the peers: size against what the outputs keep, and the aims that were set for it.
 
-    real_networks.json, real_ablation.json -> draw, sizes, aims, ingredients
+    real_networks.json, real_ablation.json -> draw, real_sizes, real_aims, real_ingredients
 
 What a codec needs for an SNR lies between two of its own files, on a line of the bytes' logarithm. For an agreement it
 is as in `bytes_at`.
@@ -58,7 +58,7 @@ def draw() -> Figure:
     return figure
 
 
-def sizes(network: str) -> pd.DataFrame:
+def real_sizes(network: str) -> pd.DataFrame:
     """A row a codec: MB for equal outputs, and seconds; NaN where a codec's files are all better, or all worse."""
     frame = benchmark_rows("real_networks")
     frame = frame[frame["network"] == network]
@@ -103,7 +103,7 @@ def agreement_bytes(points: pd.DataFrame, inputs: str = "photographs") -> float:
     return bytes_at(points.assign(accuracy=values), AGREEMENT)
 
 
-def aims() -> pd.DataFrame:
+def real_aims() -> pd.DataFrame:
     """Each aim, at most how much was wanted and what was reached, NaN where it is not measured."""
     frame = benchmark_rows("real_networks")
     frame = frame[frame["network"] == IMAGENET]
@@ -134,7 +134,7 @@ def aims() -> pd.DataFrame:
     return table.assign(met=table["reached"] <= table["wanted"])
 
 
-def ingredients() -> pd.DataFrame:
+def real_ingredients() -> pd.DataFrame:
     """A row an ingredient left out: the file, its outputs, and its bytes over those of a whole file as good, in %."""
     ablation, files = benchmark_rows("real_ablation"), benchmark_rows("real_networks")
     whole = files[(files["network"] == IMAGENET) & (files["codec"] == OURS)]

@@ -27,7 +27,7 @@ def test_bytes_at_an_agreement_are_not_those_of_files_that_all_have_it():
 
 
 def test_an_aim_that_is_not_measured_is_not_met():
-    aims = real_networks.aims()
+    aims = real_networks.real_aims()
     assert not aims[aims["reached"].isna()]["met"].any()
     known = aims.dropna()
     assert ((known["reached"] <= known["wanted"]) == known["met"]).all()
@@ -40,12 +40,12 @@ def test_every_file_is_in_the_figure_or_below_what_it_shows():
 
 
 def test_a_lossless_codec_has_one_size_for_all_outputs():
-    table = real_networks.sizes(real_networks.IMAGENET)
+    table = real_networks.real_sizes(real_networks.IMAGENET)
     lossless = table.loc["ZipNN, lossless"].filter(like="MB")
     assert lossless.nunique() == 1
     assert (table.loc["ours"].filter(like="MB").dropna() < lossless.iloc[0]).all()
 
 
 def test_leaving_nothing_out_costs_nothing():
-    table = real_networks.ingredients().set_index("left out")
+    table = real_networks.real_ingredients().set_index("left out")
     assert table.loc["nothing", "more bytes for equal dB (%)"] == pytest.approx(0)
