@@ -59,15 +59,16 @@ def best_attempt(
     check_trained(tensors, structure.all_norms)
     known, symmetries = structure.known, structure.symmetries if plan.method in REORDERING else ()
     shared = shared_out(images) if images is not None else None
+    shape = tuple(images.shape[1:]) if images is not None else None
     by_quality = plan.bits is None and plan.dense_bits is None and steps is None
     if by_quality:
-        found, shape = roles(tensors, known), tuple(images.shape[1:]) if images is not None else None
+        found = roles(tensors, known)
         with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
             weights = (*found.dense, *found.kernels, *found.vectors)
             steps = structure.steps(weights, found.factors, plan.quality, shape)
     trial = None
     with suppress(*[IlwpError] * (shared is None)):
-        trial = Trial(structure.network, structure.names, structure.shape, shared)
+        trial = Trial(structure.network, structure.names, shape or structure.input_shape, shared)
 
     def arrange(coarser: float) -> Arranged:
         scaled = {name: step * coarser for name, step in (steps or {}).items()}

@@ -14,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from ilwp.common.tensor_files import Tensors
 from ilwp.door.trial import batched_outputs, power
-from ilwp.networks.sensitivity import inputs_for, sensitivities
+from ilwp.networks.sensitivity import inputs_for, natural_shape, sensitivities
 from ilwp.networks.symmetry import Symmetry
 from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
 from ilwp.whole.batch_norms import folded
@@ -57,6 +57,11 @@ class Structure:
         }
 
     @cached_property
+    def input_shape(self) -> tuple[int, ...]:
+        """That of an input without the batch axis; raises IlwpError where none is found by trying."""
+        return self.shape or natural_shape(self.network)
+
+    @cached_property
     def names(self) -> dict[str, str]:
         """The network's own name of each tensor, and the name that it has among `tensors`."""
         return matched(self.network, self.tensors)
@@ -83,7 +88,7 @@ class Structure:
         """
         network = copy.deepcopy(self.network)
         load_tensors(network, folded(self.tensors, self.foldable_norms))
-        inputs = inputs_for(network, shape or self.shape)
+        inputs = inputs_for(network, shape or self.input_shape)
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})
         noise = power(batched_outputs(network, inputs)) * 10 ** (-quality / 10)

@@ -44,15 +44,13 @@ def shared_out(images: torch.Tensor) -> SharedImages:
 class Trial:
     """A copy of a network in evaluation, to try quantized tensors in.
 
-    `names` and `shape` are those of `Structure`; with images, synthetic inputs have their shape.
+    `names` are those of `Structure`, and `shape` is that of synthetic inputs without the batch axis.
     """
 
     def __init__(
-        self, network: nn.Module, names: Mapping[str, str], shape: tuple[int, ...] | None = None,
-        images: SharedImages | None = None,
-    ) -> None:  # fmt: skip
+        self, network: nn.Module, names: Mapping[str, str], shape: tuple[int, ...], images: SharedImages | None = None
+    ) -> None:
         self.network, self.names, self.images = copy.deepcopy(network), names, images
-        shape = tuple(images.teaching.shape[1:]) if images else shape
         self.synthetic = inputs_for(self.network, shape)
         # the SNR is measured on other inputs than the shift
         self.inputs = [inputs_for(self.network, shape, seed=1), *([images.held_out] if images else [])]

@@ -178,7 +178,8 @@ def _steps(tensors: StateDict, found: Roles, plan: Plan, given: Mapping[str, flo
     """A step for each weight and vector; none for kernels whose step follows from their residuals."""
     weights = [*found.dense, *found.kernels, *found.vectors]
     total = sum(tensors[name].size for name in weights)
-    scales = {name: 1.0 if name in found.factors else _scale(name, tensors) for name in weights}
+    factors = found.factors
+    scales = {name: 1.0 if name in factors else _scale(name, tensors) for name in weights}
     steps = {name: step_of_quality(scales[name], tensors[name].size, plan.quality, total) for name in weights}
     if plan.dense_bits is not None:
         steps |= dict.fromkeys(found.dense, step_of_bits([tensors[name] for name in found.dense], plan.dense_bits))

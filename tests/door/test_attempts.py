@@ -78,7 +78,7 @@ def test_images_that_the_network_does_not_take_are_refused(network: nn.Module):
 def test_a_trial_leaves_the_network_alone(network: nn.Module):
     tensors = arrays(network)
     structure = structure_of_module(network, tensors)
-    trial = Trial(network, structure.names, images=shared_out(images(10)))
+    trial = Trial(network, structure.names, (3, 32, 32), shared_out(images(10)))
     rounded = {name: np.round(t, 1) if name.endswith("weight") else t for name, t in tensors.items()}
     choices = trial.biases(tensors, rounded, trial.seen(tensors))
     assert choices[0] == {}
