@@ -122,7 +122,7 @@ def quitter():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("compress", "--graph", "theirs:grey", "--images", "digits"), "does not classify images of 3 x 32 x 32"),
+        (("compress", "--graph", "theirs:grey", "--images", "digits"), "does not take inputs of 3 x 32 x 32"),
         (("finetune", "--graph", "theirs:grey", "--dataset", "digits"), "does not classify images of 3 x 32 x 32"),
         (("compress", "--graph", "theirs:undecided"), "theirs:undecided makes no network (not today)"),
         (("compress", "--graph", "theirs:quitter"), "theirs:quitter makes no network (0)"),

@@ -36,7 +36,9 @@ def write_notebook(path: Path) -> None:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of its own: notebooks/fig5.ipynb and the package, which finds its root from where it lies."""
     write_notebook(tmp_path / "notebooks" / "fig5.ipynb")
-    modules = ("common/errors.py", "common/parameters.py", "common/paths.py", "cli/papermill_engine.py")
+    modules = (
+        "common/errors.py", "common/parameters.py", "common/paths.py", "common/version.py", "cli/papermill_engine.py"
+    )  # fmt: skip
     for name in ("", "common", "cli", *modules):
         source = Path("ilwp", name) if name.endswith(".py") else Path("ilwp", name, "__init__.py")
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
