@@ -19,8 +19,9 @@ from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import Settings
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import WEIGHTS, decode_pieces
+from ilwp.whole.plan import Plan
 
 WANTED = 24.1  # dB
 NETWORKS = (IMAGENET, *TRAINED)

@@ -15,8 +15,9 @@ from ilwp.paper.settings import Settings
 from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import decode_pieces
+from ilwp.whole.plan import Plan
 
 NETWORKS = {"baseline": "MobileNet", "ill": "MobileNet, inter-layer loss"}
 BITS = {"baseline": (8, 7.5, 7, 6.5, 6, 5.5), "ill": (8, 7.5, 7, 6.75, 6.5, 6.25)}

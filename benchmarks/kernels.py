@@ -19,8 +19,9 @@ from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import decode_pieces
+from ilwp.whole.plan import Plan
 
 QPS = range(-36, -15, 2)
 BITS = np.arange(4.0, 9.1, 0.5)

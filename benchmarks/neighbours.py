@@ -29,8 +29,9 @@ from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import decode_pieces
+from ilwp.whole.plan import Plan
 
 VECTOR_BITS = 8
 NETWORK = "MobileNet"

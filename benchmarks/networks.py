@@ -17,7 +17,7 @@ from ilwp.training import datasets
 from ilwp.training.inputs import load_inputs
 from ilwp.training.train import evaluate
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 NETWORKS = ("MobileNet", "ShuffleNetV2")
 PEER = [(-26, -50), (-24, -50), (-22, -50), (-26, -40), (-24, -40), (-22, -40), (-20, -40)]

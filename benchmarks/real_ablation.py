@@ -20,8 +20,8 @@ from test_inputs import Judge
 
 from ilwp.door import compress_network, decoded
 from ilwp.whole import models
-from ilwp.whole.coding import Plan
 from ilwp.whole.models import Code
+from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
 
 QUALITY, OF_WEIGHTS = 21.0, 27.0  # dB: of outputs, and of weights that give about as good ones

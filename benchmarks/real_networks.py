@@ -25,7 +25,7 @@ from ilwp.door.structure import Structure
 from ilwp.door.trial import Trial
 from ilwp.door.writing import structure_of_module
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 NAME = "real_networks"
 SCALES = {  # mean and deviation of the channels that a network was trained with

@@ -24,9 +24,10 @@ from ilwp.training import datasets
 from ilwp.training.train import evaluate
 from ilwp.whole import segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.models import fit_code
 from ilwp.whole.pieces import KernelLevels, Levels, Piece, decode_pieces
+from ilwp.whole.plan import Plan
 from ilwp.whole.transform import basis, forward
 
 # state after an even and an odd level; of 1792 machines of eight states the one of least error, found by trying all

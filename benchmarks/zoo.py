@@ -34,8 +34,8 @@ from ilwp.door import compress_network, load_file, read_state_dict, save_file, s
 from ilwp.networks.comparison import output_differences, snr_db
 from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
 from ilwp.networks.tensors import load_tensors
-from ilwp.whole.coding import Plan
 from ilwp.whole.methods import QUALITY
+from ilwp.whole.plan import Plan
 
 FOLDER = ROOT / ".zoo"
 SLACK = 0.5  # dB that a tensor may be under its quality, since errors are not spread quite evenly over a step

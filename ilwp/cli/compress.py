@@ -134,7 +134,7 @@ def compress(
     from ilwp.common.numbers import check_no_nan
     from ilwp.door import compress_additive, compress_kernels, compress_network, read_file, structure_of
     from ilwp.paper.settings import Settings
-    from ilwp.whole.coding import Plan
+    from ilwp.whole.plan import Plan
 
     additive = method == "additive"
     if additive:

@@ -28,8 +28,8 @@ from ilwp.door.writing import (
     structure_of,
     structure_of_module,
 )
-from ilwp.whole.coding import Plan
 from ilwp.whole.methods import QUALITY
+from ilwp.whole.plan import Plan
 
 if TYPE_CHECKING:
     from torch import nn

@@ -23,10 +23,11 @@ from ilwp.door.trial import Trial, shared_out
 from ilwp.networks.bias_correction import MeanInputs
 from ilwp.whole import coding
 from ilwp.whole.batch_norms import check_trained, folded
-from ilwp.whole.coding import Arranged, CodedTensor, Plan, Rounding
+from ilwp.whole.coding import Arranged, CodedTensor, Rounding
 from ilwp.whole.error_feedback import DAMPINGS, ErrorFeedback
 from ilwp.whole.methods import REORDERING
 from ilwp.whole.pieces import decode_pieces
+from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
 
 HARMLESS = 0.5  # dB that outputs for synthetic inputs may lose

@@ -23,7 +23,7 @@ from ilwp.door.writing import Compressed, compress_network
 from ilwp.networks.comparison import top_classes
 from ilwp.networks.tensors import load_tensors
 from ilwp.training.inputs import Inputs
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 HIGHEST, HALVINGS = 100.0, 9  # dB; the quality is found to a fifth of one
 BATCH = 20

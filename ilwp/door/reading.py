@@ -17,7 +17,8 @@ from ilwp.common.files import reason
 from ilwp.common.tensor_files import NO_KEYS, TensorFile, Tensors, in_network_order, read_tensor_file
 from ilwp.door.frameworks import Framework, in_framework
 from ilwp.whole import segments
-from ilwp.whole.container import CODEBOOKS, SHARED, Archive, Segment
+from ilwp.whole.archive import Archive
+from ilwp.whole.container import CODEBOOKS, SHARED, Segment
 from ilwp.whole.pieces import Exact, KernelLevels, Piece, Powers, decode_pieces, size
 
 

@@ -13,9 +13,9 @@ from ilwp.door.reading import Row, codebook_rows, stored
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import coding, container, segments
 from ilwp.whole.batch_norms import folded
-from ilwp.whole.coding import Plan
 from ilwp.whole.methods import REORDERING
 from ilwp.whole.pieces import Piece, size
+from ilwp.whole.plan import Plan
 from ilwp.whole.segment_parts import Packed
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a network without its graph does not need it
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a network without its gr
 
 @dataclass(frozen=True)
 class Compressed:
-    """A file's bytes and what they hold: a row a tensor, or for format 1 where the bits of the file go.
+    """A file's bytes and what they hold: one row per tensor, or for format 1 where the bits of the file go.
 
     `outputs_snr` is that of the network's outputs for synthetic inputs in dB, where the network could be tried, and
     `held_out_snr` that for the images that were held out.

@@ -66,7 +66,7 @@ def same_seeds(runs: Runs) -> dict[Path, RunRecord]:
 
 
 def curve_results(runs: Runs, loop: Loop = "closed") -> pd.DataFrame:
-    """The rows of `results_table` that belong to a curve, named in column `curve`; a row a run and bit width."""
+    """The rows of `results_table` that belong to a curve, named in column `curve`; one row per run and bit width."""
     table = results_table(runs.values())
     if table.empty:
         return pd.DataFrame(columns=["curve"])

@@ -44,7 +44,7 @@ ALTERNATIVES = (
 
 
 def alternatives(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> pd.DataFrame:
-    """A row a setting, curve and run: `size`, the file's over the default's, and `gain` in dB of what is decoded.
+    """One row per setting, curve and run: `size`, the file's over the default's, and `gain` in dB of what is decoded.
 
     Each curve is measured on the runs that it stands on, whose kernels (c_i, kh, kw) `kernels` reads. The transform's
     size is that of the levels on ANS, at the same step with and without it.
@@ -96,7 +96,7 @@ def _model_bits(values: np.ndarray, step: float) -> float:
 
 
 def accuracies_by_loop(runs: Runs) -> pd.DataFrame:
-    """A row a method and loop, a column a bit width: mean accuracy after decoding, of one network and data set."""
+    """Mean accuracy after decoding, of one network and data set: rows are methods and loops, columns bit widths."""
     rows = []
     for name in ("fss", "lss", "ill"):
         for loop in CURVES[name].loops:
@@ -110,7 +110,7 @@ def accuracies_by_loop(runs: Runs) -> pd.DataFrame:
 
 
 def first_layers(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> pd.DataFrame:
-    """A row a network and method: bytes, the first layer's share of them, and the size with branches changing places.
+    """One row per network and method: bytes, the first layer's share of them, and the size with branches swapped.
 
     Of one data set; means over runs.
     """

@@ -17,7 +17,7 @@ COST = ["epochs", "images", "minutes"]
 
 
 def bytes_and_accuracy() -> pd.DataFrame:
-    """A row a file: network, scope ("kernels" or "whole"), method, setting, bytes, accuracy in percent, and what
+    """One row per file: network, scope ("kernels" or "whole"), method, setting, bytes, accuracy in percent, and what
     fine-tuning cost, zero where there was none.
     """
     networks = benchmarks.benchmark_rows("networks").rename(columns={"codec": "method"}).assign(scope="whole")
@@ -45,7 +45,8 @@ def _kernels(network: str) -> pd.DataFrame:
 
 
 def smallest(points: pd.DataFrame, lost: float) -> pd.DataFrame:
-    """Kilobytes of the smallest file that loses at most `lost` points, a row a method, a column a network; NaN if none.
+    """Kilobytes of the smallest file that loses at most `lost` points, NaN if none: one row per method, one column per
+    network.
 
     Of each network's own accuracy before compression: as trained, also for files of fine-tuned networks.
     """

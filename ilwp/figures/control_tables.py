@@ -24,7 +24,7 @@ def missing_runs(profile: str, controls: Controls, beside: Runs) -> str:
 
 
 def savings_table(found: pd.DataFrame) -> pd.DataFrame:
-    """What the page shows of `savings`: a row a kind, as trained, in words."""
+    """What the page shows of `savings`: one row per kind, as trained, in words."""
     own = found[found["prediction"] == OWN]
     rows = []
     for kind, mine in own.groupby("kind", sort=False):
@@ -40,7 +40,7 @@ def savings_table(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def networks_table(table: pd.DataFrame) -> pd.DataFrame:
-    """What the page shows of `measured` besides savings: a row a kind, in words."""
+    """What the page shows of `measured` besides savings: one row per kind, in words."""
     columns = {"accuracy": ("top-1 (%)", 2), "points": ("change at 8 bits (points)", 2), "rms": ("rms", 4),
                "zeros": ("zeros (%)", 1), "lift": ("lift", 2)}  # fmt: skip
     rows = []

@@ -1,6 +1,7 @@
 """What controls of the inter-layer loss save beside the loss itself, and the verdict that follows.
 
-runs, controls -> measured -> a row a run -> savings -> a row a kind of loss -> control_verdicts, a sentence a question
+runs, controls -> measured -> one row per run -> savings -> one row per kind of loss
+savings -> control_verdicts -> one sentence per question
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,7 @@ def control_of(config: TrainConfig) -> str:
 
 
 def measured(runs: Runs, controls: Controls, kernels: Callable[[Path], Kernels], within: float) -> pd.DataFrame:
-    """A row a run of one network and data set: its kind and seed, what became of it, and what each prediction saves.
+    """One row per run of one network and data set: its kind and seed, what became of it, what each prediction saves.
 
     Savings are in percent of the texture of the run without a loss that has the same seed; there is no row where that
     is missing. At equal accuracy both give their smallest file, of any bits and loop, that comes within so many points
@@ -85,7 +86,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
 
 
 def savings(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a kind, prediction and comparison: mean saving with its interval, and its share of the loss's.
+    """One row per kind, prediction and comparison: mean saving with its interval, and its share of the loss's.
 
     The share is of what the loss saves as trained, `size` the rms over the loss's, both on the seeds that both have.
     """
@@ -137,7 +138,7 @@ def _answer(question: str, shares: pd.DataFrame) -> str:
 
 
 def _files(record: RunRecord) -> pd.DataFrame:
-    """A row a file: how it was predicted, bits, loop, texture in bytes, accuracy. What was trained for comes twice."""
+    """One row per file: its prediction, bits, loop, texture in bytes, accuracy. What was trained for comes twice."""
     of_method = {"baseline": UNPREDICTED, "ill": PREVIOUS}
     named = [(of_method[m.method], m) for m in record.measurements if m.method in of_method]
     if own := AS_TRAINED.get(control_of(record.config)):

@@ -29,12 +29,12 @@ TUNED = {
 
 
 def tuned_table(tuned: pd.DataFrame) -> pd.DataFrame:
-    """A row a fine-tuned file: its size and accuracy, and what the fine-tuning cost."""
+    """One row per fine-tuned file: its size and accuracy, and what the fine-tuning cost."""
     return tuned.assign(kB=tuned["bytes"] / 1000)[list(TUNED)].rename(columns=TUNED)
 
 
 def smallest_table(points: pd.DataFrame, losses: Sequence[float] = (0.5, 1, 2)) -> pd.DataFrame:
-    """kB of the smallest whole file of MobileNet that loses at most so many points, a row a method; NaN if none."""
+    """kB of the smallest whole file of MobileNet that loses at most so many points, one row per method; NaN if none."""
     table = _smallest(points, losses).dropna(how="all")
     titles = {name: line.title for name, line in benchmark_plots.ALL_METHODS.items()}
     named = table.rename(index=titles, columns="{:g} points lost at most".format)

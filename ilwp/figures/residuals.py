@@ -24,7 +24,7 @@ FIG7_BITS = 8
 
 @dataclass(frozen=True)
 class Peaks:
-    """What a curve's later layers are like, an entry a run: (n, layers) but for `snr_db`, which is (n,).
+    """What a curve's later layers are like, one entry per run: (n, layers) but for `snr_db`, which is (n,).
 
     `peaks` are largest over mean absolute values, `bits` the entropy of each layer's levels of 8 bits, `means` the mean
     absolute values, `relative` those in units of the layer's root mean square weight. `shares` (layers,) says what part

@@ -34,11 +34,11 @@ FIRST: Panel = ("mobilenet", "cifar10")  # the paper's Table 1 and Fig. 4
 
 @dataclass(frozen=True)
 class Evidence:
-    """What claims are judged by: the runs, in each loop a row a run, curve and bit width, and trained kernels.
+    """What claims are judged by: the runs, in each loop one row per run, curve and bit width, and trained kernels.
 
-    `lifts` gives for one lambda a row a run: network, data set, seed, share of the previous layer, in how many layers
-    it leads, and its lifts. `public` has a row a public sequence of kernels: title, and whether its lift is clearly
-    `above` chance. `printed` is the evidence of runs whose lambda is the paper's as printed, without calibration.
+    `lifts` gives for one lambda one row per run: network, data set, seed, share of the previous layer, in how many
+    layers it leads, and its lifts. `public` has one row per public sequence of kernels: title, and whether its lift is
+    clearly `above` chance. `printed` is the evidence of runs whose lambda is as printed in the paper, not calibrated.
     """
 
     runs: Runs
@@ -50,7 +50,7 @@ class Evidence:
     printed: "Evidence | None" = None
 
     def files(self, curve: str, panel: Panel = FIRST, loop: Loop = "closed") -> pd.DataFrame:
-        """Every file of a curve: a row a run and bit width."""
+        """Every file of a curve: one row per run and bit width."""
         table = {"closed": self.closed, "open": self.opened}[loop]
         if table.empty:
             return table

@@ -36,7 +36,7 @@ def side(profile: str) -> Side:
 
 
 def numbers(sides: Sequence[Side]) -> pd.DataFrame:
-    """A row a quantity at 8 bits: what the paper prints, and a column a side; files are shares of the baseline's."""
+    """One row per quantity at 8 bits: the paper's, and one column per side; files are shares of the baseline's."""
     paper = evidence.paper_table1()
     ratio = (paper["total"] / paper.loc["baseline", "total"]).map("{:.3f}".format)
     change = paper.loc["ill", "accuracy"] - paper.loc["baseline", "accuracy"]
@@ -71,7 +71,7 @@ def numbers(sides: Sequence[Side]) -> pd.DataFrame:
 
 
 def verdicts(sides: Sequence[Side]) -> pd.DataFrame:
-    """A row a claim that all sides can test: the paper's words, and a column of verdicts a side, as HTML."""
+    """One row per claim that all sides can test: the paper's words, and a column of verdicts a side, as HTML."""
     judged = [scorecard(s.found) for s in sides]
     return pd.DataFrame(
         [

@@ -107,7 +107,7 @@ def buffers(record: RunRecord, kernels: Kernels) -> dict[str, float]:
 
 
 def zeros(runs: Runs, kernels: ReadKernels, bits: int) -> pd.DataFrame:
-    """Percent of levels that are zero, a row a curve and a column a loop, a mean over runs."""
+    """Percent of levels that are zero, one row per curve and one column per loop, a mean over runs."""
     rows = []
     for name, curve in PAPER_CURVES.items():
         for path, loop in product(select(runs, inter_layer=curve.inter_layer), loops(curve.method)):
@@ -118,7 +118,7 @@ def zeros(runs: Runs, kernels: ReadKernels, bits: int) -> pd.DataFrame:
 
 
 def float_accuracies(runs: Runs) -> pd.DataFrame:
-    """Fig. 4's curves of 32 and 8 bits, closed loop: a row a lambda at seed 0, of one network and data set."""
+    """Fig. 4's curves of 32 and 8 bits, closed loop: one row per lambda at seed 0, of one network and data set."""
     rows = [
         (record.config.inter_layer, record.accuracy, m.accuracy)
         for record in select(runs, seed=0).values()
@@ -129,7 +129,7 @@ def float_accuracies(runs: Runs) -> pd.DataFrame:
 
 
 def sweep_cost(profile: Profile, runs: Runs, paces: Paces) -> pd.DataFrame:
-    """Hours of Fig. 4's sweep where it has not run: a row a network and data set without a lambda of MobileNet's."""
+    """Hours of Fig. 4's sweep where it has not run: one row per network and data set that lacks one of its lambdas."""
     weights = sorted({c.inter_layer for c in profile.cells() if c.network == "mobilenet" and c.inter_layer < np.inf})
     rows = []
     for network, dataset in product(networks.TITLES, ("cifar10", "cifar100")):
@@ -143,7 +143,7 @@ def sweep_cost(profile: Profile, runs: Runs, paces: Paces) -> pd.DataFrame:
 
 
 def profile_costs(profiles: Mapping[str, Profile], runs: Mapping[str, Runs], paces: Paces) -> pd.DataFrame:
-    """A row a profile: its runs, how many are recorded, hours of its first run and of all, one after another."""
+    """One row per profile: its runs, how many are recorded, hours of its first run and of all, one after another."""
     records = [record for found in runs.values() for record in found.values()]
     rows = []
     for name, profile in profiles.items():

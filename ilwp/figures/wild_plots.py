@@ -74,7 +74,7 @@ def by_depth(found: pd.DataFrame, titles: Sequence[str]) -> Figure:
 
 
 def within_stages(found: pd.DataFrame) -> Figure:
-    """A line a sequence, a dot a stage: the lift at unit length among the layers of a stage alone."""
+    """A line a sequence, one dot per stage: the lift at unit length among the layers of a stage alone."""
     titles = list(dict.fromkeys(found["title"]))
     y = found["title"].map(titles.index)
     figure, ax = plt.subplots(figsize=(WIDTH, 0.17 * len(titles) + 0.9))

@@ -48,7 +48,7 @@ def zoo_numbers(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def sizes_and_losses(rows: pd.DataFrame) -> Figure:
-    """A dot a network, by its parameters: the file's bytes as a share of the tensors', and the lowest SNR."""
+    """One dot per network, by its parameters: the file's bytes as a share of the tensors', and the lowest SNR."""
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 3.6), sharex=True)
     found = compressed(rows)
     graphs = rows[rows["row"] == "graph"].assign(millions=lambda all_: all_["parameters"] / 1e6)

@@ -15,7 +15,8 @@ from ilwp.common.tensor_files import in_network_order
 from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.networks.trace import ExampleInputs, named_tensors, traced
 from ilwp.networks.trials import random_inputs
-from ilwp.networks.wires import BatchNorm, WirePlace, Wiring, wiring
+from ilwp.networks.wire_places import BatchNorm, WirePlace, Wiring
+from ilwp.networks.wires import wiring
 from ilwp.paper.kernels import depthwise_names
 
 

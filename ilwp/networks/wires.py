@@ -9,7 +9,6 @@ Wire 0 stands for what may not move: the inputs, the outputs, and all that goes 
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
@@ -22,45 +21,7 @@ from torch.utils._pytree import tree_map
 from ilwp.networks.known_functions import CONVOLUTIONS, MOVES, POINTWISE, REDUCTIONS, SPATIAL
 from ilwp.networks.trace import Trace, TracedCall, tensors_in
 from ilwp.networks.wire_labels import compact_labels, simplified_labels, spread_labels
-
-
-@dataclass(frozen=True)
-class WirePlace:
-    """Where wires lie in a tensor: along its rows (axis 0) or its columns (axis 1), in `groups` equal parts.
-
-    `wires` are a number for each row, or for each column of each group.
-    """
-
-    name: str
-    axis: int
-    groups: int
-    wires: np.ndarray
-
-
-@dataclass(frozen=True)
-class BatchNorm:
-    """A batch norm that uses its running statistics: its four tensors and its eps."""
-
-    weight: str
-    bias: str
-    mean: str
-    variance: str
-    eps: float
-
-
-@dataclass
-class Wiring:
-    """All places of wires, the depthwise weights among them, and what batch norms there are.
-
-    `depthwise` holds the wire of each kernel; `signed` the tensors that a flipped kernel flips too, for layers behind
-    which a batch norm takes the flip in. `component` has a number for each wire, the same for wires that are tied.
-    """
-
-    places: list[WirePlace] = field(default_factory=list)
-    depthwise: dict[str, np.ndarray] = field(default_factory=dict)
-    signed: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    batch_norms: list[BatchNorm] = field(default_factory=list)
-    component: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+from ilwp.networks.wire_places import BatchNorm, WirePlace, Wiring
 
 
 def wiring(trace: Trace, touchable: set[str]) -> Wiring:

@@ -114,7 +114,7 @@ def augment(images: torch.Tensor, top: torch.Tensor, left: torch.Tensor, flipped
 
 
 def draws(images: Images, batch_size: int, seed: int) -> torch.Tensor:
-    """The order and augmentation of one epoch, fixed by `seed`: a row an image, split into batches in this order.
+    """The order and augmentation of one epoch, fixed by `seed`: one row per image, split into batches in this order.
 
     (n, 4) int64 on the CPU: which image, `top` and `left` of `augment`, and 1 where it is flipped. The numbers are
     drawn on the CPU whatever device trains, so that one seed shows the same images everywhere.

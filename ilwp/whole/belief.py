@@ -16,7 +16,7 @@ from ilwp.networks.symmetries import kept, structure
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.networks.tensors import matched
 from ilwp.networks.trials import random_inputs
-from ilwp.networks.wires import BatchNorm
+from ilwp.networks.wire_places import BatchNorm
 from ilwp.paper.kernels import depthwise_names
 from ilwp.whole.batch_norms import folded
 

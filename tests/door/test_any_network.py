@@ -9,7 +9,7 @@ from ilwp.common.errors import IlwpError
 from ilwp.door import Compressed, compress_network, decoded, structure_of_module
 from ilwp.networks.sensitivity import inputs_for
 from ilwp.networks.tensors import arrays, load_tensors
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 AXES = {1: (nn.Conv1d, nn.BatchNorm1d), 2: (nn.Conv2d, nn.BatchNorm2d), 3: (nn.Conv3d, nn.BatchNorm3d)}
 

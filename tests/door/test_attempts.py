@@ -8,7 +8,7 @@ from ilwp.door import attempts, compress_network, decoded, structure_of_module
 from ilwp.door.trial import Trial, batched_outputs, power, shared_out
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, load_tensors
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 
 def images(count: int, seed: int = 0) -> torch.Tensor:

@@ -12,7 +12,7 @@ from ilwp.door.bound import Bounded, Loss, compress_within, lowest
 from ilwp.networks.comparison import output_differences
 from ilwp.networks.tensors import arrays, load_tensors
 from ilwp.training.inputs import Inputs
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 HALVINGS = st.integers(0, 12)
 

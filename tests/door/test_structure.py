@@ -7,7 +7,7 @@ from ilwp.networks.build import build
 from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
 from ilwp.networks.tensors import arrays, load_tensors
 from ilwp.paper.kernels import depthwise_names
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 
 def network() -> torch.nn.Module:

@@ -8,28 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from short_training import SMALL, outcome
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.tensors import arrays, kernels_of
+from ilwp.networks.tensors import kernels_of
 from ilwp.paper.kernels import Kernels
 from ilwp.training import datasets
-from ilwp.training.recipe import Epoch, Reference, TrainConfig, loss_targets
+from ilwp.training.recipe import Reference, TrainConfig, loss_targets
 from ilwp.training.step import assemble, step
 from ilwp.training.train import train
 
-SMALL = TrainConfig("cifar10", "mobilenet", inter_layer=1, width=0.1, epochs=3, batch_size=32, learning_rate=0.05)
 pytestmark = pytest.mark.usefixtures("on_a_cpu")
-
-
-@pytest.fixture
-def images(tiny_cifar: Path) -> datasets.Images:
-    return datasets.load("cifar10")
-
-
-def outcome(config: TrainConfig, images: datasets.Images, folder: Path) -> tuple[dict[str, bytes], list[Epoch]]:
-    """All bits of a trained network, and its history without the time it took."""
-    network, history = train(config, images, folder, progress=False)
-    return {name: t.tobytes() for name, t in arrays(network).items()}, [replace(e, seconds=0.0) for e in history]
 
 
 def distance(kernels: Kernels, targets: list[int | None]) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from short_training import SMALL, outcome
 from torch import nn
 
 from ilwp.common.errors import IlwpError
@@ -16,23 +17,11 @@ from ilwp.networks.tensors import arrays, kernels_of
 from ilwp.paper.codec import residuals
 from ilwp.training import datasets
 from ilwp.training.devices import device
-from ilwp.training.recipe import Epoch, TrainConfig, inter_layer_weight
+from ilwp.training.recipe import TrainConfig, inter_layer_weight
 from ilwp.training.train import SAVED_EVERY, evaluate, train
 
-SMALL = TrainConfig("cifar10", "mobilenet", inter_layer=1, width=0.1, epochs=3, batch_size=32, learning_rate=0.05)
 LAMBDAS = [0.0, 1.0, math.inf]
 PAPER_SUM = sum(0.1 * 0.98**epoch for epoch in range(200))
-
-
-@pytest.fixture
-def images(tiny_cifar: Path) -> datasets.Images:
-    return datasets.load("cifar10")
-
-
-def outcome(config: TrainConfig, images: datasets.Images, folder: Path) -> tuple[dict[str, bytes], list[Epoch]]:
-    """All bits of a trained network, and its history without the time it took."""
-    network, history = train(config, images, folder, progress=False)
-    return {name: t.tobytes() for name, t in arrays(network).items()}, [replace(e, seconds=0.0) for e in history]
 
 
 def checkpoints(folder: Path) -> list[Path]:

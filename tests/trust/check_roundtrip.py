@@ -16,8 +16,9 @@ from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import BITS, METHODS
 from ilwp.paper.settings import Settings
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import KernelLevels, Shared, decode_pieces
+from ilwp.whole.plan import Plan
 
 BOTH = ("layer", "network")
 SLACK = 1 + 1e-6

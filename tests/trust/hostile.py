@@ -37,8 +37,9 @@ from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.methods import PAPER_METHODS
 from ilwp.paper.settings import Settings
 from ilwp.whole import coding, segments
-from ilwp.whole.coding import Plan
-from ilwp.whole.container import HEAD, Archive
+from ilwp.whole.archive import Archive
+from ilwp.whole.container import HEAD
+from ilwp.whole.plan import Plan
 
 EXPECTED = Path(__file__).parent.parent / "expected"
 LONGEST_SECONDS = 1.0

@@ -12,7 +12,7 @@ from ilwp.paper import bitstream, codec
 from ilwp.paper.methods import METHODS
 from ilwp.paper.settings import Settings
 from ilwp.whole import coding, segments
-from ilwp.whole.coding import Plan
+from ilwp.whole.plan import Plan
 
 
 def digest(tensors: dict[str, np.ndarray]) -> str:

@@ -7,8 +7,9 @@ from ilwp.door import decoded as read
 from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, arranged, encode_tensors, stream
+from ilwp.whole.coding import arranged, encode_tensors, stream
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, decode_pieces
+from ilwp.whole.plan import Plan
 
 # a layer of one kernel cannot be told from a plain convolution over one channel
 WHOLE = {name: found for name, found in unusual_kernels().items() if name != "one kernel a layer"}

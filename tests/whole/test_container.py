@@ -25,12 +25,13 @@ from ilwp.networks.symmetry import Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.paper.huffman import entropy
 from ilwp.paper.methods import Method
-from ilwp.whole import container, index_fields, segments
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole import archive, container, index_fields, segments
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.container import HEAD
 from ilwp.whole.index_fields import pack_tensor_name
 from ilwp.whole.methods import QUALITY
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared, decode_pieces
+from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
 
 
@@ -56,8 +57,8 @@ SMALL: dict[str, Piece] = {
 FILE = container.write_container([p.segment for p in segments.pack_all(SMALL.items())], list(SMALL), {"format": "pt"})
 
 
-def opened(content: bytes) -> container.Archive:
-    return container.Archive(lambda start, length: content[start : start + length], len(content))
+def opened(content: bytes) -> archive.Archive:
+    return archive.Archive(lambda start, length: content[start : start + length], len(content))
 
 
 def pieces_of(content: bytes) -> dict[str, Piece]:

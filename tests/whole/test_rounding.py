@@ -8,8 +8,9 @@ from hypothesis.extra.numpy import arrays
 
 from ilwp.paper.distortion import snr
 from ilwp.whole import segments
-from ilwp.whole.coding import Plan, encode_tensors
+from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import Exact, Levels, Powers, decode_pieces
+from ilwp.whole.plan import Plan
 from ilwp.whole.rounding import step_of_quality, vector_of
 
 
