@@ -30,7 +30,7 @@ INPUTS: dict[str, tuple[object, ...]] = {
 
 
 def main() -> None:
-    """A row a network, with its weights alone and with its graph, into data/benchmarks."""
+    """One row per network, with its weights alone and with its graph, into data/benchmarks."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         plain, coded = Path(folder) / "net.safetensors", Path(folder) / "net.ilwp"

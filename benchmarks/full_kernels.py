@@ -60,7 +60,7 @@ def slices(layers: Layers) -> Layers:
 
 
 def measured(network: str, source: str, tensors: dict[str, np.ndarray]) -> Iterator[dict[str, object]]:
-    """A row a kind of convolution, and one more for full kernels cut into slices."""
+    """One row per kind of convolution, and one more for full kernels cut into slices."""
     for wanted in ("3x3, depthwise", "3x3, full", "1x1"):
         layers = [t for t in tensors.values() if kind(t) == wanted]
         for name, cut in ((wanted, layers), ("3x3, slices", slices(layers) if wanted == "3x3, full" else [])):

@@ -81,7 +81,7 @@ CODECS = {
 
 
 def measured(network: str, tensors: Tensors, codecs: Mapping[str, Codec], folder: Path) -> list[dict[str, Any]]:
-    """A row a codec."""
+    """One row per codec."""
     weights, memory = sum(t.size for t in tensors.values()), sum(t.nbytes for t in tensors.values())
     many = weights > 1e7
     seconds: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in codecs}

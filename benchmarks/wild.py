@@ -98,7 +98,7 @@ def _sequence(
 def _stages(
     about: dict[str, Any], layers: Sequence[Layer], places: Sequence[int], kernels: Kernels
 ) -> Iterator[dict[str, Any]]:
-    """A row a stage of three layers or more, as if it were a network: is it the previous layer, or any of the stage?"""
+    """One row per stage of three layers or more, as if it were a network: the previous layer, or any of the stage?"""
     stages = np.cumsum([layer.strided for layer in layers])
     for stage in sorted(set(stages)):
         inside = [i for i in places if stages[i] == stage and not layers[i].strided]

@@ -97,7 +97,7 @@ KINDS: dict[str, Callable[[Builder], dict[str, Any]]] = {"tensors": of_tensors, 
 
 
 def rows(chosen: list[Builder], made_by: str) -> Iterator[dict[str, Any]]:
-    """A row a network, and one more for each with a family, from where they were left."""
+    """One row per network, and one more for each with a family, from where they were left."""
     tasks = [(builder, kind) for builder in chosen for kind in KINDS if kind == "tensors" or builder.family]
     with progress_bar("zoo", len(tasks), "networks") as bar:
         for builder, kind in tasks:

@@ -51,7 +51,7 @@
   const panel = (title, chart, words) => html("section", {}, html("h2", {}, title), chart, html("p", { class: "note" }, words));
   const panels = html("div", { class: "panels" },
     panel("Where the bytes go", split, "Above what is chosen, below the baseline at the same bits a level and with the same coder."),
-    panel("Size against accuracy", trade, "A line a method, a point a bit width; what is chosen has the ring."),
+    panel("Size against accuracy", trade, "One line per method, one point per bit width. A ring marks what is chosen."),
     panel("Levels", bars, "Filled: share of the levels that are stored, from the least to the greatest. Outline: the baseline's."));
   const missing = html("pre", { class: "missing", tabindex: "0", "aria-label": "Commands that make this run" });
   place.append(

@@ -71,8 +71,9 @@ def rate_table(rate: Rate, weights: int) -> str:
 
 
 def tensor_table(rows: Sequence[Row], file_bytes: int) -> str:
-    """A row a tensor: how it is stored, its weights, bytes, bits a weight and, where it is known, its SNR in dB; below
-    them the file as a whole.
+    """One row per tensor: how it is stored, its weights, bytes, bits a weight and, where it is known, its SNR in dB.
+
+    Below them stands the file as a whole.
     """
     raw = sum(row.raw for row in rows)
     whole = Row("whole file", "", sum(row.weights for row in rows), file_bytes, raw)

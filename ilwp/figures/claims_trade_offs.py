@@ -128,7 +128,7 @@ def searches_keep_accuracy(found: Evidence) -> Score:
 
 def _at_equal_accuracy(found: Evidence, panel: tuple[str, str], loop: Loop) -> Paired:
     """ILL's smallest file no less accurate than its own of 8 bits over the baseline's, in one loop, seed by seed."""
-    mine, others = (found.equal_accuracy(curve, panel, loop, [loop]) for curve in ("ill", "baseline"))
+    mine, others = (found.equally_accurate_bytes(curve, panel, loop, [loop]) for curve in ("ill", "baseline"))
     return ratios(mine, others)
 
 

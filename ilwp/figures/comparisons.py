@@ -18,7 +18,7 @@ from ilwp.training import datasets
 
 
 def comparisons(found: Evidence, curves: Sequence[str], bits: int = 8, digits: int = 3) -> pd.DataFrame:
-    """A row a network, data set and curve: pairs of runs, file over the baseline's and points, in both loops."""
+    """One row per network, data set and curve: pairs of runs, file over the baseline's and points, in both loops."""
     rows = []
     for curve in curves:
         for panel in found.panels(curve):
@@ -59,7 +59,7 @@ def tying(found: Evidence) -> dict[str, float]:
 def equal_accuracy(found: Evidence) -> dict[str, Paired]:
     """By curve the smallest file no less accurate than ILL's of 8 bits, over the baseline's of 8; any bits and loop."""
     size = found.by_seed("baseline", "total_bytes")
-    return {curve: ratios(found.equal_accuracy(curve), size) for curve in ("baseline", "ill")}
+    return {curve: ratios(found.equally_accurate_bytes(curve), size) for curve in ("baseline", "ill")}
 
 
 def one_step(rows: pd.DataFrame) -> dict[str, float]:

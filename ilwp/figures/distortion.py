@@ -20,7 +20,7 @@ from ilwp.paper.settings import Settings
 
 
 def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: Loop = "closed") -> pd.DataFrame:
-    """A row a curve, run and bit width: `bits_a_weight` of the whole file and `snr_db` of the decoded kernels.
+    """One row per curve, run and bit width: `bits_a_weight` of the whole file and `snr_db` of the decoded kernels.
 
     `kernels` reads a run's kernels (c_i, kh, kw). A curve that has no such loop is measured in its own.
     """

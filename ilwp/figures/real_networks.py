@@ -59,7 +59,7 @@ def draw() -> Figure:
 
 
 def real_sizes(network: str) -> pd.DataFrame:
-    """A row a codec: MB for equal outputs, and seconds; NaN where a codec's files are all better, or all worse."""
+    """One row per codec: MB for equal outputs, and seconds; NaN where a codec's files are all better, or all worse."""
     frame = benchmark_rows("real_networks")
     frame = frame[frame["network"] == network]
     shown = {"ZipNN": "ZipNN, lossless"} | {name: line.title for name, line in CODECS.items()}
@@ -135,7 +135,7 @@ def real_aims() -> pd.DataFrame:
 
 
 def real_ingredients() -> pd.DataFrame:
-    """A row an ingredient left out: the file, its outputs, and its bytes over those of a whole file as good, in %."""
+    """One row per ingredient left out: the file, its outputs, and its bytes over those of a whole file as good in %."""
     ablation, files = benchmark_rows("real_ablation"), benchmark_rows("real_networks")
     whole = files[(files["network"] == IMAGENET) & (files["codec"] == OURS)]
     same = ablation[ablation["left out"] == "nothing"].iloc[0]

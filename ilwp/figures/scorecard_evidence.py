@@ -80,7 +80,7 @@ class Evidence:
         mine, others = (self.by_seed(c, "accuracy", panel, loop, bits) for c in (curve, "baseline"))
         return differences(mine, others)
 
-    def equal_accuracy(
+    def equally_accurate_bytes(
         self, curve: str, panel: Panel = FIRST, loop: Loop = "closed", among: Sequence[Loop] = LOOPS
     ) -> pd.Series:
         """Bytes by seed of a curve's smallest file no less accurate than ILL's of 8 bits in `loop`; NaN without one.

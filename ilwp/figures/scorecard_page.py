@@ -22,7 +22,7 @@ VERDICTS = {HOLDS: "holds", IN_PART: "in_part", FAILS: "fails", UNTESTED: "untes
 
 
 def verdict_table(scores: Sequence[Score]) -> pd.DataFrame:
-    """A row a claim, in HTML: a link to its evidence, what the paper says, what was found, how often, the verdict."""
+    """One row per claim, in HTML: a link to its evidence, what the paper says, what was found, how often, verdict."""
     rows = []
     for score in scores:
         verdict = f"{MARKS[score.verdict]} <strong>{score.verdict}</strong>"
@@ -42,7 +42,7 @@ def verdict_table(scores: Sequence[Score]) -> pd.DataFrame:
 
 
 def network_lifts(found: Evidence) -> pd.DataFrame:
-    """A row a network and data set, without and with the loss: lifts of the previous layer, mean and deviation."""
+    """One row per network and data set, without and with the loss: lifts of the previous layer, mean and deviation."""
     rows = []
     for inter_layer, title in ((0, "without"), (1, "with")):
         table = found.lifts(inter_layer)

@@ -30,7 +30,7 @@ def at_bits(runs: Runs, bits: int, loop: Loop) -> pd.DataFrame:
 
 
 def size_table(runs: Runs, bits: int, loop: Loop) -> pd.DataFrame:
-    """A row a network, data set and method: bytes, bits a weight and accuracy."""
+    """One row per network, data set and method: bytes, bits a weight and accuracy."""
     found = at_bits(runs, bits, loop)
     places = found.index.to_frame()
     columns = {

@@ -60,7 +60,7 @@ def draw_lifts(runs: Runs, trained: Trained, profile: str, inter_layer: float) -
 
 
 def lift_table(runs: Runs, trained: Trained) -> pd.DataFrame:
-    """A row a run: share of the previous layer, what chance would give it, lifts with their 95 % intervals."""
+    """One row per run: share of the previous layer, what chance would give it, lifts with their 95 % intervals."""
     rows = []
     for path, record in runs.items():
         plain, unit = _as_trained_and_unit(trained[path])

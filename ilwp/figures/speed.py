@@ -9,7 +9,7 @@ OURS = "ilwp"
 
 
 def speeds(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a network and codec: share of bytes, millions of weights a second, how many times faster ours is, memory.
+    """One row per network and codec: share of bytes, millions of weights a second, how much faster ours is, memory.
 
     Memory is the most that a process holds, over the tensors' bytes.
     """

@@ -16,13 +16,13 @@ PARTS = {"texture": "texture", "index": "index", "raw": "first layer", "side": "
 
 
 def files_at_8_bits(runs: Runs, loop: Loop) -> pd.DataFrame:
-    """A row a run and curve: the parts of its file in bytes, and its accuracy after decoding in percent."""
+    """One row per run and curve: the parts of its file in bytes, and its accuracy after decoding in percent."""
     table = curve_results(runs, loop)
     return table[table["bits"] == 8] if len(table) else table
 
 
 def size_parts(files: pd.DataFrame) -> pd.DataFrame:
-    """A row a method with files: kB of each part, bits a weight and accuracy, mean and deviation over runs in words."""
+    """One row per method with files: kB of each part, bits a weight and accuracy, mean and deviation over runs."""
     rows = []
     for name, curve in CURVES.items():
         mine = files[files["curve"] == name]
@@ -38,7 +38,7 @@ def size_parts(files: pd.DataFrame) -> pd.DataFrame:
 
 
 def against_paper(files: pd.DataFrame) -> pd.DataFrame:
-    """A row a method of the paper: sizes as shares of the baseline's, change of accuracy, and texture bits a weight."""
+    """One row per method of the paper: sizes over the baseline's, change of accuracy, and texture bits a weight."""
     paper = paper_table1()
     base, rows = paper.loc["baseline"], []
     for name, curve in PAPER_CURVES.items():

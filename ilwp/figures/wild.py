@@ -14,20 +14,20 @@ KINDS = PLAIN, STRIDED, AFTER = ("neither makes the image smaller", "this layer 
 
 
 def sequences(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a sequence: first the public ones, then this book's own on CIFAR-10."""
+    """One row per sequence: first the public ones, then this book's own on CIFAR-10."""
     found = _titled(rows, "network")
     return found[found["public"] | (found["task"] == "CIFAR-10")].reset_index(drop=True)
 
 
 def layers(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a layer from each sequence's third on, with its `kind`, one of KINDS."""
+    """One row per layer from each sequence's third on, with its `kind`, one of KINDS."""
     found = _titled(rows, "layer")
     strided, before = found["strided"].astype(bool), ~found["same_stage"].astype(bool)
     return found.assign(kind=np.select([strided, before], [STRIDED, AFTER], PLAIN))
 
 
 def stages(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a stage, the three or more layers between two that make the image smaller."""
+    """One row per stage, the three or more layers between two that make the image smaller."""
     return _titled(rows, "stage")
 
 
@@ -39,7 +39,7 @@ def sources(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def against_chance(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a public sequence: whether its lift at unit length lies clearly `above` or `below` chance."""
+    """One row per public sequence: whether its lift at unit length lies clearly `above` or `below` chance."""
     found = sequences(rows)
     public = found[found["public"]]
     above, below = _clearly(public)

@@ -16,14 +16,14 @@ from ilwp.whole.methods import QUALITY
 
 
 def compressed(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a network without its graph: millions of parameters, share of its bytes, and its worst tensor's SNR."""
+    """One row per network without its graph: millions of parameters, share of its bytes, and its worst tensor's SNR."""
     found = rows[rows["row"] == "tensors"].assign(millions=lambda all_: all_["parameters"] / 1e6)
     columns = ["library", "network", "millions", "tensors", "share", "snr_db", "worst", "encode_s", "decode_s"]
     return found.reindex(columns=[*columns, "failure"]).reset_index(drop=True)
 
 
 def families(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a family with its graph: how many depthwise layers have a free order and free signs, of how many."""
+    """One row per family with its graph: how many depthwise layers have a free order and free signs, of how many."""
     graphs = rows[rows["row"] == "graph"]
     found = graphs.groupby("family", sort=True).agg(
         networks=("network", "count"), layers=("layers", "sum"), free=("free", "sum"), signed=("signed", "sum"),

@@ -13,14 +13,14 @@
     tensors           varint: number of tensors; then for each
       name            bytes shared with the start of the name before and with its end, length of what lies between
                       (varints), and that in UTF-8
-      1               kind (0 to 7), plus 8 if it lies in a segment that an earlier tensor began, plus 16 times the
+      1               kind (0 to 5), plus 8 if it lies in a segment that an earlier tensor began, plus 16 times the
                       number of axes
       1               type, a place in TYPES of `types`
       axes            a varint each
-      kind 0 exact, 3 levels, 4 kernels, 5 codebooks: where another tensor began the segment, its number (varint), else
-                      the segment's length (varint) and its CRC-32 (4)
-      kind 1 constant the one value that all elements have
-      kind 2 shared   the number of the tensor before that has the same memory (varint); no type and no axes
+      kind 0, 3 to 5  exact, levels, kernels, codebooks: where another tensor began the segment, its number (varint),
+                      else the segment's length (varint) and its CRC-32 (4)
+      kind 1          constant: the one value that all elements have
+      kind 2          shared: the number of the tensor before that has the same memory (varint); no type and no axes
     metadata          varint: number of entries; then for each the lengths of key and value (varints), and both in UTF-8
 
 Numbers are little-endian. A varint has seven bits a byte, the lowest first; all bytes but the last have the eighth bit

@@ -105,10 +105,10 @@ def test_the_loss_is_compared_with_a_baseline_that_is_as_accurate():
         ("baseline", "mobilenetv2", 0, 8, 100.0, 90.0), ("ill", "mobilenetv2", 0, 8, 80.0, 90.0),
     ])  # fmt: skip
     found = evidence_of(table, table.assign(total_bytes=table["total_bytes"] - 10))
-    assert found.equal_accuracy("baseline").tolist() == [60]
-    assert found.equal_accuracy("baseline", among=["closed"]).tolist() == [70]
-    assert found.equal_accuracy("ill").tolist() == [40]
-    assert np.isnan(found.equal_accuracy("lss")).tolist() == [True]
+    assert found.equally_accurate_bytes("baseline").tolist() == [60]
+    assert found.equally_accurate_bytes("baseline", among=["closed"]).tolist() == [70]
+    assert found.equally_accurate_bytes("ill").tolist() == [40]
+    assert np.isnan(found.equally_accurate_bytes("lss")).tolist() == [True]
     saved = judged("C7", found)
     # 50 of 70 and 80 of 100, 40 of 60 and 70 of 90
     assert (saved.verdict, saved.ours.count("24 % on average"), saved.ours.count("28 % on average")) == (FAILS, 1, 1)
