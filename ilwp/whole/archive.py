@@ -10,14 +10,14 @@ from ilwp.common.errors import IlwpError, printable
 from ilwp.whole.container import (
     CODEBOOKS,
     CONSTANT,
+    CONTAINER_HEAD,
+    CONTAINER_VERSION,
     EXACT,
-    HEAD,
     JOINS,
     KERNELS,
     LEVELS,
     MOST_SIZES,
     SHARED,
-    VERSION,
     Segment,
     shortest_file,
 )
@@ -52,13 +52,13 @@ class Archive:
     """
 
     def __init__(self, read: Read, length: int) -> None:
-        head = read(0, HEAD.size)
-        if format_of(head) != VERSION:
-            raise IlwpError(f"this file has format version {head[4]}, not {VERSION}")
-        if len(head) < HEAD.size:
+        head = read(0, CONTAINER_HEAD.size)
+        if format_of(head) != CONTAINER_VERSION:
+            raise IlwpError(f"this file has format version {head[4]}, not {CONTAINER_VERSION}")
+        if len(head) < CONTAINER_HEAD.size:
             raise IlwpError("this .ilwp file is damaged or cut short: it ends before its index")
-        _, _, packed_bytes, checksum = HEAD.unpack(head)
-        packed = read(HEAD.size, packed_bytes) if packed_bytes <= length else b""
+        _, _, packed_bytes, checksum = CONTAINER_HEAD.unpack(head)
+        packed = read(CONTAINER_HEAD.size, packed_bytes) if packed_bytes <= length else b""
         if len(packed) < packed_bytes or zlib.crc32(packed) != checksum:
             raise IlwpError("this .ilwp file is damaged or cut short: the checksum of its index is wrong")
         self._read, self.length = read, length
@@ -67,7 +67,7 @@ class Archive:
         self.entries: dict[str, Entry] = {}
         self.metadata: dict[str, str] = {}
         reader = Reader(unpack_index(packed))
-        self._take_index(reader, HEAD.size + len(packed))
+        self._take_index(reader, CONTAINER_HEAD.size + len(packed))
         if reader.rest() or len(self.metadata) != self._entries_of_metadata:
             raise IlwpError("this file's index makes no sense")
         whole = [e for e in self.entries.values() if e.form and (e.segment is None or self.is_whole(e.segment))]

@@ -43,8 +43,8 @@ from ilwp.whole.index_fields import (
     pack_text,
 )
 
-VERSION = 2
-HEAD = struct.Struct("<4sBII")
+CONTAINER_VERSION = 2
+CONTAINER_HEAD = struct.Struct("<4sBII")
 EXACT, CONSTANT, SHARED, LEVELS, KERNELS, CODEBOOKS = range(6)
 JOINS = 8
 # beside WEIGHTS_LIMIT: kernels of a set are taken off the coder one by one
@@ -101,8 +101,8 @@ def write_container(
         index += pack_text(key, value)
     packed = pack_index(bytes(index))
     shortest = shortest_file((s.kind, f) for s in {id(s): s for s in found.values()}.values() for _, f in s.forms())
-    packed += bytes(max(shortest - HEAD.size - len(packed) - sum(map(len, contents)), 0))
-    return HEAD.pack(MAGIC, VERSION, len(packed), zlib.crc32(packed)) + packed + b"".join(contents)
+    packed += bytes(max(shortest - CONTAINER_HEAD.size - len(packed) - sum(map(len, contents)), 0))
+    return CONTAINER_HEAD.pack(MAGIC, CONTAINER_VERSION, len(packed), zlib.crc32(packed)) + packed + b"".join(contents)
 
 
 def shortest_file(forms: Iterable[tuple[int, Form]]) -> int:

@@ -14,7 +14,7 @@ from ilwp.common.bytes import pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.door import OpenFile, decoded
 from ilwp.paper.huffman import entropy
-from ilwp.whole.container import CODEBOOKS, HEAD, Segment
+from ilwp.whole.container import CODEBOOKS, CONTAINER_HEAD, Segment
 from ilwp.whole.index_fields import Form
 from ilwp.whole.pieces import FLOAT32, Exact, Levels
 
@@ -55,7 +55,7 @@ def test_every_kind_of_set_comes_back():
 
 def test_a_file_of_codebooks_stays_readable():
     golden = (Path(__file__).parent.parent / "expected" / "codebooks.ilwp").read_bytes()
-    assert golden[HEAD.size :].endswith(FILE[HEAD.size + HEAD.unpack_from(FILE)[2] :])
+    assert golden[CONTAINER_HEAD.size :].endswith(FILE[CONTAINER_HEAD.size + CONTAINER_HEAD.unpack_from(FILE)[2] :])
     for name, tensor in decoded(FILE).items():
         np.testing.assert_array_equal(decoded(golden)[name], tensor)
 

@@ -13,8 +13,7 @@ from ilwp.common.bytes import WEIGHTS_LIMIT, decoding_limit, pack_name, pack_var
 from ilwp.common.errors import IlwpError
 from ilwp.door import decoded
 from ilwp.paper.bitstream import HEAD
-from ilwp.whole.container import CONSTANT, KERNELS, LEVELS
-from ilwp.whole.container import HEAD as HEAD2
+from ilwp.whole.container import CONSTANT, CONTAINER_HEAD, KERNELS, LEVELS
 from ilwp.whole.kernel_segments import SEED
 
 A_SET, SIGNS_FREE = 4, 8
@@ -43,7 +42,7 @@ def format_2(segments: list[tuple[int, list[tuple[int, ...]], bytes]]) -> bytes:
             number += 1
     index = pack_varint(sum(len(shapes) for _, shapes, _ in segments)) + index + b"\0"
     packed = zlib.compress(index, 9, wbits=-15)
-    return HEAD2.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + contents
+    return CONTAINER_HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + contents
 
 
 def kernels(layers: list[tuple[int, int, int, int, bytes, int]]) -> tuple[int, list[tuple[int, ...]], bytes]:

@@ -38,7 +38,7 @@ from ilwp.paper.methods import PAPER_METHODS
 from ilwp.paper.settings import Settings
 from ilwp.whole import coding, segments
 from ilwp.whole.archive import Archive
-from ilwp.whole.container import HEAD
+from ilwp.whole.container import CONTAINER_HEAD
 from ilwp.whole.plan import Plan
 
 EXPECTED = Path(__file__).parent.parent / "expected"
@@ -127,22 +127,22 @@ class Target:
 
 
 def _with_plain_index(content: bytes) -> bytes:
-    if len(content) < HEAD.size:
+    if len(content) < CONTAINER_HEAD.size:
         return content
-    end = HEAD.size + HEAD.unpack(content[: HEAD.size])[2]
+    end = CONTAINER_HEAD.size + CONTAINER_HEAD.unpack(content[: CONTAINER_HEAD.size])[2]
     try:
-        index = zlib.decompressobj(-15).decompress(content[HEAD.size : end], MOST_INDEX)
+        index = zlib.decompressobj(-15).decompress(content[CONTAINER_HEAD.size : end], MOST_INDEX)
     except zlib.error:
         return content
-    return HEAD.pack(b"ILWP", 2, len(index), 0) + index + content[end:]
+    return CONTAINER_HEAD.pack(b"ILWP", 2, len(index), 0) + index + content[end:]
 
 
 def _with_packed_index(content: bytes) -> bytes:
     """The checksums of segments are made right where the index reads."""
-    if len(content) < HEAD.size:
+    if len(content) < CONTAINER_HEAD.size:
         return content
-    end = HEAD.size + HEAD.unpack(content[: HEAD.size])[2]
-    index, segments = content[HEAD.size : end], content[end:]
+    end = CONTAINER_HEAD.size + CONTAINER_HEAD.unpack(content[: CONTAINER_HEAD.size])[2]
+    index, segments = content[CONTAINER_HEAD.size : end], content[end:]
     sealed = _of(index, segments)
     try:
         archive = Archive(lambda start, size: sealed[start : start + size], len(sealed))
@@ -157,7 +157,7 @@ def _with_packed_index(content: bytes) -> bytes:
 
 def _of(index: bytes, segments: bytes) -> bytes:
     packed = zlib.compress(index, wbits=-15)
-    return HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + segments
+    return CONTAINER_HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + segments
 
 
 def decoded_bytes(length: int) -> int:

@@ -27,7 +27,7 @@ from ilwp.paper.huffman import entropy
 from ilwp.paper.methods import Method
 from ilwp.whole import archive, container, index_fields, segments
 from ilwp.whole.coding import encode_tensors
-from ilwp.whole.container import HEAD
+from ilwp.whole.container import CONTAINER_HEAD
 from ilwp.whole.index_fields import pack_tensor_name
 from ilwp.whole.methods import QUALITY
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared, decode_pieces
@@ -84,12 +84,12 @@ def with_checksum(index: bytes, content: bytes = b"") -> bytes:
 
 
 def of_packed(packed: bytes, content: bytes = b"") -> bytes:
-    return HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + content
+    return CONTAINER_HEAD.pack(b"ILWP", 2, len(packed), zlib.crc32(packed)) + packed + content
 
 
 def index_and_segments(file: bytes) -> tuple[bytes, bytes]:
-    end = HEAD.size + HEAD.unpack_from(file)[2]
-    return zlib.decompress(file[HEAD.size : end], wbits=-15), file[end:]
+    end = CONTAINER_HEAD.size + CONTAINER_HEAD.unpack_from(file)[2]
+    return zlib.decompress(file[CONTAINER_HEAD.size : end], wbits=-15), file[end:]
 
 
 def test_every_kind_of_piece_comes_back():
@@ -157,7 +157,7 @@ def test_each_tensor_is_charged_and_the_sum_is_the_file():
         rows = opened_file.rows()
     assert [row.tensor for row in rows] == list(pieces)
     total = sum(row.bytes for row in rows)
-    assert len(file) - 25 * len(pieces) - HEAD.size - 16 < total <= len(file)
+    assert len(file) - 25 * len(pieces) - CONTAINER_HEAD.size - 16 < total <= len(file)
 
 
 TYPES = ["float32", "float16", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2", "int64", "uint8", "bool"]
@@ -241,10 +241,10 @@ def test_more_depthwise_layers_and_sizes_than_a_file_predicts_are_coded_all_the_
 
 def test_padding_is_zeros_and_checked():
     file = compress({"a": np.zeros(1 << 22, np.int8)})
-    assert len(file) == HEAD.size + HEAD.unpack(file[: HEAD.size])[2] == 3 * 512
+    assert len(file) == CONTAINER_HEAD.size + CONTAINER_HEAD.unpack(file[: CONTAINER_HEAD.size])[2] == 3 * 512
     for packed, message in (
-        (file[HEAD.size : -1] + b"\1", "makes no sense"),
-        (file[HEAD.size : -1], "claims too many"),
+        (file[CONTAINER_HEAD.size : -1] + b"\1", "makes no sense"),
+        (file[CONTAINER_HEAD.size : -1], "claims too many"),
     ):
         with pytest.raises(IlwpError, match=message):
             read(of_packed(packed))
@@ -299,7 +299,7 @@ def test_the_index_takes_at_most_twelve_bytes_a_tensor_beside_its_name():
     names = sum(len(pack_tensor_name(a, b)) for a, b in zip(["", *tensors], tensors, strict=False))
     index, _ = index_and_segments(file)
     assert len(index) - names <= 12 * len(tensors)
-    assert HEAD.unpack_from(file)[2] < len(index) / 3
+    assert CONTAINER_HEAD.unpack_from(file)[2] < len(index) / 3
 
 
 def test_an_index_that_shrinks_too_well_is_not_packed():
@@ -307,7 +307,7 @@ def test_an_index_that_shrinks_too_well_is_not_packed():
     tied = {name: Shared(names[0]) for name in names[1:]}
     file = segments.write_pieces({names[0]: Exact(np.zeros(2, np.float32))} | tied)
     index, _ = index_and_segments(file)
-    assert len(index) < decoding_limit(index_fields.INDEX_LIMIT, HEAD.unpack_from(file)[2])
+    assert len(index) < decoding_limit(index_fields.INDEX_LIMIT, CONTAINER_HEAD.unpack_from(file)[2])
     assert list(opened(file).entries) == names
 
 
@@ -348,7 +348,7 @@ def test_several_processes_read_at_once(tmp_path: Path):
 
 def test_a_flipped_bit_costs_the_tensors_of_its_segment_alone():
     sound = read(FILE)
-    index_end = HEAD.size + HEAD.unpack(FILE[: HEAD.size])[2]
+    index_end = CONTAINER_HEAD.size + CONTAINER_HEAD.unpack(FILE[: CONTAINER_HEAD.size])[2]
     for bit in range(8 * len(FILE)):
         damaged = bytearray(FILE)
         damaged[bit // 8] ^= 1 << bit % 8
@@ -363,7 +363,7 @@ def test_a_flipped_bit_costs_the_tensors_of_its_segment_alone():
 
 
 def test_a_cut_tail_costs_what_lay_there_and_anything_appended_is_refused():
-    index_end = HEAD.size + HEAD.unpack(FILE[: HEAD.size])[2]
+    index_end = CONTAINER_HEAD.size + CONTAINER_HEAD.unpack(FILE[: CONTAINER_HEAD.size])[2]
     for length in range(len(FILE)):
         with pytest.raises(IlwpError):
             read(FILE[:length])
@@ -375,7 +375,7 @@ def test_a_cut_tail_costs_what_lay_there_and_anything_appended_is_refused():
 
 
 @settings(max_examples=600)
-@given(st.integers(0, len(FILE) - HEAD.size - 1), st.binary(min_size=1, max_size=6))
+@given(st.integers(0, len(FILE) - CONTAINER_HEAD.size - 1), st.binary(min_size=1, max_size=6))
 def test_a_forged_file_is_refused_or_decodes(position: int, value: bytes):
     index, content = index_and_segments(FILE)
     body = bytearray(index + content)
