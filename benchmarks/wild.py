@@ -22,7 +22,7 @@ from wild_networks import NETWORKS, Layer, depthwise_layers, digest, fetch
 
 from ilwp import networks
 from ilwp.common.paths import ROOT
-from ilwp.experiments import evidence
+from ilwp.experiments import chance, evidence
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays
@@ -33,7 +33,7 @@ from ilwp.training import CLASSES, datasets
 
 FOLDER = ROOT / ".wild"
 DEALS = 20  # of kernels to layers at random
-SCALES = {"": lambda kernels: kernels, "unit_": hypothesis.unit_length, "scaled_": hypothesis.equal_scale}
+SCALES = {"": lambda kernels: kernels, "unit_": chance.unit_length, "scaled_": chance.equal_scale}
 READINGS = ("nearest", "random")
 PROFILES = ("cpu", "full-width", "paper-half")
 
@@ -72,13 +72,13 @@ def _sequence(
     for prefix, scale in SCALES.items():
         scaled = scale(kernels)
         sources, nearness = hypothesis.best_sources(scaled), hypothesis.pairwise_nearness(scaled)
-        dealt = [hypothesis.shuffled(scaled, deal) for deal in range(DEALS)]
+        dealt = [chance.shuffled(scaled, deal) for deal in range(DEALS)]
         nulls = [hypothesis.best_sources(one) for one in dealt]
         null_nearness = hypothesis.pairwise_nearness(dealt[0])  # averaged over so many pairs that one deal is enough
         pairs = {reading: getattr(nearness, reading) for reading in READINGS}
         whole |= _lift(prefix, sources, nulls)
         for reading, found in pairs.items():
-            low, high = hypothesis.probability_interval(found)
+            low, high = chance.probability_interval(found)
             whole |= {
                 f"{prefix}{reading}": hypothesis.probability(found), f"{prefix}{reading}_low": low,
                 f"{prefix}{reading}_high": high,
@@ -103,14 +103,14 @@ def _stages(
     for stage in sorted(set(stages)):
         inside = [i for i in places if stages[i] == stage and not layers[i].strided]
         if len(inside) > 2:
-            scaled = hypothesis.unit_length({str(i): kernels[str(i)] for i in inside})
-            nulls = [hypothesis.best_sources(hypothesis.shuffled(scaled, deal)) for deal in range(DEALS)]
+            scaled = chance.unit_length({str(i): kernels[str(i)] for i in inside})
+            nulls = [hypothesis.best_sources(chance.shuffled(scaled, deal)) for deal in range(DEALS)]
             row = {"row": "stage", "place": inside[0] + 1, "layers": len(inside)}
             yield about | row | _lift("unit_", hypothesis.best_sources(scaled), nulls)
 
 
 def _lift(prefix: str, sources: Sources, nulls: Sequence[Sources]) -> dict[str, float]:
-    low, high = sources.lift_interval()
+    low, high = chance.lift_interval(sources)
     null_lifts = [null.lift for null in nulls]
     return {
         f"{prefix}share": sources.previous_share, f"{prefix}chance": sources.chance_share,

@@ -8,7 +8,7 @@ import pytest
 import recomputation
 
 from ilwp.common.paths import RUNS
-from ilwp.experiments import evidence
+from ilwp.experiments import chance, evidence
 from ilwp.experiments.records import RunRecord, read_kernels, read_record
 from ilwp.figures.comparisons import equal_accuracy
 from ilwp.figures.residuals import coded_residuals, layer_differences, peakedness
@@ -46,7 +46,7 @@ def test_the_script_imports_nothing_of_the_project():
 def test_the_hypothesis_is_as_measured(path: Path, unit: bool):
     layers, kernels = recomputation.read_layers(path), read_kernels(path)
     if unit:
-        layers, kernels = recomputation.unit(layers), hypothesis.unit_length(kernels)
+        layers, kernels = recomputation.unit(layers), chance.unit_length(kernels)
     again = recomputation.hypothesis(layers)
     sources, nearness = hypothesis.best_sources(kernels), hypothesis.pairwise_nearness(kernels)
     assert sources.previous_share == pytest.approx(again["share"], abs=1e-3)

@@ -156,13 +156,14 @@ def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
 
 def svwh_summary(kernels: Kernels) -> dict[str, Any]:
     """Eq. 1 against chance, as plain numbers: over all layers, and for each from the third on."""
-    from ilwp.paper.hypothesis import best_sources, unit_length
+    from ilwp.experiments.chance import lift_interval, unit_length
+    from ilwp.paper.hypothesis import best_sources
 
     sources = best_sources(kernels)
     return {
         "previous_share": sources.previous_share,
         "lift": sources.lift,
-        "lift_interval": list(sources.lift_interval()),
+        "lift_interval": list(lift_interval(sources)),
         "lift_of_unit_kernels": best_sources(unit_length(kernels)).lift,
         "layers": [
             {"layer": name, "previous_share": sources.share[i, i - 1], "chance": sources.chance[i, i - 1]}

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from ilwp.experiments.chance import lift_interval
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.output import keep_table
 from ilwp.figures.style import BLUE, DASHED, GREY, INK
@@ -56,7 +57,7 @@ def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[floa
 
     Bars are 95 % bootstrap intervals of `sources`; the grey band holds 95 % of `null`, lifts of shuffled kernels.
     """
-    rows = [(name, found.lift, *found.lift_interval()) for name, found in sources.items()]
+    rows = [(name, found.lift, *lift_interval(found)) for name, found in sources.items()]
     band = np.quantile(null, [0.025, 0.975])
     ax.axvspan(*band, color=GREY, alpha=0.6, linewidth=0)
     ax.axvline(1, color=INK, linewidth=0.8, linestyle=DASHED)

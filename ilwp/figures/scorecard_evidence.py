@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ilwp import networks
-from ilwp.experiments import evidence
+from ilwp.experiments import chance, evidence
 from ilwp.experiments.evidence import Runs
 from ilwp.experiments.records import RunRecord
 from ilwp.figures import wild
@@ -134,9 +134,9 @@ def means_over_seeds(lifts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lifts(record: RunRecord, kernels: Kernels) -> dict[str, Any]:
-    plain, unit = hypothesis.best_sources(kernels), hypothesis.best_sources(hypothesis.unit_length(kernels))
+    plain, unit = hypothesis.best_sources(kernels), hypothesis.best_sources(chance.unit_length(kernels))
     config = record.config
-    dealt = [hypothesis.best_sources(hypothesis.shuffled(kernels, deal)) for deal in range(DEALS)]
+    dealt = [hypothesis.best_sources(chance.shuffled(kernels, deal)) for deal in range(DEALS)]
     return {
         "network": networks.TITLES[config.network],
         "dataset": datasets.TITLES[config.dataset],
@@ -146,7 +146,7 @@ def _lifts(record: RunRecord, kernels: Kernels) -> dict[str, Any]:
         "leads_shuffled": float(np.mean([leading(one) for one in dealt])),
         "lift": plain.lift,
         "unit": unit.lift,
-        "unit_low": unit.lift_interval()[0],
+        "unit_low": chance.lift_interval(unit)[0],
         "untrained": hypothesis.best_sources(evidence.untrained_kernels(config)).lift,
     }
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilwp import networks
-from ilwp.experiments import evidence
+from ilwp.experiments import chance, evidence
 from ilwp.experiments.evidence import Runs
 from ilwp.figures import plots
 from ilwp.figures.style import network_panels
@@ -43,10 +43,10 @@ def draw_lifts(runs: Runs, trained: Trained, profile: str, inter_layer: float) -
         kernels = trained[path]
         variants = {
             "trained": kernels,
-            "trained,\nunit length": hypothesis.unit_length(kernels),
+            "trained,\nunit length": chance.unit_length(kernels),
             "untrained": evidence.untrained_kernels(record.config),
         }
-        null = [hypothesis.best_sources(hypothesis.shuffled(kernels, deal)).lift for deal in range(DEALS)]
+        null = [hypothesis.best_sources(chance.shuffled(kernels, deal)).lift for deal in range(DEALS)]
         plots.lift_intervals(ax, {name: hypothesis.best_sources(k) for name, k in variants.items()}, null)
 
     figure, axes = network_panels(runs, profile, [inter_layer], draw)
@@ -83,14 +83,14 @@ def quoted_numbers(runs: Runs, trained: Trained) -> dict[str, float]:
     if path is None:
         return dict.fromkeys(names, np.nan)
     plain, unit = _as_trained_and_unit(trained[path])
-    numbers = (plain.previous_share, plain.chance_share, plain.lift, unit.lift, *unit.lift_interval())
+    numbers = (plain.previous_share, plain.chance_share, plain.lift, unit.lift, *chance.lift_interval(unit))
     return dict(zip(names, numbers, strict=True))
 
 
 def _as_trained_and_unit(kernels: Kernels) -> tuple[hypothesis.Sources, hypothesis.Sources]:
-    return hypothesis.best_sources(kernels), hypothesis.best_sources(hypothesis.unit_length(kernels))
+    return hypothesis.best_sources(kernels), hypothesis.best_sources(chance.unit_length(kernels))
 
 
 def _lift(sources: hypothesis.Sources) -> str:
-    low, high = sources.lift_interval()
+    low, high = chance.lift_interval(sources)
     return f"{sources.lift:.2f} ({low:.2f} to {high:.2f})"

@@ -1,8 +1,7 @@
-"""The smoothly varying weight hypothesis (Eq. 1) against chance: counts of best predictions, and pairs of layers.
+"""The smoothly varying weight hypothesis (Eq. 1): counts of best predictions, and pairs of layers.
 
-    kernels -> best_sources -> Sources    Fig. 2: in which layer a kernel's nearest lies, and how often by chance
-    kernels -> compare -> Nearness        Eq. 1 itself: is layer i - 1 nearer than layer u < i - 1?
-    kernels -> unit_length, equal_scale, shuffled -> kernels    what scale alone gives, and what chance gives
+    kernels -> best_sources -> Sources          Fig. 2: in which layer a kernel's nearest lies, and how often by chance
+    kernels -> pairwise_nearness -> Nearness    Eq. 1 itself: is layer i - 1 nearer than layer u < i - 1?
 
 Layers are counted from 1, as in the paper; only those from the third on have a choice.
 """
@@ -15,9 +14,6 @@ from scipy.spatial.distance import cdist
 
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.prediction import CHUNK, nearest
-
-RESAMPLES = 1000
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -41,31 +37,18 @@ class Sources:
     @property
     def chance_share(self) -> float:
         """What `previous_share` would be by chance: the previous layer's share of the candidates."""
-        return self._expected() / sum(len(h) for h in self.hits)
+        chances = np.diag(self.chance, -1)[-len(self.hits) :]
+        return float(np.average(chances, weights=[len(h) for h in self.hits]))
 
     @property
     def lift(self) -> float:
         """`previous_share` over what chance alone gives: 1 means that the previous layer is nothing special."""
-        return float(np.concatenate(self.hits).sum() / self._expected())
-
-    def lift_interval(self, seed: int = 0, level: float = 0.95) -> Interval:
-        """Bootstrap percentile interval of `lift`: kernels drawn anew within each layer.
-
-        It is for this network and its candidates: variation between networks is ignored.
-        """
-        rng = np.random.default_rng(seed)
-        totals = np.sum([rng.binomial(len(h), h.mean(), RESAMPLES) for h in self.hits], axis=0)
-        return _percentiles(totals / self._expected(), level)
+        return self.previous_share / self.chance_share
 
     def of_layers(self) -> Iterator["Sources"]:
         """The same for each layer from the third on, alone: its `share` and `chance` in the last row."""
         for i, hits in enumerate(self.hits, start=2):
             yield Sources(self.share[: i + 1, : i + 1], self.chance[: i + 1, : i + 1], (hits,))
-
-    def _expected(self) -> float:
-        n = len(self.chance)
-        chances = self.chance[range(n - len(self.hits), n), range(n - len(self.hits) - 1, n - 1)]
-        return float(sum(len(h) * c for h, c in zip(self.hits, chances, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -117,57 +100,15 @@ def probability(layers: Sequence[np.ndarray]) -> float:
     return float(np.concatenate([each.mean(axis=1) for each in layers]).mean())
 
 
-def probability_interval(layers: Sequence[np.ndarray], seed: int = 0, level: float = 0.95) -> Interval:
-    """Bootstrap percentile interval of `probability`, given this network: kernels drawn anew within each layer."""
-    rng = np.random.default_rng(seed)
-    totals = np.zeros(RESAMPLES)
-    for each in layers:
-        values = each.mean(axis=1)
-        totals += [values[rng.integers(0, len(values), len(values))].sum() for _ in range(RESAMPLES)]
-    return _percentiles(totals / sum(len(each) for each in layers), level)
-
-
-def unit_length(kernels: Kernels) -> Kernels:
-    """Every kernel scaled to Euclidean length one, so that no kernel is near by its scale alone; zeros stay."""
-    scaled = {}
-    for name, layer in kernels.items():
-        norms = np.linalg.norm(layer, axis=(1, 2), keepdims=True)
-        scaled[name] = np.divide(layer, norms, out=np.zeros_like(layer), where=norms > 0)
-    return scaled
-
-
-def equal_scale(kernels: Kernels) -> Kernels:
-    """Every layer scaled to a root mean square of one, so that all layers have one scale; zeros stay."""
-    scales = {name: float(np.sqrt(np.mean(np.square(layer, dtype=np.float64)))) for name, layer in kernels.items()}
-    return {name: layer / np.float32(scales[name] or 1) for name, layer in kernels.items()}
-
-
-def shuffled(kernels: Kernels, seed: int) -> Kernels:
-    """The same kernels assigned to layers of the same sizes at random: the similarity that does not depend on depth."""
-    pool = np.random.default_rng(seed).permutation(np.concatenate(list(kernels.values())))
-    ends = np.cumsum([len(k) for k in kernels.values()])
-    return dict(zip(kernels, np.split(pool, ends[:-1]), strict=True))
-
-
 def _compare(distances: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows of `Nearness.nearest` and `Nearness.random` from distances (n, m) to layers of these `counts`."""
     starts = np.cumsum(counts) - counts
     least = np.minimum.reduceat(distances, starts, axis=1)
     mine, others = least[:, -1:], least[:, :-1]
     nearest = (mine < others) + 0.5 * (mine == others)
-    order = np.argsort(distances, axis=1)
-    rises = np.diff(np.take_along_axis(distances, order, axis=1), axis=1) > 0
-    ranks = np.zeros_like(order)  # equal distances share one
-    np.put_along_axis(ranks, order[:, 1:], np.cumsum(rises, axis=1), axis=1)
-    n, m = distances.shape
-    cells = ranks[:, starts[-1] :] + m * np.arange(n)[:, None]
-    previous = np.bincount(cells.ravel(), minlength=n * m).reshape(n, m)
-    # at each rank, how many of the previous layer are nearer, and half of those as near
-    nearer = np.cumsum(previous, axis=1) - previous / 2
-    wins = np.add.reduceat(np.take_along_axis(nearer, ranks, axis=1), starts, axis=1)[:, :-1]
+    previous = np.sort(distances[:, starts[-1] :], axis=1)
+    # beside each distance how many of the previous layer are nearer, and half of those as near
+    pairs = zip(previous, distances, strict=True)
+    nearer = [(np.searchsorted(p, d) + np.searchsorted(p, d, "right")) / 2 for p, d in pairs]
+    wins = np.add.reduceat(nearer, starts, axis=1)[:, :-1]
     return nearest, wins / (counts[:-1] * counts[-1])
-
-
-def _percentiles(values: np.ndarray, level: float) -> Interval:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

@@ -12,6 +12,7 @@ from samples import state_dict
 
 from ilwp.common.tensor_files import write_state_dict
 from ilwp.door import read_state_dict
+from ilwp.experiments.chance import lift_interval
 from ilwp.networks.build import build
 from ilwp.networks.tensors import arrays, load_tensors
 from ilwp.paper import bitstream, codec
@@ -126,7 +127,7 @@ def test_the_hypothesis_is_tested_on_a_networks_kernels(network_file: Path, comp
     found = strictly(ilwp("svwh", network_file, "--json").out)
     sources = best_sources(KERNELS)
     assert found["lift"] == sources.lift
-    assert found["lift_interval"] == list(sources.lift_interval())
+    assert found["lift_interval"] == list(lift_interval(sources))
     assert found["layers"] == [
         {"layer": "blocks.2.depthwise.weight", "previous_share": sources.previous_share, "chance": 16 / 24}
     ]
