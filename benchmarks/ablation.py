@@ -11,11 +11,11 @@ from unittest.mock import patch
 import numpy as np
 from results import IMAGENET, TRAINED, load, save
 
+from ilwp.common.distortion import snr
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
-from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import Settings
 from ilwp.whole import segments

@@ -13,10 +13,10 @@ import numpy as np
 from peers import GENERAL, nncodec_decode, nncodec_encode
 from results import IMAGENET, TRAINED, load, save, timed
 
+from ilwp.common.distortion import snr
 from ilwp.door import decoded
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import Follower, Symmetry
-from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.whole import segments
 from ilwp.whole.coding import encode_tensors

@@ -16,9 +16,9 @@ import torch
 from kernels import BITS, flat
 from results import IMAGENET, TRAINED, load, save
 
+from ilwp.common.distortion import snr
 from ilwp.door import structure_of
 from ilwp.networks.tensors import load_tensors
-from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.training import datasets
 from ilwp.training.train import evaluate

@@ -22,13 +22,13 @@ from wild_networks import NETWORKS, Layer, depthwise_layers, digest, fetch
 
 from ilwp import networks
 from ilwp.common.paths import ROOT
-from ilwp.experiments import chance, evidence
+from ilwp.experiments import chance, evidence, nearness
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.build import build
-from ilwp.networks.tensors import arrays
+from ilwp.networks.tensors import arrays, depthwise_names
 from ilwp.paper import hypothesis
 from ilwp.paper.hypothesis import Sources
-from ilwp.paper.kernels import Kernels, depthwise_names
+from ilwp.paper.kernels import Kernels
 from ilwp.training import CLASSES, datasets
 
 FOLDER = ROOT / ".wild"
@@ -71,21 +71,21 @@ def _sequence(
     ]  # fmt: skip
     for prefix, scale in SCALES.items():
         scaled = scale(kernels)
-        sources, nearness = hypothesis.best_sources(scaled), hypothesis.pairwise_nearness(scaled)
+        sources, near = hypothesis.best_sources(scaled), nearness.pairwise_nearness(scaled)
         dealt = [chance.shuffled(scaled, deal) for deal in range(DEALS)]
         nulls = [hypothesis.best_sources(one) for one in dealt]
-        null_nearness = hypothesis.pairwise_nearness(dealt[0])  # averaged over so many pairs that one deal is enough
-        pairs = {reading: getattr(nearness, reading) for reading in READINGS}
+        null_near = nearness.pairwise_nearness(dealt[0])  # averaged over so many pairs that one deal is enough
+        pairs = {reading: getattr(near, reading) for reading in READINGS}
         whole |= _lift(prefix, sources, nulls)
         for reading, found in pairs.items():
             low, high = chance.probability_interval(found)
             whole |= {
-                f"{prefix}{reading}": hypothesis.probability(found), f"{prefix}{reading}_low": low,
+                f"{prefix}{reading}": nearness.probability(found), f"{prefix}{reading}_low": low,
                 f"{prefix}{reading}_high": high,
-                f"{prefix}{reading}_null": hypothesis.probability(getattr(null_nearness, reading)),
+                f"{prefix}{reading}_null": nearness.probability(getattr(null_near, reading)),
             }  # fmt: skip
         whole[f"{prefix}by_gap"] = _by_gap(pairs["random"])
-        of_layers = zip(*(one.of_layers() for one in (sources, *nulls)), strict=True)
+        of_layers = zip(*(chance.of_layers(one) for one in (sources, *nulls)), strict=True)
         for k, (row, (mine, *null)) in enumerate(zip(rows, of_layers, strict=True)):
             row |= _lift(prefix, mine, null)
             row |= {f"{prefix}{reading}": float(found[k].mean()) for reading, found in pairs.items()}

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import recomputation
 
+from ilwp.common.distortion import later_layers_snr, zero_share
 from ilwp.common.paths import RUNS
 from ilwp.experiments import chance, evidence
+from ilwp.experiments.nearness import pairwise_nearness, probability
 from ilwp.experiments.records import RunRecord, read_kernels, read_record
 from ilwp.figures.comparisons import equal_accuracy
-from ilwp.figures.residuals import coded_residuals, layer_differences, peakedness
+from ilwp.figures.residuals import coded_residuals, laplace_distance, layer_differences, peakedness
 from ilwp.figures.scorecard_evidence import collect_evidence, leading
 from ilwp.paper import codec, hypothesis
-from ilwp.paper.distortion import later_layers_snr, zero_share
 from ilwp.paper.huffman import entropy
 from ilwp.paper.laplace import fit_laplace
 from ilwp.paper.methods import LOOPS, Loop, Method
@@ -48,15 +49,15 @@ def test_the_hypothesis_is_as_measured(path: Path, unit: bool):
     if unit:
         layers, kernels = recomputation.unit(layers), chance.unit_length(kernels)
     again = recomputation.hypothesis(layers)
-    sources, nearness = hypothesis.best_sources(kernels), hypothesis.pairwise_nearness(kernels)
+    sources, nearness = hypothesis.best_sources(kernels), pairwise_nearness(kernels)
     assert sources.previous_share == pytest.approx(again["share"], abs=1e-3)
     assert sources.chance_share == pytest.approx(again["chance"])
     assert sources.lift == pytest.approx(again["lift"], rel=2e-3)
     for row, theirs in zip(sources.share[2:], again["shares"], strict=True):
         np.testing.assert_allclose(row[: len(theirs)], theirs, atol=0.02)  # two kernels of a layer may be as near
     assert leading(sources) == again["leads"]
-    assert hypothesis.probability(nearness.nearest) == pytest.approx(again["nearest"], abs=1e-3)
-    assert hypothesis.probability(nearness.random) == pytest.approx(again["random"], abs=1e-5)
+    assert probability(nearness.nearest) == pytest.approx(again["nearest"], abs=1e-3)
+    assert probability(nearness.random) == pytest.approx(again["random"], abs=1e-5)
 
 
 @pytest.mark.parametrize("method", list(OF_CURVES))
@@ -65,7 +66,7 @@ def test_residuals_and_their_laplace_fits_are_as_measured(method: Method):
     found = np.concatenate([r.ravel() for r in codec.residuals(read_kernels(OF_CURVES[method]), method)])
     np.testing.assert_allclose(found, again, atol=1e-7)
     fit = fit_laplace(found)
-    assert (fit.scale, fit.nats, fit.distance(found)) == pytest.approx(recomputation.laplace(again))
+    assert (fit.scale, fit.nats, laplace_distance(found, fit)) == pytest.approx(recomputation.laplace(again))
 
 
 @pytest.mark.parametrize("path", [PLAIN, TRAINED_FOR_IT])

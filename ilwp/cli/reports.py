@@ -104,7 +104,7 @@ def _kernels_inspected(content: bytes) -> tuple[dict[str, Any], str]:
     """The same of a file of format 1."""
     from ilwp.paper import codec
 
-    coded, other, rate = bitstream.read_with_rate(content)
+    coded, other, rate = bitstream.read_kernel_file(content)
     kernels = codec.decode_kernels(coded)
     steps = [None, *(q.step for q in coded.quantizers)]
     layers = [

@@ -1,10 +1,12 @@
-"""Whether a network's weights are numbers."""
+"""Whether a network's weights are numbers, and how many of them are worked on at a time."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
+
+BLOCK = 1 << 16  # values that are worked on at a time: they stay in a core's cache, and large tensors cost no copy
 
 
 def check_finite(tensors: Mapping[str, np.ndarray]) -> None:

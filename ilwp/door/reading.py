@@ -223,8 +223,8 @@ def read_state_dict(path: Path, key: str | None = None) -> Tensors:
 
 def _of_format_1(content: bytes) -> Tensors:
     from ilwp.paper import bitstream, codec
-    from ilwp.paper.kernels import with_kernels
+    from ilwp.paper.kernels import as_weights
 
-    coded, other = bitstream.read_kernel_file(content)
+    coded, other, _ = bitstream.read_kernel_file(content)
     kernels = codec.decode_kernels(coded)
-    return in_network_order(other | with_kernels(kernels, kernels), list(kernels))
+    return in_network_order(other | as_weights(kernels), list(kernels))

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from ilwp.common.distortion import decibels
 from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.bias_correction import MeanInputs, corrections, mean_inputs
 from ilwp.networks.sensitivity import inputs_for
 from ilwp.networks.tensors import load_tensors
 from ilwp.networks.trace import floating, in_short
-from ilwp.paper.distortion import decibels
 
 BATCH = 20
 ONE_IN = 5  # images is held out

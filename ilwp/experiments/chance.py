@@ -1,4 +1,4 @@
-"""What chance and scale alone give, beside `paper.hypothesis`. None of this is in the paper.
+"""What chance and scale alone give, beside `paper.hypothesis` and `nearness`. None of this is in the paper.
 
     kernels -> unit_length, equal_scale, shuffled -> kernels    without their scales, without their order
     Sources -> lift_interval,  Nearness -> probability_interval    95 % bootstrap intervals
@@ -6,7 +6,7 @@
 An interval is for one network and its candidates: variation between networks is ignored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -37,6 +37,12 @@ def shuffled(kernels: Kernels, seed: int) -> Kernels:
     pool = np.random.default_rng(seed).permutation(np.concatenate(list(kernels.values())))
     ends = np.cumsum([len(k) for k in kernels.values()])
     return dict(zip(kernels, np.split(pool, ends[:-1]), strict=True))
+
+
+def of_layers(sources: Sources) -> Iterator[Sources]:
+    """`sources` for each layer from the third on, alone: its `share` and `chance` in the last row."""
+    for i, hits in enumerate(sources.hits, start=2):
+        yield Sources(sources.share[: i + 1, : i + 1], sources.chance[: i + 1, : i + 1], (hits,))
 
 
 def lift_interval(sources: Sources, seed: int = 0, level: float = 0.95) -> Interval:

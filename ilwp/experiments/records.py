@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from ilwp.common.errors import IlwpError, about, first_problem
 from ilwp.common.files import atomic_write, read_bytes
 from ilwp.common.tensor_files import read_tensors, to_safetensors, write_state_dict
-from ilwp.paper.kernels import Kernels, depthwise_kernels, with_kernels
+from ilwp.paper.kernels import Kernels, as_weights, depthwise_kernels
 from ilwp.paper.methods import Loop, Method
 from ilwp.paper.settings import Rate
 from ilwp.training.recipe import Epoch, Layout, TrainConfig
@@ -95,12 +95,12 @@ def write_record(path: Path, record: RunRecord) -> None:
 
 def kernels_digest(kernels: Kernels) -> str:
     """The SHA-256 of the file that `write_kernels` would write."""
-    return hashlib.sha256(to_safetensors(with_kernels(kernels, kernels))).hexdigest()
+    return hashlib.sha256(to_safetensors(as_weights(kernels))).hexdigest()
 
 
 def write_kernels(path: Path, kernels: Kernels) -> None:
     """Write the kernels that belong to the record at `path`, which holds their digest."""
-    write_state_dict(kernels_path(path), with_kernels(kernels, kernels))
+    write_state_dict(kernels_path(path), as_weights(kernels))
 
 
 def check_replaceable(path: Path) -> None:

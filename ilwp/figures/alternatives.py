@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ilwp import networks
+from ilwp.common.distortion import later_layers_snr
 from ilwp.experiments.curves import CURVES, PAPER_CURVES
 from ilwp.experiments.evidence import Runs, curve_results, select
 from ilwp.figures.explorer import ans_rate
 from ilwp.paper import bitstream, codec
-from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Rate, Settings
 from ilwp.whole import models

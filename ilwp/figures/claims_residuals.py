@@ -9,7 +9,7 @@ import pandas as pd
 from ilwp.experiments import evidence
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.paired import Paired, differences
-from ilwp.figures.residuals import coded_residuals
+from ilwp.figures.residuals import coded_residuals, laplace_distance
 from ilwp.figures.scorecard_evidence import FIRST, LOOP_TITLES, Evidence
 from ilwp.figures.scores import Part, Score, mean_and_deviation
 from ilwp.paper.laplace import fit_laplace
@@ -24,7 +24,7 @@ def residuals_are_laplace(found: Evidence) -> Score:
         distances = {}
         for curve in ("fss", "ill"):
             values = _residuals(found, curve, loop)
-            distances[curve] = Paired(np.array([fit_laplace(v).distance(v) for v in values.values()]))
+            distances[curve] = Paired(np.array([laplace_distance(v, fit_laplace(v)) for v in values.values()]))
             near = not distances[curve].above(furthest) if values else None
             parts.append(Part(where, curve.upper(), near))
         zeros = mean_and_deviation(found.zeros("ill", 1, loop), 0)

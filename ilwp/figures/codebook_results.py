@@ -6,10 +6,10 @@ import pandas as pd
 
 from ilwp.codebooks import additive, codebook_file
 from ilwp.codebooks.codebooks import CodedNetwork
+from ilwp.common.distortion import snr
 from ilwp.common.paths import RUNS
 from ilwp.experiments.records import read_record
 from ilwp.figures import benchmarks
-from ilwp.paper.distortion import snr
 from ilwp.paper.kernels import Kernels
 
 RECORDS = {"MobileNet": "mobilenet"}

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ilwp.common.distortion import zero_share
 from ilwp.experiments.controls import encode_against
 from ilwp.experiments.evidence import Runs, listed, select
 from ilwp.experiments.records import RunRecord
 from ilwp.paper import codec, hypothesis
-from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import Method
 from ilwp.paper.settings import Settings

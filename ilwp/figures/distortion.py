@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ilwp.common.distortion import later_layers_snr
 from ilwp.experiments.curves import PAPER_CURVES
 from ilwp.experiments.evidence import Runs, select
 from ilwp.figures.benchmarks import bits_at
 from ilwp.paper import codec
-from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import Loop
 from ilwp.paper.settings import Settings

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ilwp.figures.residuals import coded_residuals, peakedness, rms_of_later_layers
+from ilwp.common.distortion import later_layers_snr, zero_share
+from ilwp.figures.residuals import coded_residuals, laplace_distance, peakedness, rms_of_later_layers
 from ilwp.paper import codec
-from ilwp.paper.distortion import later_layers_snr, zero_share
 from ilwp.paper.huffman import entropy
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.laplace import LaplaceFit, fit_laplace
@@ -52,7 +52,7 @@ class Distribution:
             "scale b": f"{fit.scale:.4f}",
             "entropy by Eq. 5 (nats)": f"{fit.nats:.2f}",
             "entropy by Eq. 5 (bits)": f"{fit.bits:.2f}",
-            "Kolmogorov's distance to the fit": f"{fit.distance(self.plain):.3f}",
+            "Kolmogorov's distance to the fit": f"{laplace_distance(self.plain, fit):.3f}",
             "scale b relative to the layer": f"{self.relative_fit.scale:.4f}",
         }
         for loop, coding in self.codings.items():

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
+from ilwp.common.distortion import later_layers_snr
 from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import Runs, select
 from ilwp.paper import codec
-from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.huffman import entropy
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.laplace import LaplaceFit
 from ilwp.paper.methods import Loop, Method
 from ilwp.paper.settings import Settings
 
@@ -54,6 +56,11 @@ def coded_residuals(kernels: Kernels, method: Method, loop: Loop, bits: int = FI
         (kernels[name].astype(np.float64) - decoded[name] + levels * quantizer.step).reshape(len(levels), -1)
         for name, levels, quantizer in zip(coded.names[1:], coded.levels, coded.quantizers, strict=True)
     ]
+
+
+def laplace_distance(values: np.ndarray, fit: LaplaceFit) -> float:
+    """Kolmogorov's distance: the largest between the distribution functions of values of any shape and of a fit."""
+    return float(stats.kstest(values.ravel(), "laplace", (fit.location, fit.scale)).statistic)
 
 
 def rms_of_later_layers(kernels: Kernels) -> np.ndarray:

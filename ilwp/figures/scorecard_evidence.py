@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ilwp import networks
+from ilwp.common.distortion import zero_share
 from ilwp.experiments import chance, evidence
 from ilwp.experiments.evidence import Runs
 from ilwp.experiments.records import RunRecord
@@ -20,7 +21,6 @@ from ilwp.figures import wild
 from ilwp.figures.benchmarks import benchmark_rows
 from ilwp.figures.paired import Paired, differences, ratios
 from ilwp.paper import codec, hypothesis
-from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import LOOPS, Loop
 from ilwp.paper.settings import Settings

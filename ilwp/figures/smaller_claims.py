@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ilwp import networks
+from ilwp.common.distortion import zero_share
 from ilwp.experiments.costs import Paces, hours, profile_hours
 from ilwp.experiments.curves import PAPER_CURVES
 from ilwp.experiments.evidence import Runs, select
@@ -19,7 +20,6 @@ from ilwp.experiments.profiles import Profile
 from ilwp.experiments.records import RunRecord
 from ilwp.figures.benchmarks import benchmark_rows
 from ilwp.paper import codec, hypothesis
-from ilwp.paper.distortion import zero_share
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import LOOPS, loops
 from ilwp.paper.settings import Settings

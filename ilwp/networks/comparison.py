@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from ilwp.common.distortion import decibels, snr
 from ilwp.common.errors import IlwpError, printable
 from ilwp.networks.trace import floating, in_short
-from ilwp.paper.distortion import decibels, snr
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from torch import nn
 
 from ilwp.common.tensor_files import in_network_order
 from ilwp.networks.symmetry import Follower, Symmetry
+from ilwp.networks.tensors import depthwise_names
 from ilwp.networks.trace import ExampleInputs, named_tensors, traced
 from ilwp.networks.trials import random_inputs
 from ilwp.networks.wire_places import BatchNorm, WirePlace, Wiring
 from ilwp.networks.wires import wiring
-from ilwp.paper.kernels import depthwise_names
 
 
 def symmetries(network: nn.Module) -> list[Symmetry]:

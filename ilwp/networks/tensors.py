@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ilwp.common.errors import IlwpError, printable
-from ilwp.paper.kernels import Kernels, depthwise_kernels, depthwise_names
+from ilwp.paper.kernels import Kernels, depthwise_kernels
 
 PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
 COUNTER = "num_batches_tracked"  # of a batch norm; evaluation never reads it, and older files have none
@@ -21,6 +21,20 @@ WEIGHT_NORMS = (  # torch's two ways to name magnitude and direction
 def arrays(network: nn.Module) -> dict[str, np.ndarray]:
     """The state dict as NumPy arrays that share no memory with the network."""
     return {name: t.detach().cpu().contiguous().numpy().copy() for name, t in network.state_dict().items()}
+
+
+def depthwise_names(network: nn.Module) -> list[str]:
+    """State dict keys of the depthwise weights of a module, in the order of registration.
+
+    Their kernels have one axis or more. A weight computed from other parameters, as in weight norm, is left out.
+    """
+    return [
+        f"{name}.weight" if name else "weight"
+        for name, layer in network.named_modules()
+        if getattr(layer, "in_channels", 1) == getattr(layer, "groups", 1) > 1
+        and "weight" in layer._parameters
+        and layer.weight[0, 0].numel() > 1
+    ]
 
 
 def kernels_of(network: nn.Module) -> Kernels:

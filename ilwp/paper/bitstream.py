@@ -79,16 +79,11 @@ def write_kernel_file(coded: CodedKernels, other: Tensors | None = None) -> tupl
     return file, _rate(len(file), texture_bits, index_bits, coded.first.size, len(tail))
 
 
-def read_kernel_file(file: bytes) -> tuple[CodedKernels, Tensors]:
-    """What `write_kernel_file` was given.
+def read_kernel_file(file: bytes) -> tuple[CodedKernels, Tensors, Rate]:
+    """What `write_kernel_file` was given, and where the file's bits go.
 
     Raises IlwpError for anything that is not a whole, sound file of version 1.
     """
-    return read_with_rate(file)[:2]
-
-
-def read_with_rate(file: bytes) -> tuple[CodedKernels, Tensors, Rate]:
-    """What `write_kernel_file` was given and where the file's bits go; errors are those of `read_kernel_file`."""
     reader = opened(file, VERSION)
     _, _, method, bits, flags, height, width, layers, section_bytes = HEAD.unpack(reader.take(HEAD.size))
     if method >= len(METHODS) or bits not in BITS or flags >> len(FLAGS) or not (height and width and layers):

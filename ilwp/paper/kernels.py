@@ -1,12 +1,11 @@
-"""The depthwise kernels K[i][j] of a module or a state dict, in network order, and writing them back.
+"""The depthwise kernels K[i][j] of a module or a state dict, in network order.
 
 A layer is an array (c_i, kh, kw) float32, its name the state dict's key. A state dict shows shapes alone: there a
 depthwise weight is one of shape (c, 1, kh, kw) with more than one kernel of more than one tap. A first convolution over
-one-channel images has that shape too. In a module the number of groups tells the two apart.
+one-channel images has that shape too; `networks.tensors.depthwise_names` tells the two apart in a module.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -14,20 +13,6 @@ from ilwp.common.errors import IlwpError, printable
 from ilwp.common.numbers import check_finite
 
 Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
-
-
-def depthwise_names(module: Any) -> list[str]:
-    """State dict keys of the depthwise weights of a torch module, in the order of registration.
-
-    Their kernels have one axis or more. A weight computed from other parameters, as in weight norm, is left out.
-    """
-    return [
-        f"{name}.weight" if name else "weight"
-        for name, layer in module.named_modules()
-        if getattr(layer, "in_channels", 1) == getattr(layer, "groups", 1) > 1
-        and "weight" in layer._parameters
-        and layer.weight[0, 0].numel() > 1
-    ]
 
 
 def depthwise_kernels(tensors: Mapping[str, np.ndarray]) -> Kernels:
@@ -54,9 +39,9 @@ def checked(kernels: Kernels) -> Kernels:
     return kernels
 
 
-def with_kernels(tensors: Mapping[str, np.ndarray], kernels: Kernels) -> dict[str, np.ndarray]:
-    """The state dict with the named layers replaced, everything else as it was."""
-    return {name: kernels[name][:, None] if name in kernels else t for name, t in tensors.items()}
+def as_weights(kernels: Kernels) -> dict[str, np.ndarray]:
+    """The layers as a state dict has them, (c_i, 1, kh, kw)."""
+    return {name: layer[:, None] for name, layer in kernels.items()}
 
 
 def _is_depthwise(tensor: np.ndarray) -> bool:

@@ -27,10 +27,6 @@ class LaplaceFit:
         """Probability density at x, any shape."""
         return np.asarray(stats.laplace.pdf(x, self.location, self.scale))
 
-    def distance(self, values: np.ndarray) -> float:
-        """Kolmogorov's distance, the largest between its distribution function and that of values of any shape."""
-        return float(stats.kstest(values.ravel(), "laplace", (self.location, self.scale)).statistic)
-
 
 def fit_laplace(values: np.ndarray) -> LaplaceFit:
     """Median and mean absolute deviation from it, any shape."""

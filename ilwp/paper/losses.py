@@ -17,10 +17,9 @@ def collocated(layer: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
 def inter_layer_loss(kernels: Sequence[torch.Tensor], targets: Targets | None = None) -> torch.Tensor:
     """Eq. 2: mean |K[i][j] - K[i-1][j mod c[i-1]]| over all predicted weights, a scalar.
 
-    `kernels` are the depthwise weights (c_i, 1, kh, kw) in network order. Eq. 2 prints c[i-1] as the
-    upper limit of j; it runs to c[i] here, without which the modulus would never act and wider layers
-    would go unpredicted. Both ends receive a gradient. Controls name other `targets` than the previous layers.
-    Raises ValueError for fewer than two layers.
+    `kernels` are the depthwise weights (c_i, 1, kh, kw) in network order. Eq. 2 prints c[i-1] as the upper limit of j;
+    it runs to c[i] here, without which the modulus would never act and wider layers would go unpredicted. Both ends
+    receive a gradient. Controls name other `targets` than the previous layers. Raises ValueError for fewer than two layers.
     """
     if len(kernels) < 2:
         raise ValueError("the inter-layer loss needs at least two depthwise layers")

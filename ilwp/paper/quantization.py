@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ilwp.common.errors import IlwpError
+from ilwp.common.numbers import BLOCK
 from ilwp.paper.methods import BITS
 
 TINIEST = float(np.finfo(np.float32).tiny)  # normal, so that it is not zero where denormals are flushed
 MOST_REACH = 1 << 16  # the greatest level of a quantizer that follows from a step
-BLOCK = 1 << 16  # values that are worked on at a time: they stay in a core's cache, and large tensors cost no copy
 
 
 @dataclass(frozen=True)

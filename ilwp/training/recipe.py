@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
-from ilwp.paper.kernels import depthwise_names
+from ilwp.networks.tensors import depthwise_names
 
 NetworkName = Literal["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"]
 Layout = Literal["channels last", "contiguous"]  # of images and activations in memory

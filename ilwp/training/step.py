@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ilwp.networks.build import build
-from ilwp.paper.kernels import depthwise_names
+from ilwp.networks.tensors import depthwise_names
 from ilwp.paper.losses import Targets, inter_layer_loss, total_loss
 from ilwp.training import CLASSES, datasets
 from ilwp.training.recipe import Layout, TrainConfig, inter_layer_weight, loss_targets

@@ -14,10 +14,9 @@ from ilwp.common.tensor_files import StateDict
 from ilwp.networks.proof import Rewriting, proven
 from ilwp.networks.symmetries import kept, structure
 from ilwp.networks.symmetry import Symmetry, rearranged
-from ilwp.networks.tensors import matched
+from ilwp.networks.tensors import depthwise_names, matched
 from ilwp.networks.trials import random_inputs
 from ilwp.networks.wire_places import BatchNorm
-from ilwp.paper.kernels import depthwise_names
 from ilwp.whole.batch_norms import folded
 
 GRAPH = "the graph"  # what is refused where nothing can be proven

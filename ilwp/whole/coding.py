@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ilwp.common.distortion import snr
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetry import Symmetry
-from ilwp.paper.distortion import snr
 from ilwp.paper.quantization import of_step
 from ilwp.whole.depthwise import coded_kernels
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense

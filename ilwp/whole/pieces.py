@@ -11,9 +11,9 @@ from functools import cache
 
 import numpy as np
 
+from ilwp.common.numbers import BLOCK
 from ilwp.paper.methods import Method
 from ilwp.paper.prediction import predict
-from ilwp.paper.quantization import BLOCK
 from ilwp.whole.transform import basis, inverse
 from ilwp.whole.types import rounded
 

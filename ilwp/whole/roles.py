@@ -11,7 +11,7 @@ import numpy as np
 
 from ilwp.common.bytes import MOST_LAYERS
 from ilwp.common.errors import IlwpError, printable
-from ilwp.paper.quantization import BLOCK
+from ilwp.common.numbers import BLOCK
 from ilwp.whole.container import MOST_SIZES
 from ilwp.whole.types import QUANTIZED
 

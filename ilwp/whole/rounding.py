@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ilwp.paper.quantization import BLOCK, MOST_REACH, TINIEST, of_step, quantize
+from ilwp.common.numbers import BLOCK
+from ilwp.paper.quantization import MOST_REACH, TINIEST, of_step, quantize
 from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import MOST_FINENESS, Exact, Levels, Powers
 

@@ -18,8 +18,9 @@ from samples import Trap, state_dict
 from ilwp.common.errors import IlwpError
 from ilwp.common.tensor_files import in_network_order, write_state_dict
 from ilwp.door import compress_additive, decoded, read_state_dict
+from ilwp.networks.tensors import depthwise_names
 from ilwp.paper import bitstream, codec
-from ilwp.paper.kernels import depthwise_kernels, depthwise_names
+from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.settings import Settings
 
 

@@ -5,8 +5,7 @@ import torch
 from ilwp.door import compress_network, decoded, structure_of_module
 from ilwp.networks.build import build
 from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
-from ilwp.networks.tensors import arrays, load_tensors
-from ilwp.paper.kernels import depthwise_names
+from ilwp.networks.tensors import arrays, depthwise_names, load_tensors
 from ilwp.whole.plan import Plan
 
 

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import kernels
 
-from ilwp.experiments.chance import equal_scale, lift_interval, probability_interval, shuffled, unit_length
-from ilwp.paper.hypothesis import best_sources, pairwise_nearness, probability
+from ilwp.experiments.chance import equal_scale, lift_interval, of_layers, probability_interval, shuffled, unit_length
+from ilwp.experiments.nearness import pairwise_nearness, probability
+from ilwp.paper.hypothesis import best_sources
 from ilwp.paper.kernels import Kernels
 
 
@@ -101,7 +102,7 @@ def test_where_the_previous_layer_is_always_best_its_interval_has_no_width():
 
 @given(st.lists(st.integers(1, 20), min_size=3, max_size=6).map(tuple), st.integers(0, 2**31))
 def test_the_interval_of_each_layer_holds_its_lift(channels, seed):
-    for layer in best_sources(kernels(channels, seed=seed)).of_layers():
+    for layer in of_layers(best_sources(kernels(channels, seed=seed))):
         low, high = lift_interval(layer)
         assert low * (1 - 1e-9) <= layer.lift <= high * (1 + 1e-9)
 
@@ -114,3 +115,15 @@ def test_the_order_of_layers_that_drift_is_lost_when_kernels_are_shuffled():
     assert low <= probability(nearness.random) <= high
     assert probability_interval(nearness.random, seed=3) == probability_interval(nearness.random, seed=3)
     assert probability(pairwise_nearness(shuffled(drifting, 0)).random) == pytest.approx(0.5, abs=0.05)
+
+
+def test_each_layer_has_a_lift_of_its_own():
+    sources = best_sources(kernels((4, 3, 20, 9, 30), seed=5))
+    layers = list(of_layers(sources))
+    assert len(layers) == 3
+    for i, layer in enumerate(layers, start=2):
+        assert layer.previous_share == pytest.approx(sources.share[i, i - 1])
+        assert layer.chance_share == pytest.approx(sources.chance[i, i - 1])
+        assert layer.lift == pytest.approx(sources.share[i, i - 1] / sources.chance[i, i - 1])
+    weights = [len(h) * c.chance_share for h, c in zip(sources.hits, layers, strict=True)]
+    assert np.average([layer.lift for layer in layers], weights=weights) == pytest.approx(sources.lift)

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ilwp.common.distortion import later_layers_snr
 from ilwp.experiments import evidence
 from ilwp.experiments.records import read_kernels
 from ilwp.figures import distortion
 from ilwp.paper import bitstream, codec
-from ilwp.paper.distortion import later_layers_snr
 from ilwp.paper.settings import Settings
 
 

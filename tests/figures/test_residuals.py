@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from ilwp.experiments import evidence
 from ilwp.experiments.records import read_kernels
 from ilwp.figures.distributions import distribution
-from ilwp.figures.residuals import coded_residuals, layer_differences, peakedness, peaks_and_bits
+from ilwp.figures.residuals import coded_residuals, laplace_distance, layer_differences, peakedness, peaks_and_bits
 from ilwp.paper import codec
 from ilwp.paper.kernels import Kernels
+from ilwp.paper.laplace import LaplaceFit
 from ilwp.paper.methods import LOOPS, Loop, Method
 from ilwp.paper.settings import Settings
 
@@ -67,3 +69,10 @@ def test_a_distribution_quotes_what_its_table_says():
     assert row["scale b"] == f"{quoted['fss_scale']:.4f}"
     assert row["levels that are zero, open loop (%)"] == f"{quoted['fss_open_zeros']:.1f}"
     assert row["signal-to-noise ratio, closed loop (dB)"] == f"{quoted['fss_closed_snr']:.1f}"
+
+
+def test_the_distance_to_a_laplace_distribution_by_hand():
+    fit = LaplaceFit(0, 1)
+    assert laplace_distance(np.zeros((2, 3)), fit) == 0.5
+    assert laplace_distance(np.array([[-100.0], [100.0]]), fit) == pytest.approx(0.5)
+    assert laplace_distance(stats.laplace.ppf((np.arange(500) + 0.5) / 500), fit) == pytest.approx(0.001)

@@ -10,8 +10,8 @@ from ilwp.common.tensor_files import in_network_order
 from ilwp.networks import TITLES
 from ilwp.networks.build import NETWORKS, build
 from ilwp.networks.layers import scaled
-from ilwp.networks.tensors import arrays, kernels_of, load_kernels, load_tensors
-from ilwp.paper.kernels import depthwise_kernels, depthwise_names
+from ilwp.networks.tensors import arrays, depthwise_names, kernels_of, load_kernels, load_tensors
+from ilwp.paper.kernels import depthwise_kernels
 
 CHANNELS = {
     "mobilenet": [32, 64, 128, 128, 256, 256, *[512] * 6, 1024],

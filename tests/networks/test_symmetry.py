@@ -11,8 +11,7 @@ from ilwp.common.errors import IlwpError
 from ilwp.networks.build import NETWORKS, build
 from ilwp.networks.symmetries import symmetries
 from ilwp.networks.symmetry import rearranged
-from ilwp.networks.tensors import arrays, load_tensors
-from ilwp.paper.kernels import depthwise_names
+from ilwp.networks.tensors import arrays, depthwise_names, load_tensors
 
 
 def torchvision_convnext() -> nn.Module:

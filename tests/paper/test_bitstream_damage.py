@@ -148,7 +148,7 @@ def test_forged_bytes_under_a_right_checksum_decode_or_are_refused(chosen, chang
     for position, value in changes:
         content[position % len(content)] = value
     try:
-        coded, other = bitstream.read_kernel_file(with_checksum(bytes(content[: len(content) - cut])))
+        coded, other, _ = bitstream.read_kernel_file(with_checksum(bytes(content[: len(content) - cut])))
         decoded = codec.decode_kernels(coded)
     except IlwpError:
         return

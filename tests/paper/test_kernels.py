@@ -6,7 +6,8 @@ from samples import kernels, state_dict
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.kernels import checked, depthwise_kernels, depthwise_names, with_kernels
+from ilwp.networks.tensors import depthwise_names
+from ilwp.paper.kernels import as_weights, checked, depthwise_kernels
 
 MOBILENETV2 = [32, 96, 144, 144, *[192] * 3, *[384] * 4, *[576] * 3, *[960] * 3]
 
@@ -51,14 +52,12 @@ def test_kernels_of_any_one_size_will_do():
     assert [k.shape for k in depthwise_kernels({"a": np.ones((3, 1, 5, 7), np.float32)}).values()] == [(3, 5, 7)]
 
 
-def test_replacing_kernels_leaves_everything_else_alone():
+def test_kernels_are_the_weights_that_they_came_from():
     tensors = state_dict()
-    doubled = {name: 2 * k for name, k in depthwise_kernels(tensors).items()}
-    replaced = with_kernels(tensors, doubled)
-    assert list(replaced) == list(tensors)
-    for name, tensor in tensors.items():
-        assert replaced[name].shape == tensor.shape
-        np.testing.assert_array_equal(replaced[name], 2 * tensor if name in doubled else tensor)
+    weights = as_weights(depthwise_kernels(tensors))
+    assert list(weights) == [name for name in tensors if name in weights]
+    for name, weight in weights.items():
+        np.testing.assert_array_equal(weight, tensors[name], strict=True)
 
 
 def test_sound_kernels_pass_unchanged():

@@ -21,13 +21,6 @@ def test_a_laplace_fit_by_hand():
     assert fit.scale == pytest.approx((3 + 1 + 0 + 0 + 4 + 99) / 6)
 
 
-def test_the_distance_to_a_laplace_distribution_by_hand():
-    fit = LaplaceFit(0, 1)
-    assert fit.distance(np.zeros((2, 3))) == 0.5
-    assert fit.distance(np.array([[-100.0], [100.0]])) == pytest.approx(0.5)
-    assert fit.distance(stats.laplace.ppf((np.arange(500) + 0.5) / 500)) == pytest.approx(0.001)
-
-
 @given(st.floats(1e-3, 1e3))
 def test_entropy_is_that_of_scipys_laplace_distribution(scale):
     fit = LaplaceFit(0.3, scale)

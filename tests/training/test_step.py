@@ -9,8 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ilwp.networks.build import build
-from ilwp.networks.tensors import arrays
-from ilwp.paper.kernels import depthwise_names
+from ilwp.networks.tensors import arrays, depthwise_names
 from ilwp.paper.losses import inter_layer_loss, total_loss
 from ilwp.training import datasets, step
 from ilwp.training.devices import device

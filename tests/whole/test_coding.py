@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from samples import SHAPES, kernels, state_dict, unusual_kernels
 
+from ilwp.common.distortion import snr
 from ilwp.common.errors import IlwpError
 from ilwp.door import decoded as read
 from ilwp.networks.symmetry import Follower, Symmetry
-from ilwp.paper.distortion import snr
 from ilwp.whole import segments
 from ilwp.whole.coding import arranged, encode_tensors, stream
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, decode_pieces

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from samples import kernels, state_dict
 
 from ilwp.common.bytes import decoding_limit
+from ilwp.common.distortion import snr
 from ilwp.common.errors import IlwpError
 from ilwp.common.paths import RUNS
 from ilwp.door import OpenFile, compress, decompress, load_file, open_file, save_file
 from ilwp.door import decoded as read
 from ilwp.experiments.records import read_kernels
 from ilwp.networks.symmetry import Symmetry
-from ilwp.paper.distortion import snr
 from ilwp.paper.huffman import entropy
 from ilwp.paper.methods import Method
 from ilwp.whole import archive, container, index_fields, segments

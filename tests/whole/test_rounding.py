@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ilwp.paper.distortion import snr
+from ilwp.common.distortion import snr
 from ilwp.whole import segments
 from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import Exact, Levels, Powers, decode_pieces

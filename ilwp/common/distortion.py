@@ -1,12 +1,11 @@
-"""How far decoded kernels are from the trained ones."""
+"""How far decoded weights are from the trained ones."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ilwp.paper.kernels import Kernels
-from ilwp.paper.quantization import BLOCK
+from ilwp.common.numbers import BLOCK
 
 
 def snr(originals: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) -> float:
@@ -31,7 +30,7 @@ def decibels(signal: float, noise: float) -> float:
     return 10 * math.log10(signal / noise) if signal and 0 < noise < math.inf else -math.inf
 
 
-def later_layers_snr(kernels: Kernels, decoded: Kernels) -> float:
+def later_layers_snr(kernels: Mapping[str, np.ndarray], decoded: Mapping[str, np.ndarray]) -> float:
     """`snr` of all layers but the first, which a file stores exactly."""
     later = list(kernels)[1:]
     return snr([kernels[name] for name in later], [decoded[name] for name in later])

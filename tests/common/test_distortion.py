@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ilwp.paper.distortion import later_layers_snr, snr, zero_share
+from ilwp.common.distortion import later_layers_snr, snr, zero_share
 
 
 def test_zero_share_counts_over_all_layers():
