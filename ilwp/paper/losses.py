@@ -19,7 +19,8 @@ def inter_layer_loss(kernels: Sequence[torch.Tensor], targets: Targets | None = 
 
     `kernels` are the depthwise weights (c_i, 1, kh, kw) in network order. Eq. 2 prints c[i-1] as the upper limit of j;
     it runs to c[i] here, without which the modulus would never act and wider layers would go unpredicted. Both ends
-    receive a gradient. Controls name other `targets` than the previous layers. Raises ValueError for fewer than two layers.
+    receive a gradient. Controls name other `targets` than the previous layers.
+    Raises ValueError for fewer than two layers.
     """
     if len(kernels) < 2:
         raise ValueError("the inter-layer loss needs at least two depthwise layers")
