@@ -11,19 +11,15 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
-import torch
-from results import load, save
+from results import on_cifar, save
 
-from ilwp.networks.tensors import load_tensors
 from ilwp.paper import codec
-from ilwp.paper.kernels import Kernels, depthwise_kernels
-from ilwp.paper.methods import Loop, loops
+from ilwp.paper.kernels import Kernels
+from ilwp.paper.methods import Method, loops
 from ilwp.paper.quantization import dequantize, of_range, quantize
 from ilwp.paper.settings import Settings
-from ilwp.training import datasets
-from ilwp.training.train import evaluate
 
-NETWORKS = {"baseline": "MobileNet", "lss": "MobileNet", "ill": "MobileNet, inter-layer loss"}
+NETWORKS: dict[Method, str] = {"baseline": "MobileNet", "lss": "MobileNet", "ill": "MobileNet, inter-layer loss"}
 BITS = (8, 6, 4, 3)
 
 
@@ -44,18 +40,13 @@ def with_quantized_first(kernels: Kernels, settings: Settings) -> Kernels:
 
 def main() -> None:
     """Every method, loop and bit width."""
-    torch.set_num_threads(1)
-    images = datasets.load("cifar10")
     rows = []
     for method, name in NETWORKS.items():
-        tensors, module = load(name)
-        kernels = depthwise_kernels(tensors)
-
-        loop: Loop
+        network = on_cifar(name)
         for loop, bits in itertools.product(loops(method), BITS):
-            decoded = with_quantized_first(kernels, Settings(method, bits, loop))
-            load_tensors(module, tensors | {n: k[:, None] for n, k in decoded.items()})
-            row = {"network": name, "method": method, "loop": loop, "bits": bits, "accuracy": evaluate(module, images)}
+            decoded = with_quantized_first(network.kernels, Settings(method, bits, loop))
+            accuracy = network.accuracy(decoded)
+            row = {"network": name, "method": method, "loop": loop, "bits": bits, "accuracy": accuracy}
             print(row, flush=True)
             rows.append(row)
     save("first_layer", rows, ("numpy", "torch"))

@@ -6,18 +6,23 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from ilwp.common.files import atomic_write
 from ilwp.common.paths import EVIDENCE
 from ilwp.door import read_state_dict
 from ilwp.networks.graphs import network_for
 from ilwp.networks.tensors import load_tensors
+from ilwp.paper.kernels import Kernels, as_weights, depthwise_kernels
+from ilwp.training import datasets
+from ilwp.training.train import evaluate
 
 REPEATS = 3
 PACKAGES = (
@@ -53,6 +58,28 @@ def load(name: str) -> tuple[dict[str, np.ndarray], Any]:
     stem, graph, width = TRAINED[name]
     tensors = read_state_dict(EVIDENCE / "networks" / f"{stem}.safetensors")
     return tensors, network_for(graph, width, tensors)
+
+
+@dataclass(frozen=True)
+class OnCifar:
+    """A network that CIFAR-10 taught, and what its accuracy is with other depthwise kernels."""
+
+    kernels: Kernels
+    tensors: dict[str, np.ndarray]
+    module: Any
+    images: datasets.Images
+
+    def accuracy(self, kernels: Kernels) -> float:
+        """Top-1 in percent on the test images, these kernels (c, kh, kw) in place of its own."""
+        load_tensors(self.module, self.tensors | as_weights(kernels))
+        return evaluate(self.module, self.images)
+
+
+def on_cifar(name: str) -> OnCifar:
+    """A network of TRAINED, on one thread."""
+    torch.set_num_threads(1)
+    tensors, module = load(name)
+    return OnCifar(depthwise_kernels(tensors), tensors, module, datasets.load("cifar10"))
 
 
 def timed(function: Callable[[], Any], repeats: int = REPEATS) -> tuple[Any, float]:

@@ -1,13 +1,12 @@
 """The options of `ilwp compress` that bound what the network loses, and what is said about it."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ilwp.cli.codebooks import refuse
-from ilwp.cli.common import SOURCES, number
+from ilwp.cli.common import SOURCES, number, option_group
 from ilwp.common.errors import IlwpError
 from ilwp.training import CLASSES
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 BOUND_OPTIONS = ("max_drop", "inputs", "count")
 
-_OPTIONS = [
+bound_options = option_group(
     click.option(
         "--max-drop", type=click.FloatRange(0, 100), callback=number, metavar="POINTS",
         help="ANS, in place of the quality: the smallest file found that loses at most so many percentage points of"
@@ -31,14 +30,7 @@ _OPTIONS = [
     click.option(
         "--count", type=click.IntRange(2), default=2000, show_default=True, help="At most so many images of --inputs."
     ),
-]  # fmt: skip
-
-
-def bound_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of the bound."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+)  # fmt: skip
 
 
 def refuse_bound(

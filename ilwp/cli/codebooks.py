@@ -1,7 +1,7 @@
 """The command line of networks with codebooks: ilwp finetune, and the options that `ilwp compress` shares with it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ilwp.cli.common import (
     key_option,
     named_after,
     number,
+    option_group,
     other_than,
     quiet_option,
     show,
@@ -26,7 +27,7 @@ from ilwp.training import CLASSES
 RATES = {"weight-fixing": 2e-5, "additive": 1e-3}
 CODEBOOK_OPTIONS = ("codebooks", "codeword_bits", "length", "own_codebooks")
 
-_OPTIONS = [
+codebook_options = option_group(
     click.option(
         "--codebooks", type=click.IntRange(1, 16), default=3, show_default=True,
         help="additive: number of codebooks; a vector is the sum of one codeword of each.",
@@ -39,14 +40,7 @@ _OPTIONS = [
         "--length", type=click.IntRange(1, 64), default=8, show_default=True, help="additive: weights in a codeword.",
     ),
     click.option("--own-codebooks", is_flag=True, help="additive: codebooks for each layer, not shared by all."),
-]  # fmt: skip
-
-
-def codebook_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of additive quantization."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+)  # fmt: skip
 
 
 def additive_arguments(

@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,6 +39,11 @@ normalise_option = click.option(
     help="How 8-bit pixels become numbers; floating-point arrays are taken as they are.  [default: a data set's own,"
     " else imagenet]",
 )  # fmt: skip
+
+
+def option_group(*chosen: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator; a help text lists them in this order."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(chosen), command)
 
 
 def named_after(read: Path, suffix: str) -> Path:
