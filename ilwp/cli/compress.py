@@ -203,6 +203,8 @@ def compress(
         show(bounded_text(bounded))
     if warning := bound_warning(bounded) if bounded else reports.warning(compressed):
         show(f"warning: {warning}", err=True)
+    if warning := reports.integer_warning(tensors):
+        show(f"warning: {warning}", err=True)
     show(f"wrote {path}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ilwp.cli.tables import table
 from ilwp.common.bytes import format_of
+from ilwp.common.numbers import FROM_FLOAT
 from ilwp.door import Compressed, OpenFile, Row
 from ilwp.paper import bitstream
 from ilwp.paper.kernels import Kernels
@@ -35,7 +36,8 @@ def rates(compressed: Compressed) -> str:
     listed = tensor_table(sorted(compressed.rows, key=lambda row: row.snr or math.inf), len(compressed.content))
     if compressed.outputs_snr is None:
         return listed
-    said = f"{listed}\nthe network's outputs for synthetic inputs: SNR {compressed.outputs_snr:.1f} dB"
+    snr = "exact" if math.isinf(compressed.outputs_snr) else f"SNR {compressed.outputs_snr:.1f} dB"
+    said = f"{listed}\nthe network's outputs for synthetic inputs: {snr}"
     if compressed.held_out_snr is None:
         return said
     return f"{said}\nthe same for images that taught nothing: {compressed.held_out_snr:.1f} dB"
@@ -58,6 +60,17 @@ def warning(compressed: Compressed) -> str | None:
     )
 
 
+def integer_warning(tensors: Mapping[str, np.ndarray]) -> str | None:
+    """A line about a network whose weights are integers, if most bytes of tensors (any shape) are."""
+    matrices = [t for t in tensors.values() if t.ndim > 1 and t.dtype.kind in "iu"]
+    if 2 * sum(t.nbytes for t in matrices) <= sum(t.nbytes for t in tensors.values()):
+        return None
+    return (
+        f"{len(matrices)} of {len(tensors)} tensors are integers and kept exactly, whatever the quality: if they are a "
+        f"quantized network's, {FROM_FLOAT}"
+    )
+
+
 def rate_table(rate: Rate, weights: int) -> str:
     """A file's parts in bytes, and what the depthwise kernels' `weights` weights take."""
     parts = {name: bits for name, bits in asdict(rate).items() if bits} | {"total": rate.total}
@@ -66,7 +79,7 @@ def rate_table(rate: Rate, weights: int) -> str:
     return (
         f"{table(rows, {'bytes': '{:,.2f}'.format})}\n"
         f"depthwise kernels: {depthwise / 8:,.0f} bytes, {depthwise / weights:.2f} bits a weight, "
-        f"{32 * weights / depthwise:.1f} times smaller than float32"
+        f"{_times_smaller(32 * weights, depthwise)} float32"
     )
 
 
@@ -86,7 +99,13 @@ def tensor_table(rows: Sequence[Row], file_bytes: int) -> str:
             cells | {"bits a weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {})
         )
     formats = {"bytes": "{:,.0f}".format, "bits a weight": "{:.2f}".format, "SNR, dB": "{:.1f}".format}
-    return f"{table(shown, formats)}\n{raw / file_bytes:.1f} times smaller than its tensors"
+    return f"{table(shown, formats)}\n{_times_smaller(raw, file_bytes)} its tensors"
+
+
+def _times_smaller(before: float, after: float) -> str:
+    if not before:
+        return "larger than"
+    return f"{before / after:.1f} times smaller than" if before >= after else f"{after / before:.1f} times as large as"
 
 
 def inspected(content: bytes) -> tuple[dict[str, Any], str]:

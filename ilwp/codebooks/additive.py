@@ -26,7 +26,7 @@ def quantize_additive(
     """
     weights = {name: t for name, t in tensors.items() if t.ndim > 1 and t.size and t.dtype == np.float32}
     if not weights:
-        raise IlwpError("no weight here has two axes or more: nothing to put into codebooks")
+        raise IlwpError("no float32 weight here has two axes or more: nothing to put into codebooks")
     check_finite(weights)
     groups = [weights] if shared else [{name: t} for name, t in weights.items()]
     return [_quantized(group, books, bits, length) for group in groups]

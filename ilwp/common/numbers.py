@@ -6,6 +6,7 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
 
+FROM_FLOAT = "compress the floating-point network that it was made from"  # advice where a network is quantized already
 BLOCK = 1 << 16  # values that are worked on at a time: they stay in a core's cache, and large tensors cost no copy
 
 

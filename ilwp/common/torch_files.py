@@ -12,6 +12,7 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
 from ilwp.common.file_kinds import check_archive
+from ilwp.common.numbers import FROM_FLOAT
 from ilwp.common.wrappers import Found, state_dict_in
 
 if TYPE_CHECKING:  # torch takes seconds to import, and most files are read without it
@@ -80,6 +81,8 @@ def _refusal(error: Exception, content: mmap.mmap) -> str:
         return f"not a whole torch file ({_one_line(error)}): copy or download it again, or {SAVE}"
     refused = re.search(r"GLOBAL (\w+(?:\.\w+)*)", str(error))
     name = f" ({refused[1]})" if refused else ""
+    if refused and refused[1].startswith(("torch.ao.", "torchao.")):
+        return f"it holds a quantized network{name}, which reading would run code for: {FROM_FLOAT}"
     what = "is a whole pickled model" if content.find(b"torch.nn.modules.", 0) >= 0 else "holds a Python object"
     return f"it {what}{name}, and reading that would run code from the file: {SAVE}"
 
@@ -112,6 +115,8 @@ def _check_kind(name: str, tensor: "torch.Tensor") -> None:
     import torch
 
     kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_quantized:
+        raise IlwpError(f"{printable(name)} is {kind}, of a quantized network: {FROM_FLOAT}, or its dequantize()")
     if tensor.layout != torch.strided or tensor.is_meta:
         kind = "without numbers" if tensor.is_meta else "sparse"
     elif kind in NUMPY or kind in FLOATS:

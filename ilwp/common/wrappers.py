@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ilwp.common.errors import IlwpError, printable
+from ilwp.common.numbers import FROM_FLOAT
 
 DEPTH = 3
 AVERAGES = {"ema", "swa", "avg", "average", "averaged"}
@@ -35,7 +36,7 @@ def state_dict_in(content: object, tensor: type, key: str | None = None) -> Foun
         return Found(content, "", ())  # type: ignore[arg-type]
     found = _state_dicts(content, tensor, DEPTH) if isinstance(content, Mapping) else {}
     if not found:
-        raise IlwpError(f"not a mapping from names to tensors{_obstacle(content, tensor)}: save network.state_dict()")
+        raise IlwpError(_obstacle(content, tensor))
     if key is None:
         chosen = list(found) if len(found) == 1 else [name for name in found if not _is_average(name)]
     else:
@@ -72,11 +73,20 @@ def _is_average(name: str) -> bool:
 
 
 def _obstacle(content: object, tensor: type) -> str:
-    if isinstance(content, Mapping):
-        for name, value in content.items():
-            if not isinstance(value, tensor | Mapping):
-                return f" ({printable(str(name))[:60]} is a {type(value).__name__})"
-    return ""
+    """Why there is no state dict, by what is no tensor in the mapping that has most tensors."""
+    mappings = _mappings(content, DEPTH)
+    nearest = max(mappings, key=lambda mapping: sum(isinstance(v, tensor) for v in mapping.values()), default={})
+    others = [(printable(str(n))[:60], v) for n, v in nearest.items() if not isinstance(v, tensor | Mapping)]
+    why = f" ({others[0][0]} is of type {type(others[0][1]).__name__})" if others else ""
+    if any("_packed_params" in name for name, _ in others):
+        return f"it holds a quantized network{why}: {FROM_FLOAT}"
+    return f"not a mapping from names to tensors{why}: save network.state_dict()"
+
+
+def _mappings(content: object, depth: int) -> list[Mapping[Any, Any]]:
+    if not isinstance(content, Mapping) or not depth:
+        return []
+    return [content, *(inner for value in content.values() for inner in _mappings(value, depth - 1))]
 
 
 def _listed(names: list[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
+from ilwp.common.numbers import FROM_FLOAT
 from ilwp.common.tensor_files import Tensors
 from ilwp.whole.types import SHORT, TYPES, type_of
 
@@ -60,6 +61,8 @@ def _from_torch(name: str, tensor: "torch.Tensor") -> np.ndarray:
     kind = str(tensor.dtype).removeprefix("torch.")
     if tensor.layout != torch.strided or tensor.is_meta:
         raise _without_place(name, "without numbers" if tensor.is_meta else "sparse")
+    if tensor.is_quantized:
+        raise IlwpError(f"{printable(name)} is {kind}, of a quantized network: {FROM_FLOAT}, or its dequantize()")
     if kind not in TYPES:
         raise _without_place(name, kind)
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()

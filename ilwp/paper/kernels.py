@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ilwp.common.errors import IlwpError, printable
-from ilwp.common.numbers import check_finite
+from ilwp.common.numbers import FROM_FLOAT, check_finite
 
 Kernels = dict[str, np.ndarray]  # layer name -> (c_i, kh, kw) float32
 
@@ -34,7 +34,8 @@ def checked(kernels: Kernels) -> Kernels:
         raise IlwpError(f"prediction needs depthwise kernels of one size, but these differ: {listed}")
     for name, layer in kernels.items():
         if layer.dtype != np.float32:
-            raise IlwpError(f"{printable(name)} is {layer.dtype}: convert the network to float32 first")
+            advice = FROM_FLOAT if layer.dtype.kind in "iu" else "convert the network to float32 first"
+            raise IlwpError(f"{printable(name)} is {layer.dtype}: {advice}")
     check_finite(kernels)
     return kernels
 

@@ -109,7 +109,7 @@ def test_a_network_deep_in_a_checkpoint_is_chosen_by_any_of_its_keys(saved):
         ({"ema": NETWORK, "swa": NETWORK}, None, "several networks, 'ema' or 'swa': choose one with --key"),
         ({"model": NETWORK}, "ema", "nothing in it is called 'ema': choose 'model' with --key"),
         (NETWORK, "ema", "it is a state dict itself"),
-        ({**NETWORK, "epoch": 3}, None, r"not a mapping from names to tensors \(epoch is a int\)"),
+        ({**NETWORK, "epoch": 3}, None, r"not a mapping from names to tensors \(epoch is of type int\)"),
         ({"optimizer": OPTIMIZER.state_dict()}, None, "not a mapping from names to tensors"),
         ({}, None, "not a mapping from names to tensors"),
         ([NETWORK["a.bias"]], None, "not a mapping from names to tensors"),
@@ -117,6 +117,9 @@ def test_a_network_deep_in_a_checkpoint_is_chosen_by_any_of_its_keys(saved):
         ({"a": torch.ones(2, 2).to_sparse()}, None, "a is sparse, not of NumPy's types"),
         ({"a": torch.ones(2, device="meta")}, None, "a is without numbers"),
         ({"a": torch.empty(2, dtype=torch.bits8)}, None, "a is bits8, not of NumPy's types"),
+        ({**NETWORK, "f._packed_params.dtype": torch.qint8}, None, "quantized network .*: compress the floating-point"),
+        ({"net": {**NETWORK, "f._packed_params.dtype": torch.qint8}, "epoch": 3}, None, r"\(f._packed_params.dtype is"),
+        ({"net": {**NETWORK, "version": 2}, "best": 3.0}, None, r"\(version is of type int\)"),
         ({"\ud800": torch.ones(1)}, None, "no Unicode text"),
         ({1: torch.ones(1), "1": torch.ones(1)}, None, "the same name as text"),
         ({"model": NETWORK, "args": argparse.Namespace(lr=1)}, None, r"holds a Python object \(argparse.Namespace\)"),
@@ -128,6 +131,13 @@ def test_what_is_no_network_to_take_is_refused(saved, content: object, key: str 
     with pytest.raises(IlwpError, match=message) as refusal:
         read_tensor_file(saved(content), key)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_a_quantized_tensor_is_refused_with_what_to_do(saved):
+    path = saved({**NETWORK, "q": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)})
+    with pytest.raises(IlwpError, match="q is qint8, of a quantized network: compress the floating-point network"):
+        read_tensors(path)
 
 
 def test_a_key_has_no_meaning_elsewhere(tmp_path: Path):

@@ -54,3 +54,11 @@ def test_images_without_numbers_are_refused():
     images[0, 0, 0, 0] = np.nan
     with pytest.raises(IlwpError, match="the images hold NaN"):
         compress(network.state_dict(), network=network, images=images)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_a_quantized_tensor_is_refused_with_what_to_do():
+    quantized = torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8)
+    with pytest.raises(IlwpError, match=r"^a is qint8, of a quantized network: compress"):
+        compress({"a": quantized})
+    assert compress({"a": quantized.dequantize()})

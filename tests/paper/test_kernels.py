@@ -73,7 +73,7 @@ def test_sound_kernels_pass_unchanged():
         ({"b": np.full((2, 1, 3, 3), -np.inf, np.float32)}, "b holds NaN or infinite weights"),
         ({"b": np.ones((2, 1, 3, 3), np.float16)}, "b is float16: convert"),
         ({"b": np.ones((2, 1, 3, 3), np.float64)}, "b is float64: convert"),
-        ({"b": np.ones((2, 1, 3, 3), np.int8)}, "b is int8: convert"),
+        ({"b": np.ones((2, 1, 3, 3), np.int8)}, "b is int8: compress the floating-point network"),
     ],
 )
 def test_kernels_that_cannot_be_predicted_are_refused_by_name(wrong: dict[str, np.ndarray], message: str):
