@@ -46,9 +46,10 @@ def compare(
     """Say how far network SECOND is from network FIRST, without labels.
 
     Both are state dicts or .ilwp files. For each tensor: the signal-to-noise ratio (SNR) in dB. With --graph and
-    --inputs also the SNR of the outputs and, for a classifier, the share of images with the same top class and the mean
-    Kullback-Leibler divergence in nats. What `compress` put into another channel order differs in its tensors, but not
-    in its outputs.
+    --inputs also the SNR of the outputs, and once more with only what differs between images as the signal, which is
+    the one to look at where outputs are mostly constant. For a classifier also the share of images with the same top
+    class and the mean Kullback-Leibler divergence in nats. What `compress` put into another channel order differs in
+    its tensors, but not in its outputs.
     """
     from ilwp.door import read_state_dict
     from ilwp.networks.comparison import tensor_differences
@@ -116,6 +117,8 @@ def _text(differences: Mapping[str, float], exact: int) -> str:
 
 def _outputs_text(outputs: Mapping[str, Any]) -> str:
     text = f"outputs for {outputs['inputs']} images: SNR {outputs['snr_db']:.1f} dB"
+    if outputs["varying_snr_db"] is not None:
+        text += f", {outputs['varying_snr_db']:.1f} dB of what differs between images"
     if outputs["agreement"] is None:
         return text
     return (

@@ -19,10 +19,15 @@ from ilwp.networks.trace import floating, in_short
 class OutputDifference:
     """`snr_db` over all output tensors; for outputs (n, classes) also the share of inputs with the same top class and
     the mean Kullback-Leibler divergence of the second network's softmax from the first one's, in nats.
+
+    `varying_snr_db` counts as signal only what differs between inputs, the energy about the mean over them. Where
+    outputs are mostly constant, any network that gives the constant has a high `snr_db`. It is None for a single input,
+    and where an output tensor's first axis is not the inputs.
     """
 
     inputs: int
     snr_db: float
+    varying_snr_db: float | None
     agreement: float | None
     divergence_nats: float | None
 
@@ -57,12 +62,13 @@ def output_differences(network: nn.Module, other: nn.Module, batches: Iterable[t
 
     Raises IlwpError where one does not take them, or they give different numbers of outputs.
     """
-    count, energy, noise, same, divergence, classifies = 0, 0.0, 0.0, 0, 0.0, True
+    count, energy, noise, same, divergence, classifies, spread = 0, 0.0, 0.0, 0, 0.0, True, _Spread()
     for batch in batches:
         before, after = _outputs(network, batch), _outputs(other, batch)
         if [t.shape for t in before] != [t.shape for t in after]:
             raise IlwpError("the outputs of the two networks have different shapes, so they cannot be compared")
         count += len(batch)
+        spread.add(before, len(batch))
         for a, b in zip(before, after, strict=True):
             energy += float(a.square().sum())
             noise += float((a - b).square().sum())
@@ -73,9 +79,40 @@ def output_differences(network: nn.Module, other: nn.Module, batches: Iterable[t
             divergence += float((a.exp() * (a - b)).nan_to_num().sum())
     if not count:
         raise IlwpError("there is no input to compare the outputs for")
+    varying = spread.energy()
     return OutputDifference(
-        count, decibels(energy, noise), *((same / count, divergence / count) if classifies else (None, None))
+        count,
+        decibels(energy, noise),
+        None if varying is None else decibels(varying, noise),
+        *((same / count, divergence / count) if classifies else (None, None)),
     )
+
+
+class _Spread:
+    """The energy of output tensors about their mean over all inputs, a batch at a time."""
+
+    def __init__(self) -> None:
+        self.count, self.rows, self.about = 0, True, 0.0
+        self.first: list[torch.Tensor] = []
+        self.sums: list[torch.Tensor] = []
+
+    def add(self, outputs: list[torch.Tensor], inputs: int) -> None:
+        """Take in a batch's outputs, each (inputs, ...)."""
+        self.first = self.first or [t[:1] if t.ndim else t for t in outputs]
+        self.sums = self.sums or [torch.zeros_like(t) for t in self.first]
+        self.count += inputs
+        shapes = [(inputs, *t.shape[1:]) for t in self.first]
+        self.rows = self.rows and [tuple(t.shape) for t in outputs] == shapes
+        for output, first, total in zip(outputs, self.first, self.sums, strict=True) if self.rows else ():
+            difference = output - first  # from one of them, so that a large constant costs no digits
+            self.about += float(difference.square().sum())
+            total += difference.sum(dim=0, keepdim=True)
+
+    def energy(self) -> float | None:
+        """Over all inputs; None for one input, or for outputs without a row an input."""
+        if not self.rows or self.count < 2:
+            return None
+        return max(self.about - sum(float(t.square().sum()) for t in self.sums) / self.count, 0.0)
 
 
 def top_classes(network: nn.Module, batches: Iterable[torch.Tensor]) -> torch.Tensor:

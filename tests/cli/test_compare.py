@@ -73,7 +73,24 @@ def test_outputs_are_compared_for_any_kind_of_images(tmp_path: Path, networks, i
     assert 0 <= outputs["agreement"] <= 1
     assert outputs["divergence_nats"] >= 0
     same = json.loads(ilwp("compare", networks[0], networks[0], *arguments).out)["outputs"]
-    assert same == {"inputs": 5, "snr_db": "inf", "agreement": 1.0, "divergence_nats": 0.0}
+    exact = {"snr_db": "inf", "varying_snr_db": "inf"}
+    assert same == {"inputs": 5, **exact, "agreement": 1.0, "divergence_nats": 0.0}
+
+
+def test_the_part_of_the_outputs_that_differs_between_images_has_an_snr_of_its_own(tmp_path, networks, ilwp: Ilwp):
+    given = ("--graph", "mobilenet", "--width", "0.1", "--input-size", 32, "--inputs", source_of("npz", tmp_path))
+    tensors = safetensors.numpy.load_file(networks[0])
+    matrix = next(name for name, tensor in tensors.items() if tensor.ndim == 2)
+    tensors[matrix.replace("weight", "bias")][:] = 0  # beside it the features of a network without training are nothing
+    for file, factor in zip(networks, (1, 1.1), strict=True):
+        safetensors.numpy.save_file(tensors | {matrix: tensors[matrix] * np.float32(factor)}, file)
+    outputs = json.loads(ilwp("compare", *networks, *given, "--json").out)["outputs"]
+    assert outputs["varying_snr_db"] < outputs["snr_db"]  # a network without training tells noise hardly apart
+    said = ilwp("compare", *networks, *given).out
+    assert f"SNR {outputs['snr_db']:.1f} dB, {outputs['varying_snr_db']:.1f} dB of what differs between images" in said
+    alone = ilwp("compare", *networks, *given, "--count", 1)
+    assert alone.code == 0
+    assert "between images" not in alone.out
 
 
 def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, networks, network_file: Path, ilwp: Ilwp):
