@@ -122,7 +122,7 @@ def _outputs_text(outputs: Mapping[str, Any]) -> str:
     if outputs["agreement"] is None:
         return text
     return (
-        f"{text}, the same top class for {100 * outputs['agreement']:.1f} %,"
+        f"{text}\nthe same top class for {100 * outputs['agreement']:.1f} %,"
         f" mean divergence {outputs['divergence_nats']:.3g} nats"
     )
 

@@ -164,7 +164,7 @@ def pack(file: Path, folder: Path) -> None:
 @data.command()
 @click.argument("listing", type=FilePath)
 def unpack(listing: Path) -> None:
-    """Put the parts that LISTING names together in the folder that ILWP_DATA names.
+    """Put the parts that LISTING names together in the folder that ILWP_DATA names, by default the user's cache.
 
     LISTING is the .parts.json that lies beside them. Each part and the images are checked by their SHA-256.
     """

@@ -92,10 +92,10 @@ def run(name: str, profile: Profile, config: TrainConfig, output: Path, progress
     Raises IlwpError where another process works on the cell, or it cannot be trained.
     """
     with _at_work(name, profile, config) as folder:
-        check_writable(output)
         delete_temporaries(output.parent, f"{output.stem}.")
         if trained(folder, profile, config):
             return measure_trained(folder, output, progress)
+        check_writable(output)
         images = datasets.load(config.dataset)
         network, record = _train(name, profile, config, images, progress)
         return _measured(record, network, images, output, progress)
@@ -119,6 +119,7 @@ def measure_trained(folder: Path, output: Path, progress: bool = True) -> RunRec
 
     It is the record that `run` would have written, except for `measured_on`.
     """
+    check_writable(output)
     record = read_trained(folder)
     config = record.config
     single_threaded()

@@ -17,6 +17,7 @@ import torch
 
 from ilwp.common.errors import IlwpError, printable
 from ilwp.common.files import atomic_write, check_writable
+from ilwp.common.npz_files import read_npz
 from ilwp.common.paths import images_folder
 from ilwp.training import CLASSES
 
@@ -84,12 +85,14 @@ def read_cifar(name: str, path: Path) -> tuple[np.ndarray, ...]:
     """x_train, y_train, x_test, y_test of the NPZ at `path`; raises IlwpError where it is no whole data set `name`."""
     if name not in TITLES or name == "digits":
         raise IlwpError(f"{path} is named after no CIFAR: name it cifar10.npz or cifar100.npz")
+    if not path.exists():
+        raise IlwpError(f"{path} could not be read: there is no such file")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            x_train, y_train, x_test, y_test = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
-    except Exception as error:  # a damaged archive makes its readers stumble in any way
-        reason = printable(" ".join(str(error).split()))
-        raise IlwpError(f"{path} is not a whole {TITLES[name]} file ({reason}): delete it and run again") from error
+        arrays = read_npz(path)
+        x_train, y_train, x_test, y_test = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+    except (IlwpError, KeyError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else error
+        raise IlwpError(f"{path} is not a whole {TITLES[name]} file ({what}): delete it and run again") from error
     for x, y in ((x_train, y_train), (x_test, y_test)):
         if x.dtype != np.uint8 or x.shape[1:] != (SIDE, SIDE, 3) or y.shape != (len(x),) or not len(x):
             raise IlwpError(f"{path} holds no labelled 32x32 colour images in uint8: delete it and run again")

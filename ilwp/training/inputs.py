@@ -6,7 +6,6 @@ With a side, the shorter side of each image is resized to it (bilinear, smoothed
 uint8 are divided by 255 and normalised; those in floating point are taken as they are.
 """
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,7 +17,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from ilwp.common.errors import IlwpError, about
-from ilwp.common.files import read_bytes
+from ilwp.common.npz_files import read_npz
 from ilwp.common.tensor_files import read_tensors
 from ilwp.training import CLASSES, datasets
 
@@ -102,16 +101,7 @@ def load_inputs(
 
 def _arrays(path: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The one array of images in a file, (n, c, h, w), and labels (n,) int64 where one array beside it holds some."""
-    if path.suffix == ".safetensors":
-        arrays = read_tensors(path)
-    else:
-        try:
-            with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except IlwpError:
-            raise
-        except Exception as error:  # a damaged archive makes its readers stumble in any way
-            raise IlwpError(f"not a whole NPZ file ({' '.join(str(error).split())[:120]})") from error
+    arrays = read_tensors(path) if path.suffix == ".safetensors" else read_npz(path)
     images = {name: a for name, a in arrays.items() if a.ndim == 4 and (a.dtype == np.uint8 or a.dtype.kind == "f")}
     if len(images) != 1:
         raise IlwpError(

@@ -20,6 +20,7 @@ def test_a_data_set_travels_in_parts(tiny_cifar: Path, tmp_path: Path, ilwp: Ilw
 def test_what_is_no_listing_or_data_set_is_refused(tiny_cifar: Path, tmp_path: Path, ilwp: Ilwp):
     assert ilwp("data", "unpack", tiny_cifar / "cifar10.npz").refused("this is no listing of parts")
     assert ilwp("data", "unpack", tmp_path / "absent.json").refused("could not be read")
+    assert ilwp("data", "pack", tmp_path / "cifar100.npz", tmp_path).refused("there is no such file")
     (tmp_path / "cifar10.npz").write_bytes(b"PK")
     assert ilwp("data", "pack", tmp_path / "cifar10.npz", tmp_path).refused("is not a whole CIFAR-10 file")
     assert ilwp("measure", tmp_path).refused("trained.json could not be read")

@@ -103,5 +103,12 @@ def test_what_was_not_left_by_training_is_not_measured(folder: Path, ilwp: Ilwp,
     assert not runs.record_path("short", config_of("short")).exists()
 
 
+def test_a_record_that_cannot_be_written_is_refused_before_it_is_measured(folder: Path, ilwp: Ilwp, monkeypatch):
+    trained = runs.train_only("short", load_profile("short"), config_of("short"), progress=False)
+    monkeypatch.setattr(measuring, "measure", Mock(side_effect=AssertionError))
+    (folder / "file").write_bytes(b"")
+    assert ilwp("measure", trained, "-o", folder / "file" / "a.json").refused("could not be written: Not a directory")
+
+
 def change(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
