@@ -29,7 +29,7 @@ from ilwp.whole import archive, container, index_fields, segments
 from ilwp.whole.coding import encode_tensors
 from ilwp.whole.container import CONTAINER_HEAD
 from ilwp.whole.index_fields import pack_tensor_name
-from ilwp.whole.methods import QUALITY
+from ilwp.whole.methods import QUALITY_OF_WEIGHTS
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared, decode_pieces
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
@@ -234,7 +234,7 @@ def test_more_depthwise_layers_and_sizes_than_a_file_predicts_are_coded_all_the_
     rng = np.random.default_rng(0)
     tensors = {f"{i}.weight": rng.standard_normal((4, 1, 1, 2 + i)).astype(np.float32) for i in range(40)}
     back = decompress(compress(tensors))
-    assert snr(list(tensors.values()), list(back.values())) > QUALITY - 1
+    assert snr(list(tensors.values()), list(back.values())) > QUALITY_OF_WEIGHTS - 1
     many = roles({f"{i}.weight": rng.standard_normal((2, 1, 3, 3)).astype(np.float32) for i in range(1100)})
     assert (len(many.kernels), len(many.dense)) == (1024, 76)
 
