@@ -110,7 +110,7 @@ def stream(
         if name in found.shared:
             piece = Shared(found.shared[name])
         elif name in found.dense:
-            step = float(np.float32(ready.steps[name] * coarser))
+            step = of_step(ready.steps[name] * coarser).step if ready.steps[name] else 0.0
             levels = rounding(name, step, tensor) if rounding and step else None
             piece = levels_of(tensor, step) if levels is None else given_levels(levels, step, tensor)
         elif name in found.vectors:
