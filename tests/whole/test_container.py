@@ -150,6 +150,34 @@ def test_a_weight_of_no_prediction_is_refused():
         read(segments.write_pieces({"a": layer([[1, 2]], "baseline", [0], weight=0.5)}))
 
 
+FORMS = st.builds(
+    index_fields.Form,
+    st.lists(st.integers(0, 4), max_size=5).map(tuple),
+    st.sampled_from(["f4", "f2", "f8", "i8", "?", ml_dtypes.bfloat16]).map(np.dtype),
+)
+
+
+OF_FORMS = (container.EXACT, container.LEVELS, container.KERNELS)
+
+
+@given(
+    st.sampled_from([n for n, entry in opened(FILE).entries.items() if entry.kind in OF_FORMS]),
+    st.lists(FORMS, min_size=1, max_size=3),
+    st.data(),
+)
+@settings(max_examples=300)
+def test_a_segment_of_any_forms_is_read_or_refused(name: str, forms: list[index_fields.Form], data: st.DataObject):
+    segment = opened(FILE).segment(name)
+    kind = data.draw(st.sampled_from([segment.kind, *OF_FORMS]))
+    content = data.draw(st.sampled_from([segment.content, segment.content[:-4], b""]))
+    found: dict[str, Piece] = {}
+    with suppress(IlwpError):
+        tensors = {str(number): form for number, form in enumerate(forms)}
+        found = segments.unpack_segment(container.Segment(kind, tensors, content))[0]
+    for number, tensor in decode_pieces(found).items():
+        assert (tensor.shape, tensor.dtype) == (forms[int(number)].shape, forms[int(number)].dtype)
+
+
 def test_each_tensor_is_charged_and_the_sum_is_the_file():
     pieces = encode_tensors(state_dict(), Plan(bits=6, dense_bits=8))
     file = segments.write_pieces(pieces)
