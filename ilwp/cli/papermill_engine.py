@@ -73,13 +73,15 @@ def complete(arguments: list[str]) -> list[str]:
         os.fstat(0)
     except OSError:  # closed, and papermill looks at it: the lowest free descriptor is 0
         os.open(os.devnull, os.O_RDONLY)
-    if {"-h", "--help", "--help-notebook", "--version"}.intersection(given["words"]):
+    if {"-h", "--help", "--version"}.intersection(given["words"]):
         return arguments
     notebook = Path(paths[0])
     try:
         if not notebook.is_file():
             place = f"in {os.path.relpath(NOTEBOOKS)}/" if NOTEBOOKS.is_dir() else f"here: {NOT_INSTALLED}"
             raise IlwpError(f"there is no such notebook {place}")
+        if "--help-notebook" in given["words"]:
+            return arguments
         parameters = _checked(notebook, _parameters(given))
         if len(paths) > 1:
             return arguments

@@ -130,9 +130,10 @@ def test_a_file_where_runs_belong_is_refused(place: Path) -> None:
         papermill_engine.complete(["notebooks/fig5.ipynb"])
 
 
-def test_missing_notebook_is_refused(place: Path) -> None:
+@pytest.mark.parametrize("option", [[], ["--help-notebook"]])
+def test_missing_notebook_is_refused(place: Path, option: list[str]) -> None:
     with pytest.raises(SystemExit, match="there is no such notebook in notebooks/"):
-        papermill_engine.complete(["notebooks/fig6.ipynb"])
+        papermill_engine.complete([*option, "notebooks/fig6.ipynb"])
 
 
 @pytest.mark.parametrize(
