@@ -62,3 +62,5 @@ def test_the_prose_quotes_what_the_table_shows():
     assert f"{quoted['fss_change']:+.2f}" == shown.loc[1, ("top-1, points", "here")]
     assert quoted["ill_open_total"] < quoted["ill_total"]
     assert quoted["baseline_open_total"] == 1
+    assert f"{quoted['paper_total']:.3f}" == shown.loc[3, ("texture + index", "paper")]
+    assert quoted["paper_lost"] == pytest.approx(0.645)
