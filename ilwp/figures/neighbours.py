@@ -63,7 +63,7 @@ def needs_table(tuned: pd.DataFrame) -> pd.DataFrame:
     rows = [
         ("linear + Huffman", "nothing", "none", levels),
         ("ILWP baseline, FSS, LSS", "nothing", "none", levels),
-        ("ILWP-ILL", "labelled images", "from the start, with the inter-layer loss", levels),
+        ("ILL", "labelled images", "from the start, with the inter-layer loss", levels),
         ("aligned, a set", "the network's graph", "none", levels),
         ("a set, with images", "the graph and 1,000 images, no labels", "none", levels),
         ("NNCodec", "nothing", "none", levels),

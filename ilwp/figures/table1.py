@@ -22,7 +22,7 @@ def files_at_8_bits(runs: Runs, loop: Loop) -> pd.DataFrame:
 
 
 def size_parts(files: pd.DataFrame) -> pd.DataFrame:
-    """One row per method with files: kB of each part, bits a weight and accuracy, mean and deviation over runs."""
+    """One row per method with files: kB of each part, bits per weight and accuracy, mean and deviation over runs."""
     rows = []
     for name, curve in CURVES.items():
         mine = files[files["curve"] == name]
@@ -38,7 +38,7 @@ def size_parts(files: pd.DataFrame) -> pd.DataFrame:
 
 
 def against_paper(files: pd.DataFrame) -> pd.DataFrame:
-    """One row per method of the paper: sizes over the baseline's, change of accuracy, and texture bits a weight."""
+    """One row per method of the paper: sizes over the baseline's, change of accuracy, and texture bits per weight."""
     paper = paper_table1()
     base, rows = paper.loc["baseline"], []
     for name, curve in PAPER_CURVES.items():
