@@ -90,7 +90,7 @@ def rates_of_codecs(ax: Axes, kernels: pd.DataFrame) -> None:
     )
     points = points[["codec", SNR, SHARE]].dropna()
     draw_lines(ax, points, {line.title: line for line in CODECS.values()}, "codec", SNR, SHARE)
-    ax.set(xlim=(9, 36), ylim=(0, None))
+    ax.set(xlim=(9, 36), ylim=(0, 1.3))
 
 
 def lower_envelope(points: pd.DataFrame) -> pd.DataFrame:
@@ -129,14 +129,18 @@ def roundings(ax: Axes, networks: pd.DataFrame, below: float = 4) -> None:
 
 
 def all_methods(ax: Axes, points: pd.DataFrame, below: float) -> None:
-    """Accuracy against kilobytes of one network in one scope, down to `below` points under the network as trained."""
+    """Accuracy against kilobytes of one network in one scope, down to `below` points under the network as trained.
+
+    Methods whose files are the same are drawn once.
+    """
     trained = _trained_line(ax, points, "method")
+    points = points.drop_duplicates(["bytes", "accuracy"])
     _accuracies(ax, points[points["accuracy"] > trained - below], ALL_METHODS, "method")
     ax.set(xscale="log", ylim=(trained - below, trained + 0.8))
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.legend(loc="lower right", fontsize=7)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
 
 
 def _trained_line(ax: Axes, points: pd.DataFrame, column: str) -> float:

@@ -171,7 +171,7 @@ def _panels(
     figure, axes = plt.subplots(rows, across, figsize=(WIDTH, height), squeeze=False, sharey=rows == across)
     for ax, (network, mine) in zip(axes.flat, frame.groupby("network", sort=False), strict=True):
         draw(ax, mine)
-        ax.set_title(network)
+        ax.set_title(network.replace("inter-layer loss", "with the loss"))
     label_outer_panels(axes)
     shared_legend(figure, axes, columns)
     return figure

@@ -17,6 +17,7 @@ from ilwp.figures.scorecard_evidence import FIRST, Evidence
 from ilwp.paper.methods import Loop
 
 SHOWN = ("baseline", "ill")
+PLACES = {"baseline": (0.62, 0.4), "ill": (0.02, 0.88)}  # of their labels
 
 
 def draw_equal_accuracy(found: Evidence, profile: str, loop: Loop, span: float = 6) -> Figure:
@@ -42,10 +43,9 @@ def draw_equal_accuracy(found: Evidence, profile: str, loop: Loop, span: float =
         colour = CURVES[curve].colour
         ax.plot(size, level, "o", markersize=9, markerfacecolor="none", markeredgecolor=style.INK, zorder=3)
         words = f"{CURVES[curve].title}: {shares[curve].mean:.2f} of the\nbaseline's 8-bit file"
-        above = curve == "ill"
         ax.annotate(
-            words, (size, level), (-4 if above else 8, 30 if above else -42), textcoords="offset points", color=colour,
-            ha="left", va="center", arrowprops={"arrowstyle": "-", "color": colour, "shrinkB": 5},
+            words, (size, level), PLACES[curve], textcoords="axes fraction", color=colour, va="center",
+            arrowprops={"arrowstyle": "-", "color": colour, "shrinkB": 5},
         )  # fmt: skip
     rows = {"curve": list(kilobytes), "smallest file (kB)": list(kilobytes.values())}
     keep_table(ax, pd.DataFrame(rows | {"top-1 accuracy (%)": np.full(len(kilobytes), level)}))
