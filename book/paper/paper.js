@@ -23,6 +23,10 @@
 
   for (const [place, chapter] of bodies.entries()) {
     chapter.classList.add("chapter");
+    const text = document.createElement("div");
+    text.className = "text";
+    text.append(...[...chapter.childNodes].filter((node) => node.nodeName !== "H2"));
+    chapter.append(text);
     paper.append(anchors[place], chapter);
   }
   document.body.replaceChildren(paper);
