@@ -51,7 +51,7 @@ def of_tensors(builder: Builder) -> dict[str, Any]:
     inexact |= {name for name in module.state_dict() if name.endswith(("running_mean", "running_var"))}
     del module
     tensors = read_state_dict(file)
-    encoding = _seconds(lambda: save_file(tensors, coded))
+    encoding = _seconds(lambda: save_file(tensors, coded, quality=QUALITY))
     started = time.process_time()
     back = load_file(coded)
     decoding = time.process_time() - started
@@ -76,7 +76,7 @@ def of_graph(builder: Builder) -> dict[str, Any]:
     structure = structure_of_module(module, tensors)
     proving = _seconds(lambda: structure.belief)
     started = time.process_time()
-    found = compress_network(tensors, Plan(method="multiset"), structure)
+    found = compress_network(tensors, Plan(method="multiset", quality=QUALITY), structure)
     encoding = time.process_time() - started
     coded.write_bytes(found.content)
     load_tensors(other, load_file(coded))

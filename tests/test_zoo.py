@@ -9,7 +9,7 @@ from torch import nn
 
 from ilwp import compress, decompress
 from ilwp.networks.comparison import snr_db
-from ilwp.whole.methods import QUALITY
+from ilwp.whole.methods import QUALITY_OF_WEIGHTS
 
 
 def of(module: str):
@@ -122,5 +122,5 @@ def test_a_family_comes_back_under_its_names_in_its_types_and_as_well_as_its_qua
     inexact |= {name for name in state if name.endswith(("running_mean", "running_var"))}
     for name, tensor in state.items():
         assert (back[name].shape, back[name].dtype) == (tuple(tensor.shape), tensor.numpy().dtype)
-        assert snr_db(tensor.numpy(), back[name]) >= (QUALITY - 1 if name in inexact else math.inf), name
+        assert snr_db(tensor.numpy(), back[name]) >= (QUALITY_OF_WEIGHTS - 1 if name in inexact else math.inf), name
     assert len(content) < 0.8 * sum(t.nbytes for t in state.values())

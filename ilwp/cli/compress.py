@@ -24,7 +24,7 @@ from ilwp.cli.common import (
 from ilwp.common.errors import IlwpError, about
 from ilwp.common.files import atomic_write, check_writable
 from ilwp.paper.methods import BITS, LOOPS, METHODS
-from ilwp.whole.methods import QUALITY, REORDERING
+from ilwp.whole.methods import QUALITY, QUALITY_OF_WEIGHTS, REORDERING
 
 if TYPE_CHECKING:
     from ilwp.door.structure import Structure
@@ -68,8 +68,9 @@ as they are.
     help="See above.  [default: multiset with --graph and ANS, else ill]",
 )  # fmt: skip
 @click.option(
-    "--quality", type=click.FloatRange(0, 100), default=QUALITY, show_default=True, callback=number,
-    help="ANS: signal over noise in dB, of all weights together; the output of a network is about as noisy.",
+    "--quality", type=click.FloatRange(0, 100), callback=number,
+    help="ANS: signal over noise in dB, of the network's outputs with --graph, else of all weights together."
+    f"  [default: {QUALITY:g} with --graph, else {QUALITY_OF_WEIGHTS:g}]",
 )  # fmt: skip
 @click.option(
     "--bits", type=click.FloatRange(2, 16), callback=number,

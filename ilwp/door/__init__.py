@@ -28,7 +28,6 @@ from ilwp.door.writing import (
     structure_of,
     structure_of_module,
 )
-from ilwp.whole.methods import QUALITY
 from ilwp.whole.plan import Plan
 
 if TYPE_CHECKING:
@@ -45,18 +44,18 @@ Chosen = Literal["baseline", "fss", "lss", "ill", "aligned", "multiset"]
 
 
 def compress(
-    tensors: "Mapping[str, Tensor]", *, quality: float = QUALITY, network: "nn.Module | None" = None,
+    tensors: "Mapping[str, Tensor]", *, quality: float | None = None, network: "nn.Module | None" = None,
     method: Chosen | None = None, images: "Tensor | None" = None, metadata: Mapping[str, str] | None = None,
 ) -> bytes:  # fmt: skip
     """The bytes of an `.ilwp` file of a state dict of NumPy arrays or torch tensors, of any shapes and types.
 
-    `quality` is the ratio of signal to noise of the largest weight in dB; smaller tensors get more, biases and batch
-    norms too, and all that is no weight stays exact. `network` is the torch module that the tensors belong to; with it,
-    batch norms are made simpler, and depthwise kernels are stored as sets, after which hidden channels come back in
-    another order. `method` says how depthwise kernels are predicted (`ilwp compress --help`); without it, `multiset`
-    with a network, else `ill`. `images` (n, c, h, w) float32, without labels, make up for most of what coarse steps
-    lose; the quality is then about that of the outputs for the last fifth, which are held out. `metadata` is kept with
-    the file.
+    `quality` is the ratio of signal to noise of all weights together in dB, 33 if it is None; with `network` it is that
+    of the network's outputs, 31 if it is None. All that is no weight stays exact. `network` is the torch module that
+    the tensors belong to; with it, batch norms are made simpler, and depthwise kernels are stored as sets, after which
+    hidden channels come back in another order. `method` says how depthwise kernels are predicted (`ilwp compress
+    --help`); without it, `multiset` with a network, else `ill`. `images` (n, c, h, w) float32, without labels, make up
+    for most of what coarse steps lose; the quality is then about that of the outputs for the last fifth, which are held
+    out. `metadata` is kept with the file.
 
     Raises IlwpError for NaN, for types that the format does not hold, and for `aligned`, `multiset` or images without
     the network.

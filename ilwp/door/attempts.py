@@ -25,7 +25,7 @@ from ilwp.whole import coding
 from ilwp.whole.batch_norms import check_trained, folded
 from ilwp.whole.coding import Arranged, CodedTensor, Rounding
 from ilwp.whole.error_feedback import DAMPINGS, ErrorFeedback
-from ilwp.whole.methods import REORDERING
+from ilwp.whole.methods import QUALITY, REORDERING
 from ilwp.whole.pieces import decode_pieces
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
@@ -61,12 +61,13 @@ def best_attempt(
     known, symmetries = structure.known, structure.symmetries if plan.method in REORDERING else ()
     shared = shared_out(images) if images is not None else None
     shape = tuple(images.shape[1:]) if images is not None else None
+    quality = QUALITY if plan.quality is None else plan.quality
     by_quality = plan.bits is None and plan.dense_bits is None and steps is None
     if by_quality:
         found = roles(tensors, known)
         with suppress(IlwpError):  # a network that takes no made-up inputs is coded as if its graph were not known
             weights = (*found.dense, *found.kernels, *found.vectors)
-            steps = structure.steps(weights, found.factors, plan.quality, shape)
+            steps = structure.steps(weights, found.factors, quality, shape)
     trial = None
     with suppress(*[IlwpError] * (shared is None)):
         trial = Trial(structure.network, structure.names, shape or structure.input_shape, shared)
@@ -79,7 +80,7 @@ def best_attempt(
     with progress_bar("compressing", total, "B", show=progress, delay=2) as bar:
         task = _Task(plan, structure, bar.update)
         if trial and shared:
-            return _with_images(task, arrange, trial, plan.quality if by_quality and steps else None)
+            return _with_images(task, arrange, trial, quality if by_quality and steps else None)
         ready = arrange(1.0)
         coded = _coded(task, ready, None)
         if trial is None:

@@ -23,6 +23,7 @@ from ilwp.networks.symmetry import Symmetry
 from ilwp.paper.distortion import snr
 from ilwp.paper.quantization import of_step
 from ilwp.whole.depthwise import coded_kernels
+from ilwp.whole.methods import QUALITY_OF_WEIGHTS
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import Known, Roles, all_finite, is_factor, roles, variances_of
@@ -109,7 +110,7 @@ def stream(
         if name in found.shared:
             piece = Shared(found.shared[name])
         elif name in found.dense:
-            step = float(np.float32(ready.steps[name] * coarser))
+            step = of_step(ready.steps[name] * coarser).step if ready.steps[name] else 0.0
             levels = rounding(name, step, tensor) if rounding and step else None
             piece = levels_of(tensor, step) if levels is None else given_levels(levels, step, tensor)
         elif name in found.vectors:
@@ -155,7 +156,8 @@ def _steps(tensors: StateDict, found: Roles, plan: Plan, given: Mapping[str, flo
     total = sum(tensors[name].size for name in weights)
     factors = found.factors
     scales = {name: 1.0 if name in factors else _scale(name, tensors) for name in weights}
-    steps = {name: step_of_quality(scales[name], tensors[name].size, plan.quality, total) for name in weights}
+    quality = QUALITY_OF_WEIGHTS if plan.quality is None else plan.quality
+    steps = {name: step_of_quality(scales[name], tensors[name].size, quality, total) for name in weights}
     if plan.dense_bits is not None:
         steps |= dict.fromkeys(found.dense, step_of_bits([tensors[name] for name in found.dense], plan.dense_bits))
     if plan.bits is not None and plan.range == "network":

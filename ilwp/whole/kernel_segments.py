@@ -75,9 +75,9 @@ def _pack_head(piece: KernelLevels, code: Code) -> bytes:
 
 def _unpack_head(reader: Reader, form: Form) -> tuple[KernelLevels, Code]:
     """A layer, its levels still zero, and their code."""
-    channels, size = form.shape[0], form.shape[2:]
-    if len(form.shape) < 3 or form.shape[1] != 1 or not channels or not 0 < math.prod(size) <= MOST_TAPS:
+    if len(form.shape) < 3 or form.shape[1] != 1 or not 0 < math.prod(form.shape[2:]) <= MOST_TAPS or not form.size:
         raise IlwpError("this file's depthwise kernels make no sense")
+    channels, size = form.shape[0], form.shape[2:]
     step, flags = read_step(reader), reader.take(1)[0]
     cells = _read_cells(reader, channels) if flags & A_SET else None
     method = PAPER_METHODS[flags % A_SET]

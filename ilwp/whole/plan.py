@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ilwp.whole.methods import QUALITY
-
 Bits = Annotated[float, Field(ge=2, le=16)]
 
 
@@ -18,7 +16,7 @@ class Plan:
     """
 
     method: Literal["baseline", "fss", "lss", "ill", "aligned", "multiset"] = "ill"
-    quality: Annotated[float, Field(ge=0, le=100)] = QUALITY  # dB
+    quality: Annotated[float, Field(ge=0, le=100)] | None = None  # dB; None: as `methods` has it
     bits: Bits | None = None  # of depthwise kernels
     range: Literal["layer", "network"] = "layer"  # with bits: a step for every depthwise layer, or one for all
     dense_bits: Bits | None = None  # of all other weights, in the range of the largest among them

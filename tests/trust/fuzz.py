@@ -36,7 +36,8 @@ def mutate(content: bytes, longest: int, seed: int) -> bytes:
     kept = 5 if target.checksum and chance.random() < 0.95 else 0
     loose = target.loosened(content)
     changed = loose[:kept] + atheris.Mutate(loose[kept:], longest - kept)
-    return target.sealed(changed) if chance.random() < 0.97 else changed
+    sealed = target.sealed(changed) if chance.random() < 0.97 else changed
+    return sealed if len(sealed) <= longest else content  # which libFuzzer does not take
 
 
 with tempfile.TemporaryDirectory() as corpus:

@@ -6,6 +6,7 @@ from ilwp.common.errors import IlwpError
 from ilwp.door import decoded as read
 from ilwp.networks.symmetry import Follower, Symmetry
 from ilwp.paper.distortion import snr
+from ilwp.paper.quantization import of_step
 from ilwp.whole import segments
 from ilwp.whole.coding import arranged, encode_tensors, stream
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, decode_pieces
@@ -132,18 +133,21 @@ def test_rounding_is_asked_for_every_dense_weight_in_order():
     pieces = {coded.name: coded.piece for coded in stream(ready, plan, rounding, coarser=1.5)}
     assert asked == [(n, p.step) for n, p in pieces.items() if isinstance(p, Levels)]
     assert (pieces["classifier.weight"].levels == 2).all()
-    assert pieces["classifier.weight"].step == np.float32(1.5 * ready.steps["classifier.weight"])
+    assert pieces["classifier.weight"].step == of_step(1.5 * ready.steps["classifier.weight"]).step
 
 
-def test_only_steps_of_dense_weights_become_coarser():
+@pytest.mark.parametrize("coarser", [0.7, 1.1, 2.0])
+def test_only_steps_of_dense_weights_become_coarser(coarser: float):
     tensors, plan = state_dict(), Plan()
     one, other = (
-        {coded.name: coded.piece for coded in stream(arranged(tensors, plan), plan, coarser=coarser)}
-        for coarser in (1.0, 2.0)
+        {coded.name: coded.piece for coded in stream(arranged(tensors, plan), plan, coarser=factor)}
+        for factor in (1.0, coarser)
     )
+    back, meant = read(segments.write_pieces(other)), decode_pieces(other)
+    assert all(np.array_equal(back[name], tensor) for name, tensor in meant.items())
     for name, piece in one.items():
         if isinstance(piece, Levels):
-            assert other[name].step == pytest.approx(2 * piece.step)
+            assert other[name].step == pytest.approx(coarser * piece.step, rel=1e-4)
         elif isinstance(piece, KernelLevels):
             np.testing.assert_array_equal(other[name].levels, piece.levels)
 

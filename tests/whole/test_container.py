@@ -29,7 +29,7 @@ from ilwp.whole import archive, container, index_fields, segments
 from ilwp.whole.coding import encode_tensors
 from ilwp.whole.container import CONTAINER_HEAD
 from ilwp.whole.index_fields import pack_tensor_name
-from ilwp.whole.methods import QUALITY
+from ilwp.whole.methods import QUALITY_OF_WEIGHTS
 from ilwp.whole.pieces import WEIGHTS, Exact, KernelLevels, Levels, Piece, Powers, Shared, decode_pieces
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
@@ -150,6 +150,34 @@ def test_a_weight_of_no_prediction_is_refused():
         read(segments.write_pieces({"a": layer([[1, 2]], "baseline", [0], weight=0.5)}))
 
 
+FORMS = st.builds(
+    index_fields.Form,
+    st.lists(st.integers(0, 4), max_size=5).map(tuple),
+    st.sampled_from(["f4", "f2", "f8", "i8", "?", ml_dtypes.bfloat16]).map(np.dtype),
+)
+
+
+OF_FORMS = (container.EXACT, container.LEVELS, container.KERNELS)
+
+
+@given(
+    st.sampled_from([n for n, entry in opened(FILE).entries.items() if entry.kind in OF_FORMS]),
+    st.lists(FORMS, min_size=1, max_size=3),
+    st.data(),
+)
+@settings(max_examples=300)
+def test_a_segment_of_any_forms_is_read_or_refused(name: str, forms: list[index_fields.Form], data: st.DataObject):
+    segment = opened(FILE).segment(name)
+    kind = data.draw(st.sampled_from([segment.kind, *OF_FORMS]))
+    content = data.draw(st.sampled_from([segment.content, segment.content[:-4], b""]))
+    found: dict[str, Piece] = {}
+    with suppress(IlwpError):
+        tensors = {str(number): form for number, form in enumerate(forms)}
+        found = segments.unpack_segment(container.Segment(kind, tensors, content))[0]
+    for number, tensor in decode_pieces(found).items():
+        assert (tensor.shape, tensor.dtype) == (forms[int(number)].shape, forms[int(number)].dtype)
+
+
 def test_each_tensor_is_charged_and_the_sum_is_the_file():
     pieces = encode_tensors(state_dict(), Plan(bits=6, dense_bits=8))
     file = segments.write_pieces(pieces)
@@ -234,7 +262,7 @@ def test_more_depthwise_layers_and_sizes_than_a_file_predicts_are_coded_all_the_
     rng = np.random.default_rng(0)
     tensors = {f"{i}.weight": rng.standard_normal((4, 1, 1, 2 + i)).astype(np.float32) for i in range(40)}
     back = decompress(compress(tensors))
-    assert snr(list(tensors.values()), list(back.values())) > QUALITY - 1
+    assert snr(list(tensors.values()), list(back.values())) > QUALITY_OF_WEIGHTS - 1
     many = roles({f"{i}.weight": rng.standard_normal((2, 1, 3, 3)).astype(np.float32) for i in range(1100)})
     assert (len(many.kernels), len(many.dense)) == (1024, 76)
 
