@@ -21,8 +21,8 @@ from ilwp.figures.style import WIDTH, label_outer_panels, shared_legend
 from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
 
-METHODS = {"ilwp baseline": "no prediction", "ilwp ill": "ILL", "ilwp aligned": "aligned", "ilwp multiset": "set"}
-CODED = {"baseline": "trained without the loss, no prediction", "ill": "trained with the loss, ILL"}
+WAYS = {"ilwp baseline": "no prediction", "ilwp ill": "ILL", "ilwp aligned": "aligned", "ilwp multiset": "set"}
+CODED = {"baseline": "without the loss", "ill": "with the loss, ILL"}
 SEARCHED = {
     "search": "search", "pairs": "million pairs", "seconds": "seconds", "memory_mb": "memory (MB)",
     "of_fastest": "times the fastest's seconds",
@@ -55,7 +55,7 @@ def rates_table(kernels: pd.DataFrame, snr_db: float) -> pd.DataFrame:
     """A row per way to code depthwise kernels, a column per network: bits per weight at that SNR."""
     at_snr = partial(bits_at, snr_db=snr_db)
     return pd.DataFrame({
-        network: {title: at_snr(frame[frame["codec"] == name]) for name, title in METHODS.items()}
+        network: {title: at_snr(frame[frame["codec"] == name]) for name, title in WAYS.items()}
         | {PEER: least(frame, PEER, at_snr)}
         for network, frame in kernels.groupby("network", sort=False)
     })  # fmt: skip
@@ -65,7 +65,7 @@ def coders_table(inter_layer: pd.DataFrame) -> pd.DataFrame:
     """A row per file of the networks trained without and with the loss: coder, range, bits, bytes and accuracy."""
     shown = inter_layer[inter_layer["bits"] < 32].replace({"method": CODED})
     columns = ["method", "coder", "range", "bits", "bytes", "accuracy"]
-    return shown[columns].rename(columns={"range": "one range per", "accuracy": "top-1 (%)"})
+    return shown[columns].rename(columns={"method": "trained", "range": "one range per", "accuracy": "top-1 (%)"})
 
 
 def aims_table(aims: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from ilwp.paper.methods import LOOPS
 IN_WORDS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
 COUNTED = {HOLDS: ("holds", "hold"), IN_PART: ("holds in part", "hold in part")}
 COUNTED |= {FAILS: ("does\nnot hold", "do\nnot\nhold"), UNTESTED: ("not\ntested", "not\ntested")}
-EQUAL = {"ill": "with the loss", "baseline": "without"}
+EQUALLY_ACCURATE = {"ill": "with the loss", "baseline": "without"}
 # how much of its square a verdict fills
 FILLED = {HOLDS: 1.0, IN_PART: 0.5, FAILS: 0.0, UNTESTED: 0.0}
 
@@ -77,7 +77,7 @@ def _sizes(ax: Axes, found: Evidence) -> None:
         also = f" (open loop {opened:.3f})" if abs(opened - closed) >= 0.01 else ""
         _words(ax, closed, y + 0.2, f"{closed:.3f} ours{also}")
         rows.append((method, paper, closed, opened))
-    for y, (curve, words) in enumerate(EQUAL.items()):
+    for y, (curve, words) in enumerate(EQUALLY_ACCURATE.items()):
         place, size = len(IN_WORDS) + 0.4 * y - 0.2, equal_accuracy(found)[curve].mean
         ax.barh(place, size, 0.34, color=CURVES[curve].colour)
         _words(ax, size, place, f"{size:.3f} ours, {words}")

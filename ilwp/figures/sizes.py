@@ -23,7 +23,7 @@ TITLES = {
 }
 
 
-def draw_shares(found: Evidence, bits: int, loop: Loop) -> Figure:
+def draw_file_shares(found: Evidence, bits: int, loop: Loop) -> Figure:
     """A line per network and data set, a dot per method: its file over the baseline's, a mean over pairs of runs."""
     panels = found.panels()
     figure, ax = plt.subplots(figsize=(WIDTH, 1.1 + 0.24 * max(len(panels), 1)))

@@ -18,7 +18,7 @@ def test_an_order_takes_the_bits_of_its_number_among_all(channels: list[int]):
 def test_rates_are_read_off_each_networks_own_curve():
     kernels = benchmarks.benchmark_rows("kernels")
     table = beyond.rates_table(kernels, 24.1)
-    assert table.index.tolist() == [*beyond.METHODS.values(), "NNCodec"]
+    assert table.index.tolist() == [*beyond.WAYS.values(), "NNCodec"]
     mine = kernels[(kernels["network"] == "MobileNet") & (kernels["codec"] == "ilwp multiset")]
     assert table.loc["set", "MobileNet"] == benchmarks.bits_at(mine, 24.1)
     peers = kernels[(kernels["network"] == "MobileNet") & kernels["codec"].str.startswith("NNCodec")]

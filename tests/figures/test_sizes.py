@@ -25,7 +25,7 @@ def test_shares_are_of_the_baseline_of_the_same_network_and_seed():
 def test_the_figure_has_a_dot_where_the_prose_has_a_number():
     runs = evidence.select(evidence.load_runs("cpu"), network="mobilenet", dataset="cifar10")
     found = collect_evidence(runs, read_kernels)
-    shown = plotted(sizes.draw_shares(found, 8, "closed")).set_index("method")["share of the baseline's file"]
+    shown = plotted(sizes.draw_file_shares(found, 8, "closed")).set_index("method")["share of the baseline's file"]
     assert shown["ILL"] == pytest.approx(sizes.quoted_sizes(found, 8, "closed")["ill_least"], rel=1e-4)
     assert shown.index.tolist() == ["FSS", "LSS", "ILL", "All layers tied"]
     plt.close("all")
