@@ -3,6 +3,7 @@ import pytest
 
 from ilwp.experiments import evidence
 from ilwp.experiments.records import read_kernels
+from ilwp.figures import style
 from ilwp.figures.comparisons import equal_accuracy
 from ilwp.figures.equal_accuracy import draw_equal_accuracy
 from ilwp.figures.output import plotted
@@ -12,7 +13,9 @@ from ilwp.figures.scorecard_evidence import collect_evidence
 def test_rings_are_the_smallest_files_at_the_accuracy_of_the_losss_own():
     runs = evidence.select(evidence.load_runs("cpu"), network="mobilenet", dataset="cifar10")
     found = collect_evidence(runs, read_kernels)
-    figure = draw_equal_accuracy(found, "cpu", "closed")
+    with plt.rc_context():
+        style.use_style()
+        figure = draw_equal_accuracy(found, "cpu", "closed")
     rings = plotted(figure).dropna(subset="smallest file (kB)").set_index("curve")
     assert rings.index.tolist() == ["baseline", "ill"]
     assert rings["smallest file (kB)"]["ill"] < rings["smallest file (kB)"]["baseline"]
