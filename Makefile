@@ -9,7 +9,7 @@ ENGINE ?= local
 help:
 	@echo "make setup   install the tested set of packages into .venv"
 	@echo "make book    run the notebooks and build the book into _build/html"
-	@echo "make pdf     print the book into _build/book.pdf, with Chromium"
+	@echo "make pdf     print the paper, the chapters a reviewer needs, into _build/paper.pdf, with Chromium"
 	@echo "make test    check style and types, and run the tests"
 	@echo "make test-site   look at every page of the built book in Chromium"
 	@echo "make test-trust   check what the book promises, in minutes; LONG=1 for all of it, in hours"
@@ -51,7 +51,7 @@ test-site: .venv/.done
 
 pdf: .venv/.done
 	$(BIN)/jupyter-book build -W --keep-going --builder singlehtml book/
-	$(BIN)/python book/print.py _build/singlehtml/intro.html _build/book.pdf
+	$(BIN)/python book/paper/print.py _build/singlehtml/intro.html _build/paper.pdf
 
 # each tool of these checks in a folder of its own, since none is a dependency of the project
 .venv-trust/.done: .venv/.done tests/trust/atheris.txt tests/trust/mutmut.txt tests/trust/codec.txt tests/trust/oldest.txt

@@ -5,7 +5,7 @@
 Depthwise kernels alone, all else as trained or, where channels change places, of 16 bits; and whole networks, with
 batch norms folded and of 8 bits. What networks.json and the runs' records hold is not measured again. Linear
 quantization with Huffman codes has no file format for whole networks: its code words, tables and steps are counted,
-names are not. ILWP-ILL is of the network that was trained with the inter-layer loss. Weight fixing without training
+names are not. ILL is of the network that was trained with the inter-layer loss. Weight fixing without training
 takes its ten steps at once.
 """
 
@@ -123,7 +123,7 @@ def coded(method: str, setting: str, sets: list[Codebooks], tensors: Tensors) ->
 
 
 def main() -> None:
-    """MobileNet, and for ILWP-ILL the one trained with the loss."""
+    """MobileNet, and for ILL the one trained with the loss."""
     torch.set_num_threads(1)
     images = datasets.load("cifar10")
     rows = []

@@ -16,7 +16,7 @@ import torch
 from ablation import with_basis
 from real_networks import SCALES, WITH_GRAPH, Subject
 from results import IMAGENET, load, save
-from test_inputs import Judge
+from test_inputs import Judge, teaching
 
 from ilwp.door import compress_network, decoded
 from ilwp.whole import models
@@ -54,7 +54,7 @@ def main() -> None:
     """All variants."""
     torch.set_num_threads(1)
     tensors, module = load(IMAGENET)
-    subject = Subject(module, tensors, Judge(module, *SCALES[IMAGENET]))
+    subject = Subject(module, tensors, Judge(module, *SCALES[IMAGENET]), teaching(*SCALES[IMAGENET]))
     rows = []
     for name, plan, steps, changed in variants(subject):
         with changed:

@@ -1,4 +1,4 @@
-"""Bytes of whole public networks against what their outputs keep: ours without images, NNCodec, and lossless ZipNN.
+"""Bytes of whole public networks against what their outputs keep: ours, NNCodec, and lossless ZipNN.
 
     ILWP_DATA=... python benchmarks/real_networks.py    (`make bench-peers`; half an hour)
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from peers import nncodec_decode, nncodec_encode, zipnn_decode, zipnn_encode
 from results import EFFICIENTNET, IMAGENET, kept_rows, load, save, timed
-from test_inputs import ENLARGED, PHOTOGRAPHS, Judge
+from test_inputs import ENLARGED, PHOTOGRAPHS, Judge, teaching
 
 from ilwp.common.tensor_files import Tensors
 from ilwp.door import compress_network, decoded
@@ -33,7 +33,8 @@ SCALES = {  # mean and deviation of the channels that a network was trained with
     EFFICIENTNET: ((0.496, 0.496, 0.496), (0.502, 0.502, 0.502)),
 }
 WITH_GRAPH, ALONE = Plan(method="multiset"), Plan()
-QUALITIES = {"ilwp": (31, 21, 26, 16, 12), "ilwp, no graph": (31, 40, 24, 20, 36)}  # dB
+IMAGES = "ilwp, images"  # enlarged training images of CIFAR-10, without labels
+QUALITIES = {"ilwp": (31, 21, 26, 16, 12), "ilwp, no graph": (31, 40, 24, 20, 36), IMAGES: (26, 21, 16, 12)}  # dB
 COARSE = -50  # NNCodec's step for vectors where its default is finer than it need be
 PEER: dict[str, tuple[tuple[int, ...], dict[str, Any], bool, bool]] = {  # steps, settings, folded, our biases
     "NNCodec, opt_qp": ((-46, -43, -41), {"opt_qp": True}, False, False),
@@ -45,11 +46,12 @@ PEER: dict[str, tuple[tuple[int, ...], dict[str, Any], bool, bool]] = {  # steps
 
 @dataclass(frozen=True)
 class Subject:
-    """A network, its tensors, and who compares outputs with its own."""
+    """A network, its tensors, who compares outputs with its own, and images that teach error feedback."""
 
     network: Any
     tensors: Tensors
     judge: Judge
+    images: np.ndarray
     structure: Structure = field(init=False)
     proof_s: float = field(init=False)
 
@@ -65,10 +67,11 @@ Row = dict[str, Any]
 
 def ours(subject: Subject, codec: str, quality: float) -> Row:
     """A file of `ilwp compress` with its defaults at a quality in dB."""
-    graph = codec == "ilwp"
+    graph = codec in ("ilwp", IMAGES)
     plan = Plan(method=(WITH_GRAPH if graph else ALONE).method, quality=quality)
     structure = subject.structure if graph else None
-    made, encoding = timed(lambda: compress_network(subject.tensors, plan, structure), 1)
+    images = subject.images if codec == IMAGES else None
+    made, encoding = timed(lambda: compress_network(subject.tensors, plan, structure, images), 1)
     back, decoding = timed(lambda: decoded(made.content), 1)
     return _row(subject, made.content, back, encoding + subject.proof_s * graph, decoding)
 
@@ -98,7 +101,7 @@ def peer(subject: Subject, codec: str, qp: int) -> Row:
 
 def corrected(structure: Structure, before: Tensors, after: Tensors) -> Tensors:
     """Our biases for quantized weights; none where outputs for synthetic inputs are nearer without."""
-    trial = Trial(structure.network, structure.names, structure.shape)
+    trial = Trial(structure.network, before, structure.names, structure.shape)
     choices = trial.biases(before, after, trial.seen(before))
     return max(choices, key=lambda biases: trial.snrs(after | biases)[0])
 
@@ -140,7 +143,7 @@ def main() -> None:
             continue
         if network not in subjects:
             tensors, module = load(network)
-            subjects = {network: Subject(module, tensors, Judge(module, *SCALES[network]))}
+            subjects = {network: Subject(module, tensors, Judge(module, *SCALES[network]), teaching(*SCALES[network]))}
         found = {"network": network, "codec": codec, "setting": setting} | measure(subjects[network])
         rows.append(found | {"photographs": PHOTOGRAPHS, "enlarged": ENLARGED})
         save(NAME, rows)

@@ -17,7 +17,7 @@ from ilwp.networks.tensors import load_tensors
 from ilwp.training import datasets
 
 SIDE, BATCH = 224, 20
-PHOTOGRAPHS, ENLARGED = 104, 160
+PHOTOGRAPHS, ENLARGED, TEACHING = 104, 160, 200
 FILES = (
     "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "motorcycle_right.png",
     "retina.jpg", "hubble_deep_field.jpg", "coins.png", "camera.png", "ihc.png", "brick.png", "grass.png", "gravel.png",
@@ -41,10 +41,17 @@ def photographs() -> np.ndarray:
 
 def enlarged() -> np.ndarray:
     """Test images of CIFAR-10 (ENLARGED, SIDE, SIDE, 3) uint8, enlarged with cubic splines."""
-    images = datasets.load("cifar10").test
-    chosen = np.random.default_rng(0).permutation(len(images))[:ENLARGED]
-    small = images[chosen].permute(0, 2, 3, 1).numpy()
-    return np.stack([np.asarray(Image.fromarray(one).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for one in small])
+    return _enlarged(datasets.load("cifar10").test, ENLARGED)
+
+
+def teaching(mean: tuple[float, ...], deviation: tuple[float, ...]) -> np.ndarray:
+    """Training images of CIFAR-10 (TEACHING, 3, SIDE, SIDE) float32, enlarged alike, as a network takes them."""
+    return normalised(_enlarged(datasets.load("cifar10").train, TEACHING), mean, deviation).numpy()
+
+
+def normalised(images: np.ndarray, mean: tuple[float, ...], deviation: tuple[float, ...]) -> torch.Tensor:
+    """Images (n, h, w, 3) uint8 as a network takes them, (n, 3, h, w) float32."""
+    return ((torch.from_numpy(images) / 255 - torch.tensor(mean)) / torch.tensor(deviation)).permute(0, 3, 1, 2)
 
 
 class Judge:
@@ -53,7 +60,7 @@ class Judge:
     def __init__(self, network: nn.Module, mean: tuple[float, ...], deviation: tuple[float, ...]) -> None:
         self.network = network
         self.inputs = {
-            name: ((torch.from_numpy(images) / 255 - torch.tensor(mean)) / torch.tensor(deviation)).permute(0, 3, 1, 2)
+            name: normalised(images, mean, deviation)
             for name, images in (("photographs", photographs()), ("enlarged", enlarged()))
         }
         self.wanted = {name: self._outputs(name) for name in self.inputs}
@@ -77,3 +84,9 @@ class Judge:
         """Outputs (n, classes) float64 without what all classes of an input share."""
         outputs = torch.cat([self.network(batch) for batch in self.inputs[name].split(BATCH)]).double()
         return outputs - outputs.mean(1, keepdim=True)
+
+
+def _enlarged(images: torch.Tensor, count: int) -> np.ndarray:
+    chosen = np.random.default_rng(0).permutation(len(images))[:count]
+    small = images[chosen].permute(0, 2, 3, 1).numpy()
+    return np.stack([np.asarray(Image.fromarray(one).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for one in small])

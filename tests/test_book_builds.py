@@ -35,7 +35,7 @@ def test_book_is_whole_by_itself_and_follows_its_notebook(root: Path) -> None:
     )
     (root / "book" / "intro.md").write_text(
         "# Intro\n\n{cite:t}`lee2019ilwp` share {glue:text}`notebooks/dot.ipynb::share:.2f`"
-        " in {numref}`fig-dot`, $\\boldsymbol{x}$\n"
+        " in {ref}`fig-dot`, $\\boldsymbol{x}$\n"
     )
     write_notebook(root / "notebooks" / "dot.ipynb", DRAW, mystnb=FIGURE)
     list_runs(root, "dot:")
@@ -49,7 +49,8 @@ def test_book_is_whole_by_itself_and_follows_its_notebook(root: Path) -> None:
     assert '<a class="reference internal" href="notebooks/dot.html#fig-dot">' in intro
     assert "Lee" in pages["bibliography.html"]
     assert '<img alt="A dot"' in pages["dot.html"]
-    assert '<span class="caption-number">Plate 1 </span><span class="caption-text">One dot.</span>' in pages["dot.html"]
+    assert '<span class="caption-text">One dot.</span>' in pages["dot.html"]
+    assert "caption-number" not in pages["dot.html"]
     for text in pages.values():
         assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"(?:https?:)?//", text)
         assert "thebe" not in text

@@ -46,8 +46,8 @@ def test_parts_of_words_and_common_words_are_no_terms() -> None:
 
 
 def test_the_name_with_its_prefix_is_one_link_and_the_longer_term_wins() -> None:
-    assert linked("ILWP-ILL uses the inter-layer loss.") == [
-        ("ILWP-ILL", "glossary.html#term-ill"),
+    assert linked("ILL uses the inter-layer loss.") == [
+        ("ILL", "glossary.html#term-ill"),
         ("inter-layer loss", "glossary.html#term-inter-layer-loss"),
     ]
 

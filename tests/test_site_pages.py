@@ -48,6 +48,7 @@ def test_folder_that_is_no_repository_has_no_address(tmp_path: Path) -> None:
     [
         ('<td id="a-1" class="b" >-1.17</td>', '<td id="a-1" class="b" >~1.17</td>'),
         ("<td>1.001, -10.8 dB (-0.2)</td>", "<td>1.001, ~10.8 dB (~0.2)</td>"),
+        ("<td>open<br>-1.36 <em>-2</em></td>", "<td>open<br>~1.36 <em>~2</em></td>"),
         ('<span class="pasted-text">-0.8</span> points', '<span class="pasted-text">~0.8</span> points'),
         ("<td>CIFAR-10, 2020-01-02, 1e-5</td>", "<td>CIFAR-10, 2020-01-02, 1e-5</td>"),
         ("<td>CIFAR-10</td>", '<td><span class="word">CIFAR-10</span></td>'),

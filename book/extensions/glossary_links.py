@@ -18,9 +18,9 @@ from sphinx.writers.html5 import HTML5Translator
 PAGE = "glossary"
 # common words are terms in these uses alone
 USES = {
-    "FSS": r"\b(?:ILWP-)?FSS\b",
-    "ILL": r"\b(?:ILWP-)?ILL\b",
-    "LSS": r"\b(?:ILWP-)?LSS\b",
+    "FSS": r"\bFSS\b",
+    "ILL": r"\bILL\b",
+    "LSS": r"\bLSS\b",
     "index": r"(?<=\ban )index\b|(?<=\bno )index\b|\bindices\b",
     "set": r"(?<=\ba )set\b|(?<=\bA )set\b",
 }

@@ -16,9 +16,9 @@ from sphinx.config import Config
 
 GITHUB = re.compile(r"(?:https://|git@|ssh://git@)(?:[^@/]+@)?github\.com[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 
-NUMBERS = re.compile(r'(<(?:td\b|span class="pasted-text")[^>]*>)([^<]*-\d[^<]*)')
+NUMBERS = re.compile(r'<(td\b|span class="pasted-text").*?</(?:td|span)>', re.DOTALL)
 WORD = re.compile(r"(<td\b[^>]*>)([^<\s]+-[^<\s]+)(?=</td>)")
-HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)")
+HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)(?![^<>]*>)")  # in text, not in a tag
 
 
 def repository(root: Path) -> tuple[str, str] | None:
@@ -56,7 +56,7 @@ def scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, An
 def typography(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
     """Set tables and numbers as type, not as program text."""
     if "body" in context:
-        body = NUMBERS.sub(lambda found: found[1] + HYPHEN.sub("\N{MINUS SIGN}", found[2]), context["body"])
+        body = NUMBERS.sub(lambda found: HYPHEN.sub("\N{MINUS SIGN}", found[0]), context["body"])
         context["body"] = WORD.sub(r'\1<span class="word">\2</span>', body)
 
 

@@ -70,7 +70,7 @@ def best_attempt(
             steps = structure.steps(weights, found.factors, quality, shape)
     trial = None
     with suppress(*[IlwpError] * (shared is None)):
-        trial = Trial(structure.network, structure.names, shape or structure.input_shape, shared)
+        trial = Trial(structure.network, tensors, structure.names, shape or structure.input_shape, shared)
 
     def arrange(coarser: float) -> Arranged:
         scaled = {name: step * coarser for name, step in (steps or {}).items()}

@@ -42,15 +42,17 @@ def shared_out(images: torch.Tensor) -> SharedImages:
 
 
 class Trial:
-    """A copy of a network in evaluation, to try quantized tensors in.
+    """A copy of a network in evaluation, to try quantized tensors in beside its own `tensors`.
 
     `names` are those of `Structure`, and `shape` is that of synthetic inputs without the batch axis.
     """
 
     def __init__(
-        self, network: nn.Module, names: Mapping[str, str], shape: tuple[int, ...], images: SharedImages | None = None
-    ) -> None:
+        self, network: nn.Module, tensors: StateDict, names: Mapping[str, str], shape: tuple[int, ...],
+        images: SharedImages | None = None,
+    ) -> None:  # fmt: skip
         self.network, self.names, self.images = copy.deepcopy(network), names, images
+        load_tensors(self.network, tensors)
         self.synthetic = inputs_for(self.network, shape)
         # the SNR is measured on other inputs than the shift
         self.inputs = [inputs_for(self.network, shape, seed=1), *([images.held_out] if images else [])]

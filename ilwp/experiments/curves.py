@@ -32,9 +32,9 @@ class Curve:
 
 CURVES = {
     "baseline": Curve("Baseline", 0.0, "baseline", "#4d4d4d", "s"),
-    "fss": Curve("ILWP-FSS", 0.0, "fss", "#e69f00", "^"),
-    "lss": Curve("ILWP-LSS", 0.0, "lss", "#56b4e9", "v"),
-    "ill": Curve("ILWP-ILL", 1.0, "ill", "#d55e00", "o"),
+    "fss": Curve("FSS", 0.0, "fss", "#e69f00", "^"),
+    "lss": Curve("LSS", 0.0, "lss", "#56b4e9", "v"),
+    "ill": Curve("ILL", 1.0, "ill", "#d55e00", "o"),
     "tied": Curve("All layers tied", math.inf, "ill", "#009e73", "D", in_paper=False),
 }
 PAPER_CURVES = {name: curve for name, curve in CURVES.items() if curve.in_paper}

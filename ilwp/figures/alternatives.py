@@ -37,8 +37,8 @@ ALTERNATIVES = (
         "quantizer", "symmetric, zero is a level", "affine, from least to greatest", (("quantizer", "affine"),)
     ),
     Alternative("range", "the layer's largest residual", "one step for the network", (("range", "network"),)),
-    Alternative("Huffman table", "one for the network", "one a layer", (("table", "layer"),)),
-    Alternative("entropy coder", "Huffman", "ANS, a model a layer"),
+    Alternative("Huffman table", "one for the network", "one per layer", (("table", "layer"),)),
+    Alternative("entropy coder", "Huffman", "ANS, a model per layer"),
     Alternative("transform", "none", "3 x 3 cosine transform of residuals"),
 )
 
@@ -93,6 +93,20 @@ def _with_transform(kernels: Kernels, coded: codec.CodedKernels) -> float:
 
 def _model_bits(values: np.ndarray, step: float) -> float:
     return models.fit_code(np.rint(values / step).astype(np.int64))[1]
+
+
+def commonest_levels(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> dict[str, float]:
+    """By quantizer: percent of ILL's weights that its commonest level holds, a mean over runs; NaN without any."""
+    shares: dict[str, float] = {}
+    for quantizer in ("symmetric", "affine"):
+        settings = replace(Settings("ill", bits), quantizer=quantizer)
+        found = []
+        for path in select(runs, inter_layer=CURVES["ill"].inter_layer):
+            levels = codec.encode_kernels(kernels(path), settings).levels
+            counts = np.unique(np.concatenate([level.ravel() for level in levels]), return_counts=True)[1]
+            found.append(100 * counts.max() / counts.sum())
+        shares[quantizer] = float(np.mean(found)) if found else np.nan
+    return shares
 
 
 def accuracies_by_loop(runs: Runs) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
@@ -29,12 +30,12 @@ def _of_curve(name: str, title: str = "") -> Line:
 
 
 _ALIGNED, _A_SET, _NNCODEC = (
-    Line("aligned", "#cc79a7", "P"), Line("a set", BLUE, "*"), Line("NNCodec", CURVES["tied"].colour, "X", "--"),
+    Line("aligned", "#cc79a7", "P"), Line("set", BLUE, "*"), Line("NNCodec", CURVES["tied"].colour, "X", "--"),
 )  # fmt: skip
 # in each table of benchmarks: a codec's name -> its line
 CODECS = {  # the beginning of its name
     "ilwp baseline": _of_curve("baseline", "no prediction"),
-    "ilwp ill": _of_curve("ill", "collocated"),
+    "ilwp ill": _of_curve("ill"),
     "ilwp aligned": _ALIGNED,
     "ilwp multiset": _A_SET,
     "NNCodec": _NNCODEC,
@@ -52,15 +53,15 @@ ROUNDINGS = {  # of dense weights; the number is what a bit may cost, in squared
     "trellis, 0.3": Line("trellis, a bit may cost 0.3", "#882255", "D", "--"),
 }
 ALL_METHODS = {
-    "ILWP baseline": _of_curve("baseline", "ILWP baseline"),
+    "ILWP baseline": _of_curve("baseline"),
     "ILWP fss": _of_curve("fss"),
     "ILWP lss": _of_curve("lss"),
     "ILWP ill": _of_curve("ill"),
     "aligned": _ALIGNED,
     "ILWP aligned": _ALIGNED,
-    "multiset": Line("a set", BLUE, "o", filled=False),
-    "ilwp": Line("a set", BLUE, "o", filled=False),
-    "ilwp, images": replace(_A_SET, title="a set, with images"),
+    "multiset": Line("set", BLUE, "o", filled=False),
+    "ilwp": Line("set", BLUE, "o", filled=False),
+    "ilwp, images": replace(_A_SET, title="set, with images"),
     "NNCodec": _NNCODEC,
     "linear + Huffman": Line("linear + Huffman", "#8c8c8c", "d", ":"),
     "weight fixing": Line("weight fixing, not fine-tuned", "#882255", "D", ":", filled=False),
@@ -70,18 +71,26 @@ ALL_METHODS = {
     "additive, fine-tuned": Line("additive, fine-tuned", "#332288", "p"),
 }
 GENERAL = ("zstd", "lzma", "brotli")
-SNR, RATE, FILE, ACCURACY = "signal-to-noise ratio (dB)", "bits a weight", "file (kB)", "top-1 accuracy (%)"
+SNR, SHARE, FILE, ACCURACY = "signal-to-noise ratio (dB)", "share of NNCodec's bits", "file (kB)", "top-1 accuracy (%)"
 
 
 def rates_of_codecs(ax: Axes, kernels: pd.DataFrame) -> None:
-    """Bits a weight against SNR of one network; of a peer's several ways the best at each setting."""
+    """Bits over NNCodec's at the same SNR, of one network; of a peer's several ways the best at each setting.
+
+    Where NNCodec has no files of as high or as low an SNR nothing is drawn.
+    """
     parts = []
+    peer = lower_envelope(kernels[kernels["codec"].str.startswith("NNCodec")])
     for name, line in CODECS.items():
         chosen = kernels["codec"].isin(GENERAL) if name == "general" else kernels["codec"].str.startswith(name)
         parts.append(lower_envelope(kernels[chosen]).assign(codec=line.title))
-    points = pd.concat(parts).rename(columns={"snr_db": SNR, "bits_a_weight": RATE})[["codec", SNR, RATE]]
-    draw_lines(ax, points, {line.title: line for line in CODECS.values()}, "codec", SNR, RATE)
-    ax.set(xlim=(9, 36), ylim=(0, 6.5))
+    points = pd.concat(parts).rename(columns={"snr_db": SNR})
+    points[SHARE] = points["bits_a_weight"] / np.interp(
+        points[SNR], peer["snr_db"], peer["bits_a_weight"], left=np.nan, right=np.nan
+    )
+    points = points[["codec", SNR, SHARE]].dropna()
+    draw_lines(ax, points, {line.title: line for line in CODECS.values()}, "codec", SNR, SHARE)
+    ax.set(xlim=(9, 36), ylim=(0, 1.3))
 
 
 def lower_envelope(points: pd.DataFrame) -> pd.DataFrame:
@@ -91,8 +100,8 @@ def lower_envelope(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def ingredients(ax: Axes, ablation: pd.DataFrame) -> None:
-    """A bar an ingredient, the first on top."""
-    names = ablation["ingredient"].str.replace("cosine transform, ", "+ ")
+    """A bar per ingredient, the first on top."""
+    names = ablation["ingredient"].str.replace("cosine transform, ", "+ ").str.replace("prediction from beside", "ILL")
     table = pd.DataFrame({"ingredient": names, FILE: ablation["bytes"] / 1000})
     best = table[FILE].min()
     places = range(len(table))
@@ -120,13 +129,18 @@ def roundings(ax: Axes, networks: pd.DataFrame, below: float = 4) -> None:
 
 
 def all_methods(ax: Axes, points: pd.DataFrame, below: float) -> None:
-    """Accuracy against kilobytes of one network in one scope, down to `below` points under the network as trained."""
+    """Accuracy against kilobytes of one network in one scope, down to `below` points under the network as trained.
+
+    Methods whose files are the same are drawn once.
+    """
     trained = _trained_line(ax, points, "method")
+    points = points.drop_duplicates(["bytes", "accuracy"])
     _accuracies(ax, points[points["accuracy"] > trained - below], ALL_METHODS, "method")
     ax.set(xscale="log", ylim=(trained - below, trained + 0.8))
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
 
 
 def _trained_line(ax: Axes, points: pd.DataFrame, column: str) -> float:

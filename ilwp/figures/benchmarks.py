@@ -25,7 +25,7 @@ def benchmark_rows(name: str) -> pd.DataFrame:
 
 
 def bits_at(points: pd.DataFrame, snr_db: float, column: str = "bits_a_weight") -> float:
-    """Bits a weight (or another column) at that SNR, linear between the points of one codec; NaN beyond them."""
+    """Bits per weight (or another column) at that SNR, linear between the points of one codec; NaN beyond them."""
     points = points.sort_values("snr_db")
     return float(np.interp(snr_db, points["snr_db"], points[column], left=np.nan, right=np.nan))
 
@@ -57,10 +57,15 @@ def aims() -> pd.DataFrame:
     kernels = benchmark_rows("kernels")
     kernels = kernels[kernels["network"] == IMAGENET]
     for snr_db in (24.1, 18.4):
-        for method in ("multiset", "aligned"):
+        for method, title in (("multiset", "set"), ("aligned", "aligned")):
             ours, peer = (least(kernels, name, partial(bits_at, snr_db=snr_db)) for name in (f"ilwp {method}", PEER))
             rows.append(
-                (f"ImageNet's kernels, {method}, bytes at {snr_db} dB of NNCodec's", "at most", 0.75, ours / peer)
+                (
+                    f"kernels of ImageNet's MobileNetV2, {title}: bytes over NNCodec's at {snr_db} dB",
+                    "at most",
+                    0.75,
+                    ours / peer,
+                )
             )
     rows += _inter_layer_aims(benchmark_rows("inter_layer"))
     networks = benchmark_rows("networks")
@@ -69,14 +74,16 @@ def aims() -> pd.DataFrame:
         peer = least(frame, PEER, partial(bytes_at, accuracy=level))
         for codec, title in (("ilwp", "no data"), ("ilwp, images", "unlabelled images")):
             ours = bytes_at(frame[frame["codec"] == codec], level)
-            rows.append((f"whole {network}, {title}, bytes at 1 point lost of NNCodec's", "at most", 0.9, ours / peer))
+            rows.append(
+                (f"whole {network}, {title}: bytes over NNCodec's where 1 point is lost", "at most", 0.9, ours / peer)
+            )
         medians = frame.groupby("codec")[["encode_s", "decode_s"]].median()
         for step in ("encode", "decode"):
             faster = medians.loc[PEER, f"{step}_s"] / medians.loc["ilwp", f"{step}_s"]
-            rows.append((f"whole {network}, times NNCodec's speed to {step}", "at least", 10, float(faster)))
+            rows.append((f"whole {network}: times NNCodec's speed to {step}", "at least", 10, float(faster)))
     search = benchmark_rows("search")
     ratio = search[(search["search"] == "ilwp")]["of_fastest"].iloc[0]
-    rows.append(("full search, seconds of the fastest library's", "at most", 1.2, float(ratio)))
+    rows.append(("full search: seconds over the fastest library's", "at most", 1.2, float(ratio)))
     table = pd.DataFrame(rows, columns=["aim", "sense", "wanted", "measured"])
     table["met"] = np.where(
         table["sense"] == "at most", table["measured"] <= table["wanted"], table["measured"] >= table["wanted"]
@@ -92,15 +99,15 @@ def _inter_layer_aims(frame: pd.DataFrame) -> list[tuple[str, str, float, float]
         return points[(points["coder"] == coder) & (points["bits"] == 8) & (points["range"] == range_)].iloc[0]
 
     rows = []
-    for range_, title in (("layer", "a range a layer"), ("network", "one range")):
+    for range_, title in (("layer", "a range per layer"), ("network", "one range")):
         ours, base = (at_8(points, "ANS", range_) for points in (ill, baseline))
-        name = f"inter-layer loss at 8 bits, {title}, bytes of the baseline's"
+        name = f"inter-layer loss at 8 bits, {title}: bytes over the baseline's"
         rows.append((name, "at most", 0.42, float(ours["bytes"] / base["bytes"])))
-    rows.append(("the same, points of accuracy lost", "at most", 0.65, float(base["accuracy"] - ours["accuracy"])))
+    rows.append(("the same: points of accuracy lost", "at most", 0.65, float(base["accuracy"] - ours["accuracy"])))
     trained = float(frame[(frame["method"] == "baseline") & (frame["bits"] == 32)]["accuracy"].iloc[0])
     equal = [
         file.bytes / baseline[baseline["accuracy"] >= file.accuracy - 0.3]["bytes"].min()
         for file in ill[ill["accuracy"] >= trained - 2].itertuples()
     ]
-    best_of_all = "inter-layer loss, best width, bytes of the baseline's smallest within 0.3 points"
+    best_of_all = "inter-layer loss, best bit width: bytes over the baseline's smallest file within 0.3 points"
     return [*rows, (best_of_all, "at most", 0.3, float(min(equal)))]

@@ -80,7 +80,7 @@ def loss_strengthens_it(found: Evidence) -> Score:
             for _, row in means.iterrows()
         ]
         ours = (
-            f"share of best predictions {mean_and_range(means['share'])} becomes "
+            f"in the runs that have a partner: share of best predictions {mean_and_range(means['share'])} becomes "
             f"{mean_and_range(means['share_loss'])}; lift at unit length {mean_and_range(means['unit'])} becomes "
             f"{mean_and_range(means['unit_loss'])}"
         )

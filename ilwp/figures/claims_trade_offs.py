@@ -61,11 +61,11 @@ def loss_leads_at_every_size(found: Evidence) -> Score:
             matched = list(_matched(found, rival, "ill", loop, ALLOWED))
             strictly = list(_matched(found, rival, "ill", loop, 0))
             parts.append(Part(where, f"against {_name(rival)}", sum(matched) >= SHARE * len(matched)))
-            counts.append(f"{sum(matched)} of {len(matched)} of {_name(rival)} ({sum(strictly)} without any loss)")
+            counts.append(f"{sum(matched)} of {len(matched)} files of {_name(rival)} ({sum(strictly)} at no loss)")
         reverse = list(_matched(found, "ill", "baseline", loop, 0))
         words.append(
-            f"{where}: ILL matches {', '.join(counts)}; the baseline matches {sum(reverse)} of ILL's {len(reverse)} "
-            "without any loss"
+            f"{where}: within {ALLOWED} points ILL matches {', '.join(counts)}; the baseline matches {sum(reverse)} of "
+            f"ILL's {len(reverse)} files at no loss"
         )
     return Score(
         claim="C8",

@@ -22,7 +22,7 @@ SKETCHES = {
 
 
 def draw_methods() -> Figure:
-    """A panel a method: candidates are framed, the reference is filled, an arrow leads to the kernel predicted."""
+    """A panel per method: candidates are framed, the reference is filled, an arrow leads to the kernel predicted."""
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.8))
     for ax, method in zip(axes.flat, SKETCHES, strict=True):
         _panel(ax, method)
@@ -79,7 +79,7 @@ def draw_free_order() -> Figure:
     panels = (
         ("as trained", mixed, other, "every place\ncosts bits"),
         ("aligned", mixed, second[np.argsort(np.argsort(mixed))], "like beside like,\npredicted"),
-        ("a set", first, second, "sorted, its\norder is free"),
+        ("set", first, second, "sorted, its\norder is free"),
     )
     for ax, (title, left, right, stored) in zip(axes, panels, strict=True):
         for layer, shades in enumerate((left, right)):

@@ -37,7 +37,7 @@ def rates_and_distortions(runs: Runs, kernels: Callable[[Path], Kernels], loop: 
 
 
 def at_equal_distortion(points: pd.DataFrame, curve: str, bits: int) -> np.ndarray:
-    """Bits a weight of a curve over the baseline's, where it is as near as the baseline at `bits`, seed by seed.
+    """Bits per weight of a curve over the baseline's, where it is as near as the baseline at `bits`, seed by seed.
 
     Linear between the curve's own points; NaN beyond them.
     """

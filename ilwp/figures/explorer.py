@@ -36,7 +36,7 @@ def explorer_data(runs: Runs, profile: str, kernels: Callable[[Path], Kernels]) 
     """All that the explorer can show; `kernels` reads those of a run.
 
     `ways` has an entry for every network, data set, curve and loop, such as "mobilenet cifar10 ill closed": how many
-    `runs` it is the mean of, and `points`, one a bit width. Sizes are in bytes.
+    `runs` it is the mean of, and `points`, one per bit width. Sizes are in bytes.
     """
     ways = {}
     for dataset in DATASETS:
@@ -62,7 +62,7 @@ def explorer_data(runs: Runs, profile: str, kernels: Callable[[Path], Kernels]) 
 
 
 def ans_rate(rate: Rate, coded: CodedKernels) -> Rate:
-    """What `rate` would be with `coded`'s levels on one ANS coder, a model a layer, in place of Huffman's code words.
+    """What `rate` would be with `coded`'s levels on one ANS coder, a model per layer, in place of Huffman's code words.
 
     `rate` must be that of `coded` with one code table for the network.
     """
@@ -74,7 +74,7 @@ def ans_rate(rate: Rate, coded: CodedKernels) -> Rate:
 
 
 def ans_bits(levels: Sequence[np.ndarray]) -> tuple[int, int]:
-    """Bits that levels of any shapes take on one ANS coder, and bits of their models, one a layer."""
+    """Bits that levels of any shapes take on one ANS coder, and bits of their models, one per layer."""
     stack = constriction.stream.stack.AnsCoder()
     models = 0
     for layer in levels:

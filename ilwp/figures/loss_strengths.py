@@ -1,12 +1,18 @@
 """Fig. 4's numbers: what each lambda stands for in a schedule, and sizes and accuracies against the baseline's."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ilwp.common.distortion import later_layers_snr
+from ilwp.experiments.evidence import Runs
 from ilwp.experiments.records import RunRecord
+from ilwp.paper import codec
+from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import Method
+from ilwp.paper.settings import Settings
 
 
 def factors(records: Iterable[RunRecord]) -> pd.DataFrame:
@@ -25,16 +31,36 @@ def quoted_strengths(records: Iterable[RunRecord], table: pd.DataFrame, method: 
     """
     calibration = next((r.config.calibration for r in records if r.config.inter_layer == 1), np.nan)
     numbers = {"calibration": calibration, "bound": 1 / calibration}
-    baseline = {column: _at_8_bits(table, 0.0, "baseline", column) for column in ("total_bytes", "accuracy")}
+    baseline = {column: _at(table, 0.0, "baseline", column) for column in ("total_bytes", "accuracy")}
     for name, inter_layer in (("one", 1.0), ("bound", 1 / calibration)):
-        numbers[f"{name}_file"] = _at_8_bits(table, inter_layer, method, "total_bytes") / baseline["total_bytes"]
-        numbers[f"{name}_change"] = _at_8_bits(table, inter_layer, method, "accuracy") - baseline["accuracy"]
+        numbers[f"{name}_file"] = _at(table, inter_layer, method, "total_bytes") / baseline["total_bytes"]
+        numbers[f"{name}_change"] = _at(table, inter_layer, method, "accuracy") - baseline["accuracy"]
     return numbers
 
 
-def _at_8_bits(table: pd.DataFrame, inter_layer: float, method: str, column: str) -> float:
+def quoted_few_bits(
+    runs: Runs, table: pd.DataFrame, method: Method, kernels: Callable[[Path], Kernels], bits: int = 4
+) -> dict[str, float]:
+    """At few bits, of the finite strength with the smallest file and of the greatest: lambda, kB and SNR in dB.
+
+    Closed loop; NaN without runs. `kernels` reads those (c_i, kh, kw) of a run.
+    """
+    found = {r.config.inter_layer: path for path, r in runs.items() if 0 < r.config.inter_layer < np.inf}
+    sizes = {weight: _at(table, weight, method, "total_bytes", bits) / 1000 for weight in sorted(found)}
+    if not sizes:
+        return {f"few_{which}{what}": np.nan for which in ("least", "most") for what in ("", "_kb", "_snr")}
+    numbers: dict[str, float] = {}
+    for which, weight in (("least", min(sizes, key=lambda weight: sizes[weight])), ("most", max(sizes))):
+        trained = kernels(found[weight])
+        decoded = codec.decode_kernels(codec.encode_kernels(trained, Settings(method, bits)))
+        numbers |= {f"few_{which}": weight, f"few_{which}_kb": sizes[weight]}
+        numbers[f"few_{which}_snr"] = later_layers_snr(trained, decoded)
+    return numbers
+
+
+def _at(table: pd.DataFrame, inter_layer: float, method: str, column: str, bits: int = 8) -> float:
     if table.empty:
         return float("nan")
     mine = table[(table["inter_layer"] == inter_layer) & (table["method"] == method) & (table["loop"] == "closed")]
-    values = mine[mine["bits"] == 8][column]
+    values = mine[mine["bits"] == bits][column]
     return float(values.iloc[0]) if len(values) else float("nan")

@@ -62,10 +62,10 @@ def needs_table(tuned: pd.DataFrame) -> pd.DataFrame:
     levels, fixed, added = (f"{value:,.0f} kB" for value in kilobytes)
     rows = [
         ("linear + Huffman", "nothing", "none", levels),
-        ("ILWP baseline, FSS, LSS", "nothing", "none", levels),
-        ("ILWP-ILL", "labelled images", "from the start, with the inter-layer loss", levels),
-        ("aligned, a set", "the network's graph", "none", levels),
-        ("a set, with images", "the graph and 1,000 images, no labels", "none", levels),
+        ("Baseline, FSS, LSS", "nothing", "none", levels),
+        ("ILL", "labelled images", "from the start, with the inter-layer loss", levels),
+        ("aligned, set", "the network's graph", "none", levels),
+        ("set, with images", "the graph and 1,000 images, no labels", "none", levels),
         ("NNCodec", "nothing", "none", levels),
         ("weight fixing", "labelled images", "fine-tuning in ten steps", fixed),
         ("additive quantization", "labelled images, or nothing at many bits", "fine-tuning", added),

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 
 from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import paper_table1
+from ilwp.figures.comparisons import equal_accuracy
 from ilwp.figures.output import keep_table
 from ilwp.figures.scorecard_evidence import Evidence
 from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Score
@@ -21,13 +22,16 @@ from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH
 from ilwp.paper.methods import LOOPS
 
 IN_WORDS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
+COUNTED = {HOLDS: ("holds", "hold"), IN_PART: ("holds in part", "hold in part")}
+COUNTED |= {FAILS: ("does\nnot hold", "do\nnot\nhold"), UNTESTED: ("not\ntested", "not\ntested")}
+EQUALLY_ACCURATE = {"ill": "with the loss", "baseline": "without"}
 # how much of its square a verdict fills
 FILLED = {HOLDS: 1.0, IN_PART: 0.5, FAILS: 0.0, UNTESTED: 0.0}
 
 
 def overview(found: Evidence, scores: Sequence[Score], lifts: pd.DataFrame) -> Figure:
     """Three panels: verdicts, sizes beside the paper's, and how often the previous layer predicts best."""
-    figure, axes = plt.subplots(3, 1, figsize=(WIDTH, 4.2), height_ratios=[0.9, 2.2, 1.7])
+    figure, axes = plt.subplots(3, 1, figsize=(WIDTH, 5), height_ratios=[1.1, 2.9, 1.6])
     _verdicts(axes[0], scores)
     _sizes(axes[1], found)
     _lifts(axes[2], lifts)
@@ -38,7 +42,7 @@ def overview(found: Evidence, scores: Sequence[Score], lifts: pd.DataFrame) -> F
 
 
 def _verdicts(ax: Axes, scores: Sequence[Score]) -> None:
-    ax.set_title(f"{len(scores)} claims of the paper, judged here")
+    ax.set_title(f"How many of the paper's {len(scores)} claims hold?")
     ordered = sorted(scores, key=lambda score: list(FILLED).index(score.verdict))
     start = 0
     for verdict, filled in FILLED.items():
@@ -50,12 +54,9 @@ def _verdicts(ax: Axes, scores: Sequence[Score]) -> None:
                 Rectangle((place + 0.08, 0), 0.84, 0.84, fill=False, edgecolor=BLUE, linewidth=1.2, linestyle=line)
             )
         if count:
-            words = {UNTESTED: "untested", FAILS: "fails" if count == 1 else "fail", IN_PART: "in part"}.get(
-                verdict, "hold" if count > 1 else "holds"
-            )
-            ax.text(start + 0.08, -0.2, f"{count} {words}", va="top")
+            ax.text(start + 0.08, -0.2, f"{count} {COUNTED[verdict][count > 1]}", va="top", linespacing=1.1)
         start += count
-    ax.set(xlim=(0, max(start, 1)), ylim=(-0.75, 0.95), xticks=[], yticks=[])
+    ax.set(xlim=(0, max(start, 1)), ylim=(-1.65, 0.95), xticks=[], yticks=[])
     ax.set_aspect("equal", anchor="W")
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -63,7 +64,7 @@ def _verdicts(ax: Axes, scores: Sequence[Score]) -> None:
 
 
 def _sizes(ax: Axes, found: Evidence) -> None:
-    ax.set_title("Size of the depthwise kernels' file")
+    ax.set_title("How large is the kernels' file?")
     printed = paper_table1()["total"]
     ax.axvline(1, color=INK, linewidth=0.9, linestyle=DASHED, zorder=0)
     rows = []
@@ -76,12 +77,14 @@ def _sizes(ax: Axes, found: Evidence) -> None:
         also = f" (open loop {opened:.3f})" if abs(opened - closed) >= 0.01 else ""
         _words(ax, closed, y + 0.2, f"{closed:.3f} ours{also}")
         rows.append((method, paper, closed, opened))
-    ax.set(
-        yticks=range(len(IN_WORDS)),
-        yticklabels=list(IN_WORDS.values()),
-        ylim=(len(IN_WORDS) - 0.4, -0.6),
-    )
-    ax.set(xlim=(0, 2.3), xticks=[0, 0.5, 1], xlabel="of the baseline's size, 8 bits a level")
+    for y, (curve, words) in enumerate(EQUALLY_ACCURATE.items()):
+        place, size = len(IN_WORDS) + 0.4 * y - 0.2, equal_accuracy(found)[curve].mean
+        ax.barh(place, size, 0.34, color=CURVES[curve].colour)
+        _words(ax, size, place, f"{size:.3f} ours, {words}")
+        rows.append((f"equal accuracy, {words}", np.nan, size, np.nan))
+    names = [*IN_WORDS.values(), "at equal\naccuracy"]
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
+    ax.set(xlim=(0, 2.3), xticks=[0, 0.5, 1], xlabel="share of the baseline's 8-bit file")
     keep_table(ax, pd.DataFrame(rows, columns=["curve", "the paper", "ours, closed loop", "ours, open loop"]))
 
 
@@ -96,7 +99,7 @@ def _words(ax: Axes, value: float, y: float, words: str) -> None:
 
 
 def _lifts(ax: Axes, lifts: pd.DataFrame) -> None:
-    ax.set_title("How often the layer before predicts best")
+    ax.set_title("Does the layer before predict best?")
     rows = {"trained": "lift", "trained, all\nof one length": "unit", "before training": "untrained"}
     values = [float(lifts[column].mean()) if len(lifts) else np.nan for column in rows.values()]
     ax.barh(range(len(rows)), values, 0.5, color=[BLUE, BLUE, GREY])

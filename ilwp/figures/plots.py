@@ -1,4 +1,4 @@
-"""One function a figure of the paper: each draws a table into a panel and keeps it for the figure's CSV."""
+"""One function per figure of the paper: each draws a table into a panel and keeps it for the figure's CSV."""
 
 from collections.abc import Mapping, Sequence
 
@@ -55,9 +55,11 @@ def share_colour_bar(figure: Figure, axes: np.ndarray) -> None:
 def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[float]) -> None:
     """How much more often than by chance the previous layer is best; 1 is chance.
 
-    Bars are 95 % bootstrap intervals of `sources`; the grey band holds 95 % of `null`, lifts of shuffled kernels.
+    Bars are 95 % bootstrap intervals of `sources`; the grey band holds 95 % of `null`, lifts of shuffled kernels. The
+    dotted line is the lift if the previous layer were always best.
     """
     rows = [(name, found.lift, *lift_interval(found)) for name, found in sources.items()]
+    ax.axvline(1 / next(iter(sources.values())).chance_share, color=INK, linewidth=1, linestyle=":")
     band = np.quantile(null, [0.025, 0.975])
     ax.axvspan(*band, color=GREY, alpha=0.6, linewidth=0)
     ax.axvline(1, color=INK, linewidth=0.8, linestyle=DASHED)
@@ -74,18 +76,18 @@ def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[floa
 
 
 def sizes(ax: Axes, results: pd.DataFrame, bits: int | None = None) -> None:
-    """Fig. 5: kilobytes of the depthwise kernels' file against bits a level; `bits` is marked."""
+    """Fig. 5: kilobytes of the depthwise kernels' file against bits per level; `bits` is marked."""
     if bits is not None:
         ax.axvspan(bits - 0.3, bits + 0.3, color="#f0e442", alpha=0.35, linewidth=0)
     kilobytes = (results["total_bytes"] / 1000).groupby([results["curve"], results["bits"]])
     table = pd.DataFrame({"file (kB)": kilobytes.mean(), "deviation": kilobytes.std()})
-    _draw_curves(ax, table.rename_axis(["curve", "bits a level"]).reset_index(), "bits a level", "file (kB)")
+    _draw_curves(ax, table.rename_axis(["curve", "bits per level"]).reset_index(), "bits per level", "file (kB)")
     ax.set_ylim(0)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def trade_off(ax: Axes, results: pd.DataFrame, floor: float | None = None) -> None:
-    """Fig. 6: top-1 accuracy against kilobytes, one point a bit width; accuracies below `floor` are left out."""
+    """Fig. 6: top-1 accuracy against kilobytes, one point per bit width; accuracies below `floor` are left out."""
     files = results.groupby(["curve", "bits"])
     table = pd.DataFrame({
         "file (kB)": files["total_bytes"].mean() / 1000,
@@ -99,7 +101,7 @@ def trade_off(ax: Axes, results: pd.DataFrame, floor: float | None = None) -> No
 
 
 def distortion(ax: Axes, points: pd.DataFrame) -> None:
-    """Bits a weight against the signal-to-noise ratio, one point a bit width; comparable across methods."""
+    """Bits per weight against the signal-to-noise ratio, one point per bit width; comparable across methods."""
     means = points.groupby(["curve", "bits"])[["snr_db", "bits_a_weight"]].mean().reset_index()
     means = means.rename(columns={"snr_db": "signal-to-noise ratio (dB)", "bits_a_weight": "bits per weight"})
     _draw_curves(ax, means, "signal-to-noise ratio (dB)", "bits per weight")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ilwp import networks
 from ilwp.experiments import evidence
 from ilwp.figures import distortion
 from ilwp.figures.benchmarks import benchmark_rows
@@ -16,7 +17,10 @@ from ilwp.figures.comparisons import equal_accuracy, one_step, tying
 from ilwp.figures.residuals import Peaks, peaks_and_bits
 from ilwp.figures.scorecard_evidence import FIRST, Evidence, means_over_seeds
 from ilwp.figures.scores import FAILS, HOLDS, IN_PART, MARKS, UNTESTED, Score, mean_and_deviation
+from ilwp.training import datasets
 
+TITLE = (networks.TITLES[FIRST[0]], datasets.TITLES[FIRST[1]])
+FIRST_LIFTS = [f"{which}_{name}" for which in ("first", "first_loss") for name in ("share", "lift", "unit")]
 LONG = 300  # characters: more of them are folded away
 VERDICTS = {HOLDS: "holds", IN_PART: "in_part", FAILS: "fails", UNTESTED: "untested"}
 
@@ -101,9 +105,13 @@ def _lifts(found: Evidence) -> dict[str, float]:
     without = found.lifts(0)
     means = means_over_seeds(without)
     if without.empty:
-        names = ("lift", "unit", "untrained", "unit_Mobile", "unit_Shuffle")
+        names = ("lift", "unit", "untrained", "unit_Mobile", "unit_Shuffle", *FIRST_LIFTS)
         return dict.fromkeys(names, np.nan) | {f"{n}_{f}": 0 for n in ("runs", "above") for f in ("Mobile", "Shuffle")}
     numbers = {name: float(means[name].mean()) for name in ("lift", "unit", "untrained")}
+    for inter_layer, which in ((0, "first"), (1, "first_loss")):
+        table = found.lifts(inter_layer)
+        mine = table[table["network"].eq(TITLE[0]) & table["dataset"].eq(TITLE[1])] if len(table) else table
+        numbers |= {f"{which}_{n}": float(mine[n].mean()) if len(mine) else np.nan for n in ("share", "lift", "unit")}
     for family in ("Mobile", "Shuffle"):
         runs = without[without["network"].str.startswith(family)]
         numbers[f"unit_{family}"] = float(means[means["network"].str.startswith(family)]["unit"].mean())

@@ -87,7 +87,7 @@ def index_bits(runs: Runs, kernels: ReadKernels) -> pd.DataFrame:
 
 
 def printed_index_bits(channels: list[int]) -> dict[str, float]:
-    """Index bits a kernel in a network of these depthwise layers, by fixed-length codes: what Table 1 may have counted.
+    """Index bits per kernel of these depthwise layers by fixed-length codes: what Table 1 may have counted.
 
     `lss` is log2 of the previous layer's kernels, `fss` that of all earlier ones, `fss_whole` the same in whole bits.
     """

@@ -6,6 +6,7 @@ runs, their kernels -> figures, a table, the numbers that prose quotes
 from collections.abc import Mapping
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ from ilwp import networks
 from ilwp.experiments import chance, evidence
 from ilwp.experiments.evidence import Runs
 from ilwp.figures import plots
-from ilwp.figures.style import network_panels
+from ilwp.figures.style import WIDTH, label_outer_panels, network_panels
 from ilwp.paper import hypothesis
 from ilwp.paper.kernels import Kernels
 from ilwp.training import datasets
@@ -25,7 +26,7 @@ Trained = Mapping[Path, Kernels]
 
 
 def draw_shares(runs: Runs, trained: Trained, profile: str, inter_layer: float) -> Figure:
-    """A heatmap a network and data set: each layer's best predictions by the layer they come from."""
+    """A heatmap per network and data set: each layer's best predictions by the layer they come from."""
 
     def draw(ax: Axes, found: Runs) -> None:
         plots.share_heatmap(ax, hypothesis.best_sources(trained[next(iter(found))]).share)
@@ -56,6 +57,21 @@ def draw_lifts(runs: Runs, trained: Trained, profile: str, inter_layer: float) -
         right.set_xlim(0, reach)
         if len(left.get_yticks()) == len(right.get_yticks()):
             right.set_yticklabels([])
+    return figure
+
+
+def draw_chance(runs: Runs, trained: Trained) -> Figure:
+    """A heatmap per network on CIFAR-10: each layer's best predictions by the layer they come from, by chance alone."""
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 3.9))
+    for ax, (network, title) in zip(axes.flat, networks.TITLES.items(), strict=True):
+        ax.set_title(title)
+        found = evidence.select(runs, network=network, dataset="cifar10")
+        if found:
+            plots.share_heatmap(ax, hypothesis.best_sources(trained[next(iter(found))]).chance)
+        else:
+            ax.axis("off")
+    label_outer_panels(axes)
+    plots.share_colour_bar(figure, axes)
     return figure
 
 

@@ -9,7 +9,7 @@ OURS = "ilwp"
 
 
 def speeds(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per network and codec: share of bytes, millions of weights a second, how much faster ours is, memory.
+    """One row per network and codec: share of bytes, millions of weights per second, how much faster ours is, memory.
 
     Memory is the most that a process holds, over the tensors' bytes.
     """
@@ -41,8 +41,8 @@ def speed_aims(rows: pd.DataFrame) -> pd.DataFrame:
     large = ours[ours.index != IMAGENET]  # beside a small network the program itself is what takes memory
     two_cores = rows.set_index("network").loc[vit, "two_cores"].max()
     aims = [
-        ("million weights a second encoded, ViT-B", "at least", 10, ours.loc[vit, "encode"]),
-        ("million weights a second decoded, ViT-B", "at least", 20, ours.loc[vit, "decode"]),
+        ("million weights per second encoded, ViT-B", "at least", 10, ours.loc[vit, "encode"]),
+        ("million weights per second decoded, ViT-B", "at least", 20, ours.loc[vit, "decode"]),
         ("times NNCodec's speed to decode, MobileNetV2", "at least", 5, peer["decode_times"]),
         ("times faster to decode with two cores", "at least", 1.7, two_cores),
         ("most memory to encode, times the tensors", "at most", 3, large["encode_peak"].max()),

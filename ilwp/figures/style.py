@@ -45,9 +45,9 @@ def use_style() -> None:
 def network_panels(
     runs: Runs, profile: str, weights: Sequence[float], draw: Callable[[Axes, Runs], None], height: float = 1.5
 ) -> tuple[Figure, np.ndarray]:
-    """Figs. 2, 3, 5, 6: `draw` fills a panel a network (row) and data set (column) from its runs with lambda `weights`.
+    """Figs. 2, 3, 5, 6: `draw` fills a panel per network (row) and data set (column) from its runs.
 
-    A panel that lacks all of its runs says how to make them.
+    The runs are those with lambda `weights`. A panel that lacks all of its runs says how to make them.
     """
     columns = ("cifar10", "cifar100")
     shape = (len(networks.TITLES), len(columns))
@@ -97,7 +97,7 @@ def label_lines(ax: Axes) -> None:
 
 
 def shared_legend(figure: Figure, axes: np.ndarray, columns: int = 3) -> None:
-    """One legend under all panels, from those that have curves."""
+    """One legend over all panels, from those that have curves."""
     found = {label: handle for ax in axes.flat for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     if found:
-        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=min(columns, len(found)))
+        figure.legend(found.values(), found.keys(), loc="outside upper left", ncols=min(columns, len(found)))

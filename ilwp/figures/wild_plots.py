@@ -19,7 +19,7 @@ KINDS = {PLAIN: (UNIT, "o"), STRIDED: (CURVES["ill"].colour, "v"), AFTER: (CURVE
 
 
 def public_lifts(found: pd.DataFrame) -> Figure:
-    """A line a sequence: the lift as is and at unit length, with its interval and what shuffled kernels give."""
+    """A line per sequence: the lift as is and at unit length, with its interval and what shuffled kernels give."""
     figure, ax = plt.subplots(figsize=(WIDTH, 5.4))
     ax.hlines(found.index, found["unit_null_low"], found["unit_null_high"], color=GREY, linewidth=4,
               label="shuffled kernels, at unit length")  # fmt: skip
@@ -34,7 +34,7 @@ def public_lifts(found: pd.DataFrame) -> Figure:
 
 
 def pairs(found: pd.DataFrame) -> Figure:
-    """Eq. 1 pair by pair, a line a sequence: a random kernel of each layer, and the nearest of each."""
+    """Eq. 1 pair by pair, a line per sequence: a random kernel of each layer, and the nearest of each."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 5.4), sharey=True)
     for ax, reading, title in zip(axes, ("random", "nearest"), ("Random kernel", "Nearest kernel"), strict=True):
         ax.axvline(0.5, color=INK, linewidth=1, linestyle=DASHED)
@@ -50,7 +50,7 @@ def pairs(found: pd.DataFrame) -> Figure:
 
 
 def by_depth(found: pd.DataFrame, titles: Sequence[str]) -> Figure:
-    """A panel a sequence: the lift at unit length, layer by layer, marked by what is special about a layer."""
+    """A panel per sequence: the lift at unit length, layer by layer, marked by what is special about a layer."""
     columns = 2
     shape = (-(-len(titles) // columns), columns)
     figure, axes = plt.subplots(*shape, figsize=(WIDTH, 1.4 * shape[0] + 0.4), sharey=True, squeeze=False)
@@ -74,7 +74,7 @@ def by_depth(found: pd.DataFrame, titles: Sequence[str]) -> Figure:
 
 
 def within_stages(found: pd.DataFrame) -> Figure:
-    """A line a sequence, one dot per stage: the lift at unit length among the layers of a stage alone."""
+    """A line per sequence, one dot per stage: the lift at unit length among the layers of a stage alone."""
     titles = list(dict.fromkeys(found["title"]))
     y = found["title"].map(titles.index)
     figure, ax = plt.subplots(figsize=(WIDTH, 0.17 * len(titles) + 0.9))

@@ -72,9 +72,11 @@ def largest_of(tensor: np.ndarray) -> float:
 
 def _powers(tensor: np.ndarray, step: float) -> Powers | Exact:
     """Powers of two whose exponents are at most `step` apart but for a factor of the square root of two, in natural
-    logarithms; the tensor itself where they reach too far.
+    logarithms; the tensor itself where they reach too far, or would have to be finer than they can be.
     """
-    fineness = min(max(round(math.log2(math.log(2) / step)), 0), MOST_FINENESS)
+    fineness = max(round(math.log2(math.log(2) / step)), 0)
+    if fineness > MOST_FINENESS:
+        return Exact(tensor)
     magnitudes = np.abs(tensor.astype(np.float64))
     exponents = np.log2(magnitudes, where=magnitudes > 0, out=np.zeros(tensor.shape))
     middle = float(np.median(exponents[magnitudes > 0]))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ilwp.common.bytes import Reader, decoding_limit
 from ilwp.common.errors import IlwpError
+from ilwp.paper.quantization import MOST_REACH
 from ilwp.whole.container import Segment
 from ilwp.whole.models import Code
 
@@ -57,6 +58,11 @@ def stack_of_rest(reader: Reader) -> Any:
 
 
 def check_models(codes: Iterable[Code], content_bytes: int, limit: tuple[int, int] = MODELLED_LEVELS) -> None:
-    """Raise IlwpError where levels need more models than a reader makes for so many bytes."""
+    """Raise IlwpError where levels need more models than a reader makes for so many bytes, or reach further than it
+    takes them.
+    """
+    codes = list(codes)
+    if any(code.reach > MOST_REACH for code in codes):
+        raise IlwpError(f"levels reach {max(code.reach for code in codes):,}: choose a lower quality")
     if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > decoding_limit(limit, content_bytes):
         raise IlwpError(f"too many models of levels for {content_bytes:,} bytes: choose a lower quality")

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -75,10 +77,22 @@ def test_images_that_the_network_does_not_take_are_refused(network: nn.Module):
         compress_network(tensors, Plan(), structure_of_module(network, tensors), images(10)[:, :1].numpy())
 
 
+def test_outputs_are_held_against_those_with_the_tensors_that_are_coded(network: nn.Module):
+    tensors, shown = arrays(network), images(10)
+    other = structure_of_module(copy.deepcopy(network), tensors)
+    plan = Plan(method="multiset", quality=20)
+    wanted = compress_network(tensors, plan, structure_of_module(network, tensors), shown.numpy())
+    with torch.no_grad():
+        for parameter in other.network.parameters():
+            parameter.mul_(1.3)
+    found = compress_network(tensors, plan, other, shown.numpy())
+    assert found.held_out_snr == pytest.approx(wanted.held_out_snr, abs=0.01)
+
+
 def test_a_trial_leaves_the_network_alone(network: nn.Module):
     tensors = arrays(network)
     structure = structure_of_module(network, tensors)
-    trial = Trial(network, structure.names, (3, 32, 32), shared_out(images(10)))
+    trial = Trial(network, tensors, structure.names, (3, 32, 32), shared_out(images(10)))
     rounded = {name: np.round(t, 1) if name.endswith("weight") else t for name, t in tensors.items()}
     choices = trial.biases(tensors, rounded, trial.seen(tensors))
     assert choices[0] == {}

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ilwp.common.distortion import zero_share
 from ilwp.experiments import evidence
 from ilwp.experiments.records import read_kernels
 from ilwp.figures import alternatives
@@ -22,6 +23,15 @@ def test_alternatives_are_files_beside_the_default_file() -> None:
 
 def test_no_runs_give_an_empty_table() -> None:
     assert alternatives.alternatives({}, 8, read_kernels).empty
+    assert all(np.isnan(share) for share in alternatives.commonest_levels({}, 8, read_kernels).values())
+
+
+def test_residuals_pile_up_at_zero_where_zero_is_a_level() -> None:
+    runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", inter_layer=1, seed=0)
+    shares = alternatives.commonest_levels(runs, 8, read_kernels)
+    coded = codec.encode_kernels(read_kernels(next(iter(runs))), Settings("ill", 8))
+    assert shares["symmetric"] == pytest.approx(100 * zero_share(coded.levels))
+    assert shares["affine"] < shares["symmetric"]
 
 
 def test_branches_of_a_block_change_places_and_no_other_layer_does() -> None:
@@ -36,7 +46,7 @@ def test_branches_of_a_block_change_places_and_no_other_layer_does() -> None:
 def test_first_layers_and_loops_have_rows_for_what_has_run() -> None:
     runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet", inter_layer=1, seed=0)
     table = alternatives.first_layers(runs, 8, read_kernels)
-    assert table["method"].tolist() == ["ILWP-ILL"]
+    assert table["method"].tolist() == ["ILL"]
     record = next(iter(runs.values()))
     size = next(m.rate.total for m in record.measurements if (m.method, m.bits, m.loop) == ("ill", 8, "closed"))
     assert table["file (bytes)"].tolist() == [f"{size / 8:,.0f}"]

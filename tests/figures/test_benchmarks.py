@@ -71,5 +71,5 @@ def test_every_figure_shows_its_data():
     assert len(axes[2].lines) == len(benchmark_plots.WHOLE) + 1
     plt.close(figure)
     scheme = diagrams.draw_free_order()
-    assert [ax.get_title() for ax in scheme.axes] == ["as trained", "aligned", "a set"]
+    assert [ax.get_title() for ax in scheme.axes] == ["as trained", "aligned", "set"]
     plt.close(scheme)

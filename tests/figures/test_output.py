@@ -50,10 +50,10 @@ def test_numbers_of_a_figure_are_the_tables_that_were_plotted(figure: Figure) ->
 
 
 def test_curves_are_drawn_where_the_table_says(figure: Figure) -> None:
-    for ax, x in zip(figure.axes, ("bits a level", "file (kB)"), strict=True):
+    for ax, x in zip(figure.axes, ("bits per level", "file (kB)"), strict=True):
         panel = plotted(figure)[lambda t, ax=ax: t["panel"] == ax.get_title("left")]
         drawn = {c.get_label(): c.lines[0].get_xdata().tolist() for c in ax.containers}
-        assert drawn == {"Baseline": panel[x].tolist()[:1], "ILWP-ILL": panel[x].tolist()[1:]}
+        assert drawn == {"Baseline": panel[x].tolist()[:1], "ILL": panel[x].tolist()[1:]}
         assert ax.get_xlabel() == x
 
 

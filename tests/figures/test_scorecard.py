@@ -125,7 +125,7 @@ def test_the_trade_off_is_judged_against_each_rival_in_each_loop():
     names = "(against the baseline, against LSS)", "(against FSS)"
     holds, fails = (f"closed loop {which}, open loop {which}" for which in names)
     assert score.which == f"holds: {holds}\ndoes not: {fails}"
-    assert "2 of 2 of the baseline (1 without any loss)" in score.ours
+    assert "2 of 2 files of the baseline (1 at no loss)" in score.ours
     assert "the baseline matches 0 of ILL's 1" in score.ours
 
 

@@ -34,7 +34,7 @@ def test_shares_are_means_over_pairs_of_runs_with_one_seed():
 def test_parts_have_a_row_for_each_method_with_files_and_add_up():
     made = files(baseline=[(84, 100, 80.0)], ill=[(14, 30, 79.0), (15, 31, 79.5)])
     shown = table1.size_parts(made)
-    assert shown[("", "method")].tolist() == ["Baseline", "ILWP-ILL"]
+    assert shown[("", "method")].tolist() == ["Baseline", "ILL"]
     assert shown[("", "runs")].tolist() == [1, 2]
     assert set(shown["kB"]) == set(table1.PARTS.values())
     assert shown.loc[0, ("kB", "whole file")] == "0.10"
@@ -46,9 +46,9 @@ def test_the_papers_shares_are_those_that_it_prints():
     printed = shown[[("", "method"), ("texture", "paper"), ("texture + index", "paper"), ("top-1, points", "paper")]]
     assert printed.to_numpy().tolist() == [
         ["Baseline", "1.000", "1.000", "+0.000"],
-        ["ILWP-FSS", "0.965", "1.124", "+0.100"],
-        ["ILWP-LSS", "0.960", "1.082", "+0.110"],
-        ["ILWP-ILL", "0.475", "0.475", "-0.645"],
+        ["FSS", "0.965", "1.124", "+0.100"],
+        ["LSS", "0.960", "1.082", "+0.110"],
+        ["ILL", "0.475", "0.475", "-0.645"],
     ]
     assert shown.loc[3, ("whole file", "here")] == "nan"
 
@@ -62,3 +62,5 @@ def test_the_prose_quotes_what_the_table_shows():
     assert f"{quoted['fss_change']:+.2f}" == shown.loc[1, ("top-1, points", "here")]
     assert quoted["ill_open_total"] < quoted["ill_total"]
     assert quoted["baseline_open_total"] == 1
+    assert f"{quoted['paper_total']:.3f}" == shown.loc[3, ("texture + index", "paper")]
+    assert quoted["paper_lost"] == pytest.approx(0.645)

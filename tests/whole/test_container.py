@@ -145,6 +145,22 @@ def test_the_weight_of_a_prediction_comes_back(weight: float):
     assert_same(pieces_of(segments.write_pieces(pieces)), pieces)
 
 
+NARROW = np.random.default_rng(0).integers(0, 900, 2999)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        Powers(np.r_[NARROW, 90_000].astype(np.int32), np.ones(3000, np.int8), 12),
+        Levels(np.r_[NARROW - 60_000, 60_000].astype(np.int32), 0.5),
+        Levels(np.r_[np.repeat(NARROW, 9), 70_000].astype(np.int32).reshape(4, -1), 0.5),
+    ],
+)
+def test_levels_further_apart_than_a_reader_takes_them_are_stored_as_values(piece: Piece):
+    wanted = decode_pieces({"a": piece})["a"]
+    np.testing.assert_array_equal(read(segments.write_pieces({"a": piece}))["a"], wanted)
+
+
 def test_a_weight_of_no_prediction_is_refused():
     with pytest.raises(IlwpError, match="make no sense"):
         read(segments.write_pieces({"a": layer([[1, 2]], "baseline", [0], weight=0.5)}))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ilwp.common.distortion import snr
+from ilwp.door import compress, decompress
 from ilwp.whole import segments
 from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import Exact, Levels, Powers, decode_pieces
@@ -113,3 +114,30 @@ def test_vectors_share_a_segment_and_take_few_bytes():
 def test_steps_stay_within_float32():
     assert step_of_quality(0.0, 1, 30, 1) == step_of_quality(1e-40, 1, 30, 1) == step_of_quality(1e39, 1, 0, 1) == 0
     assert 0 < step_of_quality(1.0, 1, 30, 1) < 1
+
+
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 6000)),
+    st.tuples(st.integers(1, 300), st.integers(1, 40)),
+    st.tuples(st.integers(1, 60), st.just(1), st.integers(1, 7), st.integers(1, 5)),
+)
+PARTS = ["a.weight", "a.bias", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"]
+
+
+@st.composite
+def values(draw: st.DrawFn) -> np.ndarray:
+    """Float32 of a narrow or a wide distribution, around zero or not, one of them by itself."""
+    rng, shape = np.random.default_rng(draw(st.integers(0, 9))), draw(SHAPES)
+    found = rng.standard_normal(shape) * np.abs(rng.standard_normal(shape)) ** draw(st.floats(0, 12))
+    found += draw(st.floats(-1e4, 1e4))
+    found.flat[0] += draw(st.floats(0, 1e6))
+    return found.astype(np.float32)
+
+
+@given(st.dictionaries(st.sampled_from(PARTS), values(), min_size=1, max_size=4), st.floats(0, 100))
+def test_any_values_come_back_at_any_quality(tensors: dict[str, np.ndarray], quality: float):
+    tensors = {name: np.abs(t) if name.endswith("var") else t for name, t in tensors.items()}
+    back = decompress(compress(tensors, quality=quality))
+    for name, tensor in tensors.items():
+        # all errors may be as large as they get, which is 4.8 dB, and powers of two are only so fine, which is 3
+        assert snr([tensor], [back[name]]) > min(quality, 90) - 8
