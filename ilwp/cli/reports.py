@@ -15,7 +15,8 @@ from ilwp.paper import bitstream
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.settings import Rate
 
-POOR = 20.0  # dB
+SPOILT = "the network may not work any more"
+POOR, HIDDEN = 20.0, -6.0  # dB of outputs, and of what differs between synthetic inputs, which are much alike
 
 
 def described(kernels: Kernels) -> str:
@@ -46,17 +47,19 @@ def rates(compressed: Compressed) -> str:
 def warning(compressed: Compressed) -> str | None:
     """A line about outputs, or where they are not known about weights, that are badly hit, if any are."""
     snr = compressed.outputs_snr if compressed.held_out_snr is None else compressed.held_out_snr
+    if snr is not None and snr < POOR:
+        return f"the outputs' SNR is below {POOR} dB: {SPOILT}; choose a higher quality"
+    if compressed.varying_snr is not None and compressed.varying_snr < HIDDEN:
+        return f"the outputs' error is far larger than what differs between inputs: {SPOILT}; choose a higher quality"
     if snr is not None:
-        if snr >= POOR:
-            return None
-        return f"the outputs' SNR is below {POOR} dB: the network may not work any more; choose a higher quality"
+        return None
     hit = [row for row in compressed.rows if row.snr is not None and row.snr < POOR]
     if not hit:
         return None
     worst = min(hit, key=lambda row: row.snr or 0.0)
     return (
         f"{len(hit)} of {len(compressed.rows)} tensors have an SNR below {POOR} dB, {worst.tensor} one "
-        f"of {worst.snr:.1f}: the network may not work any more; choose a higher quality or more bits"
+        f"of {worst.snr:.1f}: {SPOILT}; choose a higher quality or more bits"
     )
 
 

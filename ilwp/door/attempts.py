@@ -39,10 +39,14 @@ PASSES = 2 + len(DAMPINGS) + REFINED  # that coding with images takes at most
 
 @dataclass(frozen=True)
 class Attempt:
-    """Coded tensors, and the SNR of the outputs in dB as `Trial.snrs` has it: none where they could not be tried."""
+    """Coded tensors, and the SNR of the outputs in dB as `Trial.snrs` has it: none where they could not be tried.
+
+    `common` is that of the trial, in dB.
+    """
 
     coded: dict[str, CodedTensor]
     snrs: tuple[float, ...]
+    common: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def _attempts(
     settled = [
         _settled(task, ready, coded, biases) for biases in (choices if only is None else choices[only : only + 1])
     ]
-    return [Attempt(one, tuple(trial.snrs(_decoded(one)))) for one in settled]
+    return [Attempt(one, tuple(trial.snrs(_decoded(one))), trial.common) for one in settled]
 
 
 def _settled(

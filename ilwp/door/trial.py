@@ -57,6 +57,9 @@ class Trial:
         # the SNR is measured on other inputs than the shift
         self.inputs = [inputs_for(self.network, shape, seed=1), *([images.held_out] if images else [])]
         self.wanted = [batched_outputs(self.network, inputs) for inputs in self.inputs]
+        about = [o - o.mean(0) if len(o) == len(self.synthetic) else o for o in self.wanted[0]]
+        # dB by which the outputs for synthetic inputs are stronger than what differs between them
+        self.common = decibels(power(self.wanted[0]), power(about))
 
     def seen(self, before: StateDict) -> list[MeanInputs]:
         """What the layers of the unquantized network see: of synthetic inputs, and of the images that teach."""

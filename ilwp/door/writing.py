@@ -1,7 +1,7 @@
 """A state dict to the bytes of an `.ilwp` file, of any format."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +31,8 @@ class Compressed:
     """A file's bytes and what they hold: one row per tensor, or for format 1 where the bits of the file go.
 
     `outputs_snr` is that of the network's outputs for synthetic inputs in dB, where the network could be tried, and
-    `held_out_snr` that for the images that were held out.
+    `held_out_snr` that for the images that were held out. `varying_snr` is `outputs_snr` with only what differs between
+    inputs as signal.
     """
 
     content: bytes
@@ -40,6 +41,7 @@ class Compressed:
     weights: int = 0  # of depthwise layers, in format 1
     outputs_snr: float | None = None
     held_out_snr: float | None = None
+    varying_snr: float | None = None
 
 
 def structure_of(graph: str, width: float, tensors: Tensors, input_size: tuple[int, ...] | None = None) -> "Structure":
@@ -110,7 +112,10 @@ def compress_network(
     coded = attempt.coded
     packed = list(segments.pack_all((name, one.piece) for name, one in coded.items()))
     rows = {name: (stored(one.piece), size(one.piece), one.snr) for name, one in coded.items()}
-    return _file(tensors, packed, rows, metadata, attempt.snrs)
+    made = _file(tensors, packed, rows, metadata)
+    outputs, held_out = (*attempt.snrs, None, None)[:2]
+    varying = None if outputs is None else outputs - attempt.common
+    return replace(made, outputs_snr=outputs, held_out_snr=held_out, varying_snr=varying)
 
 
 def _alone(
@@ -132,7 +137,7 @@ def _alone(
 
 def _file(
     tensors: Tensors, packed: Sequence[Packed], rows: Mapping[str, tuple[str, int, float]],
-    metadata: Mapping[str, str] | None, snrs: Sequence[float] = (),
+    metadata: Mapping[str, str] | None,
 ) -> Compressed:  # fmt: skip
     content = container.write_container([p.segment for p in packed], list(tensors), metadata)
     bits = {name: count for p in packed for name, count in p.bits.items()}
@@ -140,9 +145,7 @@ def _file(
         Row(name, kind, count, bits[name] / 8, tensors[name].nbytes * (count > 0), snr)
         for name, (kind, count, snr) in rows.items()
     ]
-    return Compressed(
-        content, listed, outputs_snr=snrs[0] if snrs else None, held_out_snr=snrs[1] if snrs[1:] else None
-    )
+    return Compressed(content, listed)
 
 
 def compress_additive(

@@ -9,6 +9,9 @@ import pytest
 import safetensors.numpy
 
 from ilwp.cli.reports import integer_warning
+from ilwp.common.paths import EVIDENCE
+from ilwp.common.tensor_files import write_state_dict
+from ilwp.door import read_state_dict
 
 Ilwp = Callable[..., Any]
 INTEGERS = {
@@ -50,3 +53,14 @@ def test_a_file_that_is_larger_than_its_tensors_is_not_called_smaller(
     safetensors.numpy.save_file(tensors, file)
     assert said in ilwp("compress", file).out
     assert said in ilwp("inspect", file.with_suffix(".ilwp")).out
+
+
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_a_large_constant_in_the_outputs_hides_no_loss(offset: int, tmp_path: Path, ilwp: Ilwp):
+    tensors = read_state_dict(EVIDENCE / "networks" / "cifar10-mobilenet-lambda0-seed0.safetensors")
+    last = [name for name in tensors if name.endswith("bias")][-1]
+    tensors[last] = tensors[last] + np.float32(offset) * np.arange(10, dtype=np.float32)
+    write_state_dict(tmp_path / "net.safetensors", tensors)
+    outcome = ilwp("compress", tmp_path / "net.safetensors", "--graph", "mobilenet", "--width", "0.5")
+    assert outcome.code == 0
+    assert ("error is far larger than what differs between inputs" in outcome.err) == bool(offset)

@@ -6,7 +6,7 @@ import pytest
 from ilwp.figures import real_networks
 
 
-def points(**columns: list) -> pd.DataFrame:
+def points(**columns: list | str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
@@ -15,6 +15,8 @@ def test_bytes_at_an_snr_lie_between_the_files_and_nowhere_else():
     assert real_networks.snr_bytes(curve, snr_db=15) == pytest.approx(200)
     assert np.isnan(real_networks.snr_bytes(curve, snr_db=21))
     assert np.isnan(real_networks.snr_bytes(curve, snr_db=9))
+    assert real_networks.snr_bytes(curve, snr_db=9, beyond=1) == pytest.approx(100 / 4**0.1)
+    assert np.isnan(real_networks.snr_bytes(curve, snr_db=8, beyond=1))
 
 
 def test_bytes_at_an_agreement_are_not_those_of_files_that_all_have_it():
@@ -49,3 +51,17 @@ def test_a_lossless_codec_has_one_size_for_all_outputs():
 def test_leaving_nothing_out_costs_nothing():
     table = real_networks.real_ingredients().set_index("left out")
     assert table.loc["nothing", "more bytes for equal dB (%)"] == pytest.approx(0)
+
+
+def test_an_idea_is_held_against_files_that_had_as_much_to_go_by(monkeypatch):
+    outputs = {f"{inputs}_snr_db": [10.0, 20.0, 10.0, 20.0] for inputs in real_networks.INPUTS}
+    files = points(network="net", codec=["ilwp"] * 2 + ["ilwp, images"] * 2, bytes=[100, 400, 50, 200], **outputs)
+    outputs_of_both = {column: [15.0, 15.0] for column in outputs}
+    tried = points(
+        network="net", idea=["one", "other"], images=[0, 9], quality=[15, 15], bytes=[220, 90], encode_s=[1, 2],
+        **outputs_of_both,
+    )  # fmt: skip
+    monkeypatch.setattr(real_networks, "benchmark_rows", {"real_networks": files, "real_tried": tried}.get)
+    table = real_networks.real_tried().filter(like="quality 15 dB")
+    np.testing.assert_allclose(table.loc["one"], 10)
+    np.testing.assert_allclose(table.loc["other"], -10)
