@@ -1,5 +1,6 @@
 import subprocess
 import tomllib
+from importlib.metadata import distributions
 
 import yaml
 from packaging.requirements import Requirement
@@ -39,6 +40,13 @@ def test_constraints_pin_every_requirement_within_its_bounds() -> None:
     ]:
         requirement = Requirement(text)
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), text
+
+
+def test_every_pinned_package_takes_the_oldest_python_that_is_promised() -> None:
+    oldest = next(iter(SpecifierSet(PROJECT["requires-python"]))).version + ".0"
+    wanted = {package.metadata["Name"]: package.metadata["Requires-Python"] for package in distributions()}
+    assert len(wanted) > 100
+    assert {name: bound for name, bound in wanted.items() if not SpecifierSet(bound or "").contains(oldest)} == {}
 
 
 def test_make_alone_explains_its_targets() -> None:
