@@ -7,8 +7,6 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
-from ilwp.networks.tensors import depthwise_names
-
 NetworkName = Literal["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2"]
 Layout = Literal["channels last", "contiguous"]  # of images and activations in memory
 Reference = Literal["random", "first", "zero"]  # what a control's loss compares a layer with, see `loss_targets`
@@ -124,6 +122,7 @@ def _predicted_weights(network: str, width: float) -> int:
     import torch
 
     from ilwp.networks.build import NETWORKS
+    from ilwp.networks.tensors import depthwise_names
 
     with torch.device("meta"):
         module = NETWORKS[network](10, width)

@@ -37,5 +37,5 @@ def test_a_set_stands_beside_codebooks_where_it_was_measured():
 def test_every_method_has_what_it_needs(tuned: pd.DataFrame):
     table = neighbours.needs_table(tuned).set_index("method")
     assert table.notna().all(axis=None)
-    assert table.loc["NNCodec", "weights while it runs"] == table.loc["aligned, a set", "weights while it runs"]
+    assert table.loc["NNCodec", "weights while it runs"] == table.loc["aligned, set", "weights while it runs"]
     assert set(neighbours.tuned_table(tuned)) == set(neighbours.TUNED.values())
