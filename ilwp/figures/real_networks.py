@@ -147,6 +147,19 @@ def real_aims() -> pd.DataFrame:
     return table.assign(met=table["reached"] <= table["wanted"])
 
 
+def shares_of_peer() -> dict[str, float]:
+    """Bytes of ImageNet's MobileNetV2 over those of NNCodec's best file with as good outputs: without data for
+    photographs, and `taught` by images for images of their kind.
+    """
+    frame = benchmark_rows("real_networks")
+    frame = frame[frame["network"] == IMAGENET]
+    theirs = frame[~frame["codec"].str.endswith(WITH_BIASES)]
+    return {
+        name: snr_bytes(frame[frame["codec"] == codec], inputs) / least(theirs, PEER, partial(snr_bytes, inputs=inputs))
+        for name, codec, inputs in (("plain", OURS, "photographs"), ("taught", IMAGES, "enlarged"))
+    }
+
+
 def real_ingredients() -> pd.DataFrame:
     """One row per ingredient left out: the file, its outputs, and its bytes over those of a whole file as good in %."""
     ablation, files = benchmark_rows("real_ablation"), benchmark_rows("real_networks")
@@ -180,9 +193,9 @@ def real_tried() -> pd.DataFrame:
         whole = files[(files["network"] == row["network"]) & (files["codec"] == codec)]
         found = rows.setdefault(row["idea"], {"images": row["images"], SECONDS: 0.0})
         found[SECONDS] = max(found[SECONDS], row["encode_s"])
-        for inputs, words in INPUTS.items():
+        for inputs in INPUTS:
             as_good = snr_bytes(whole, inputs, row[f"{inputs}_snr_db"], BEYOND)
-            found[f"{words}, quality {row['quality']} dB"] = 100 * (row["bytes"] / as_good - 1)
+            found[f"{inputs}, {row['quality']} dB"] = 100 * (row["bytes"] / as_good - 1)
     table = pd.DataFrame(rows).T
     about = ["images", SECONDS]
     return table[[*about, *sorted(column for column in table if column not in about)]]

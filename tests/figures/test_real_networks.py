@@ -62,6 +62,13 @@ def test_an_idea_is_held_against_files_that_had_as_much_to_go_by(monkeypatch):
         **outputs_of_both,
     )  # fmt: skip
     monkeypatch.setattr(real_networks, "benchmark_rows", {"real_networks": files, "real_tried": tried}.get)
-    table = real_networks.real_tried().filter(like="quality 15 dB")
+    table = real_networks.real_tried().filter(like="15 dB")
     np.testing.assert_allclose(table.loc["one"], 10)
     np.testing.assert_allclose(table.loc["other"], -10)
+
+
+def test_shares_that_prose_quotes_are_those_of_the_aims():
+    aims, shares = real_networks.real_aims().set_index("aim")["reached"], real_networks.shares_of_peer()
+    at = f"bytes at {real_networks.DB:g} dB of NNCodec's best"
+    assert shares["plain"] == aims[f"ImageNet's MobileNetV2, no data, {at}"]
+    assert shares["taught"] == aims[f"ImageNet's MobileNetV2, unlabelled images of the kind, {at}"]
