@@ -7,6 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -28,19 +29,21 @@ def share_heatmap(ax: Axes, share: np.ndarray) -> None:
     n = len(share)
     cells = 100 * share[1:, :-1]
     later = np.triu(np.ones_like(cells, bool), 1)
-    ax.pcolormesh(
-        np.ma.masked_array(cells, later), norm=PERCENT, cmap=SHADES, linewidth=0.3,
-        edgecolors=np.where(later.ravel(), "none", "white"),
-    )  # fmt: skip
+    targets, sources = np.nonzero(~later)
+    corners = np.stack([sources, targets], axis=1)[:, None] + np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    ax.add_collection(
+        PolyCollection(
+            corners.tolist(), array=cells[~later], norm=PERCENT, cmap=SHADES, linewidth=0.3, edgecolors="white"
+        )
+    )
     step = 2 if n < 16 else 4
-    ax.set(xlabel="source layer", ylabel="target layer", aspect="equal", ylim=(n - 1, 0))
+    ax.set(xlabel="source layer", ylabel="target layer", aspect="equal", xlim=(0, n - 1), ylim=(n - 1, 0))
     ax.set_xticks(np.arange(0, n - 1, step) + 0.5, np.arange(1, n, step))
     ax.set_yticks(np.arange(0, n - 1, step) + 0.5, np.arange(2, n + 1, step))
     ax.tick_params(length=0)
     ax.grid(visible=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    targets, sources = np.nonzero(~later)
     columns = {"target layer": targets + 2, "source layer": sources + 1, "best predictions (%)": cells[~later]}
     keep_table(ax, pd.DataFrame(columns))
 
