@@ -78,15 +78,12 @@ def test_images_that_the_network_does_not_take_are_refused(network: nn.Module):
 
 
 def test_outputs_are_held_against_those_with_the_tensors_that_are_coded(network: nn.Module):
-    tensors, shown = arrays(network), images(10)
-    other = structure_of_module(copy.deepcopy(network), tensors)
-    plan = Plan(method="multiset", quality=20)
-    wanted = compress_network(tensors, plan, structure_of_module(network, tensors), shown.numpy())
+    tensors, other = arrays(network), copy.deepcopy(network)
     with torch.no_grad():
-        for parameter in other.network.parameters():
+        for parameter in other.parameters():
             parameter.mul_(1.3)
-    found = compress_network(tensors, plan, other, shown.numpy())
-    assert found.held_out_snr == pytest.approx(wanted.held_out_snr, abs=0.01)
+    names = structure_of_module(network, tensors).names
+    assert Trial(other, tensors, names, (3, 32, 32), shared_out(images(10))).snrs(tensors) == [np.inf, np.inf]
 
 
 def test_a_trial_leaves_the_network_alone(network: nn.Module):
