@@ -26,7 +26,7 @@ from trellis import values as trellis_values
 from ilwp.door import attempts, compress_network, decoded
 from ilwp.networks.sensitivity import inputs_for
 from ilwp.whole import coding, error_feedback
-from ilwp.whole.error_feedback import ErrorFeedback
+from ilwp.whole.error_feedback import DAMPINGS, ErrorFeedback
 from ilwp.whole.pieces import Exact, Levels
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
@@ -112,7 +112,7 @@ def cerwu(weights: torch.Tensor, root: torch.Tensor, step: float, slope: float) 
     return levels
 
 
-def by_synthetic_inputs(damping: float) -> Changed:
+def by_synthetic_inputs() -> Changed:
     """Error feedback from the moments of synthetic inputs."""
     plain = attempts._coded
 
@@ -120,7 +120,7 @@ def by_synthetic_inputs(damping: float) -> Changed:
         network = task.structure.network
         inputs = inputs_for(network, task.structure.input_shape)
         feedback = ErrorFeedback(network, ready.tensors | ready.kernels, inputs)
-        return plain(task, ready, lambda name, step, tensor: feedback(name, step, tensor, damping))
+        return plain(task, ready, lambda name, step, tensor: feedback(name, step, tensor, max(DAMPINGS)))
 
     return patch("ilwp.door.attempts._coded", coded)
 
@@ -131,7 +131,7 @@ def ideas() -> Iterator[tuple[str, bool, Callable[[], tuple[Changed, Dependent |
         yield f"dependent quantization, {slope:g}", False, partial(_dependent, slope)
     for slope in SLOPES:
         yield f"rate-aware rounding, {slope:g}", False, partial(_rate_aware, slope)
-    yield "error feedback from synthetic inputs", False, lambda: (by_synthetic_inputs(1.0), None)
+    yield "error feedback from synthetic inputs", False, lambda: (by_synthetic_inputs(), None)
     for slope in SLOPES:
         yield f"CERWU's rule, ours, {slope:g}", True, partial(_cerwu, slope)
 
