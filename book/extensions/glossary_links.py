@@ -26,7 +26,7 @@ USES = {
 }
 NOTE = "figure-note"  # what stands under a figure, folded
 NO_PROSE = (
-    addnodes.pending_xref, nodes.caption, nodes.entry, nodes.footnote, nodes.literal, nodes.math, nodes.raw,
+    addnodes.pending_xref, nodes.caption, nodes.citation, nodes.entry, nodes.footnote, nodes.literal, nodes.math, nodes.raw,
     nodes.reference, nodes.term, nodes.Titular,
 )  # fmt: skip
 

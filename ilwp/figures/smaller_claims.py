@@ -3,7 +3,7 @@
 runs, kernels -> first_layer, full_kernels, large_weights, index_bits, buffers, zeros, costs -> table
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
