@@ -73,7 +73,7 @@ def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[floa
         ax.plot([low, high], [y, y], color=BLUE, linewidth=2.2, solid_capstyle="round")
         ax.plot(lift, y, "o", color=BLUE, markersize=5)
         # on the side that is further from both lines
-        end, beside, align = (high, 5, "left") if lift < greatest / 2 else (low, -5, "right")
+        end, beside, align = (high, 5, "left") if lift < 0.75 * greatest else (low, -5, "right")
         ax.annotate(f"{lift:.2f}", (end, y), (beside, 0), textcoords="offset points", ha=align, va="center",
                     path_effects=[withStroke(linewidth=2.5, foreground="#ffffff")])  # fmt: skip
     ax.set(yticks=range(len(rows)), yticklabels=list(sources), ylim=(len(rows) - 0.5, -0.8), xlim=(0, None))
