@@ -87,12 +87,8 @@ def encode_table(lengths: np.ndarray) -> bitarray:
     """
     difference = np.diff(lengths, prepend=0)
     folded = np.where(difference > 0, 2 * difference, 1 - 2 * difference)  # 0, 1, -1, 2 ... -> 1, 2, 3, 4 ...
-    widths = 2 * np.frexp(folded)[1].astype(np.int64) - 1  # a number of n digits follows n - 1 zeros
-    ends = np.cumsum(widths)
-    digits = folded.repeat(widths) >> (ends.repeat(widths) - 1 - np.arange(ends[-1])) & 1
-    bits = bitarray()
-    bits.frombytes(np.packbits(digits.astype(np.uint8)).tobytes())
-    return bits[: ends[-1]]
+    # a number of n digits follows n - 1 zeros
+    return bitarray("".join(f"{number:0{2 * number.bit_length() - 1}b}" for number in folded.tolist()))
 
 
 def decode_table(bits: bitarray, size: int) -> tuple[np.ndarray, int]:

@@ -23,7 +23,7 @@ from ilwp.common.bytes import Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
 from ilwp.common.numbers import BLOCK
 from ilwp.paper.huffman import decode_lengths, encode_table, entropy
-from ilwp.paper.quantization import MOST_REACH
+from ilwp.whole.steps import MOST_REACH
 
 ROOT = math.sqrt(math.sqrt(math.sqrt(0.5)))  # an eighth of a bit
 EIGHTHS = list(itertools.accumulate([1.0] + 7 * [ROOT], operator.mul))
