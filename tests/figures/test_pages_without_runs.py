@@ -8,7 +8,6 @@ import pytest
 
 from ilwp.common.paths import NOTEBOOKS
 from ilwp.experiments import evidence
-from ilwp.figures import scorecard_evidence, sources
 
 PAGES = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if "profile: str" in nbformat.read(path, 4).cells[1].source]
 
@@ -34,6 +33,4 @@ def test_a_page_can_be_made_from_what_runs_there_are(
         evidence.load_runs("cpu"), network="mobilenet", dataset="cifar10", inter_layer=inter_layer, seed=0
     )
     monkeypatch.setattr(evidence, "load_runs", lambda name: runs)
-    for module in (scorecard_evidence, sources):
-        monkeypatch.setattr(module, "DEALS", 2)
     assert run(page)
