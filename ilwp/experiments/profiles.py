@@ -45,21 +45,15 @@ class Profile:
     grid: Annotated[list[Block], Field(min_length=1)]
     networks: dict[NetworkName, dict[str, Any]] = Field(default_factory=dict)
 
-    def config(
-        self,
-        dataset: str,
-        network: str,
-        inter_layer: float,
-        seed: int,
-        reference: str | None = None,
-        depthwise_decay: float | None = None,
-    ) -> TrainConfig:
-        """One cell's configuration; raises IlwpError where a value is unknown or out of range."""
+    def config(self, dataset: str, network: str, inter_layer: float, seed: int, **control: Any) -> TrainConfig:
+        """One cell's configuration; raises IlwpError where a value is unknown or out of range.
+
+        A `control` has a `reference` or a `depthwise_decay`.
+        """
         chosen = self.settings | self.networks.get(network, {})  # type: ignore[call-overload]
         if inter_layer in (0, math.inf):  # the loss is not used, so its calibration makes no difference
             chosen.pop("calibration", None)
         cell = {"dataset": dataset, "network": network, "inter_layer": inter_layer, "seed": seed}
-        control = {"reference": reference, "depthwise_decay": depthwise_decay}
         try:
             return TrainConfig(**(chosen | cell | control))
         except ValidationError as error:
@@ -69,7 +63,8 @@ class Profile:
         """Every run of the grid, in the order of the file."""
         for block in self.grid:
             for network, inter_layer, seed in itertools.product(block.networks, block.inter_layer, block.seeds):
-                yield self.config(block.dataset, network, inter_layer, seed, block.reference, block.depthwise_decay)
+                control = {"reference": block.reference, "depthwise_decay": block.depthwise_decay}
+                yield self.config(block.dataset, network, inter_layer, seed, **control)
 
 
 def load_profile(name: str) -> Profile:
