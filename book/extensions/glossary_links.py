@@ -26,8 +26,8 @@ USES = {
 }
 NOTE = "figure-note"  # what stands under a figure, folded
 NO_PROSE = (
-    addnodes.pending_xref, nodes.caption, nodes.entry, nodes.footnote, nodes.literal, nodes.math, nodes.raw,
-    nodes.reference, nodes.term, nodes.Titular,
+    addnodes.pending_xref, nodes.caption, nodes.citation, nodes.entry, nodes.footnote, nodes.literal, nodes.math,
+    nodes.raw, nodes.reference, nodes.term, nodes.Titular,
 )  # fmt: skip
 
 

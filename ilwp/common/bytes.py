@@ -83,11 +83,12 @@ class Reader:
     def varint(self) -> int:
         """A number that `pack_varint` wrote."""
         number = 0
-        for i in range(LONGEST_VARINT):
-            byte = self.take(1)[0]
+        for i, byte in enumerate(self.content[self.position : self.position + LONGEST_VARINT]):
             number |= (byte & 127) << 7 * i
             if byte < 128:
+                self.position += i + 1
                 return number
+        self.take(LONGEST_VARINT)  # which raises where the file ends within the number
         raise IlwpError("this file holds an impossible number")
 
     def float32(self) -> float:

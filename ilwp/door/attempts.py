@@ -31,6 +31,7 @@ from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
 
 HARMLESS = 0.5  # dB that outputs for synthetic inputs may lose
+SHORT, FINER = 1.0, 5  # dB that outputs may lack, and times that steps are made finer for it
 REFINED = 2  # times the steps are changed to reach a quality
 EXPECTED = 4.0  # dB that outputs gain: depthwise layers are coded before it is measured
 MOST = 6.0  # dB that they change by at a time: what is far coarser follows other laws
@@ -85,11 +86,26 @@ def best_attempt(
         task = _Task(plan, structure, bar.update)
         if trial and shared:
             return _with_images(task, arrange, trial, quality if by_quality and steps else None)
-        ready = arrange(1.0)
+        return _without_images(task, arrange, trial, quality if by_quality and steps else None)
+
+
+def _without_images(
+    task: _Task, arrange: Callable[[float], Arranged], trial: Trial | None, quality: float | None
+) -> Attempt:
+    """Every weight to its nearest level, and biases that batch norms correct where it helps; steps are made finer where
+    outputs, which are foreseen to first order only, fall short of `quality`. Arguments are those of `_with_images`.
+    """
+    factor = 1.0
+    for further in reversed(range(1 + FINER)):
+        ready = arrange(factor)
         coded = _coded(task, ready, None)
         if trial is None:
             return Attempt(_settled(task, ready, coded, {}), ())
-        return _data_free(_attempts(task, trial, ready, coded, trial.seen(ready.tensors)))
+        attempt = _data_free(_attempts(task, trial, ready, coded, trial.seen(ready.tensors)))
+        if quality is None or not further or not attempt.snrs[0] < quality - SHORT:
+            break
+        factor *= _coarser(attempt.snrs[0], quality)
+    return attempt
 
 
 def _with_images(task: _Task, arrange: Callable[[float], Arranged], trial: Trial, quality: float | None) -> Attempt:

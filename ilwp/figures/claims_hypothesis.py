@@ -39,7 +39,7 @@ def previous_layer_beats_chance(found: Evidence) -> Score:
     """C1b: the previous layer holds best predictions more often than its number of kernels and its scale explain."""
     chance = 1
     table = found.lifts(0)
-    parts, ours = [], "none"
+    parts, ours, details = [], "none", ""
     if len(table):
         means = means_over_seeds(table)
         clear = table.groupby(["network", "dataset"], sort=False)["unit_low"].min() > chance
@@ -48,10 +48,14 @@ def previous_layer_beats_chance(found: Evidence) -> Score:
             Part("public networks", row.title.replace(",", ""), bool(row.above)) for row in found.public.itertuples()
         ]
         ours = (
-            f"trained here: lift {mean_and_range(means['lift'])}, at unit length {mean_and_range(means['unit'])}, "
-            f"before training {mean_and_range(means['untrained'])}\npublic: at unit length "
-            f"{mean_and_range(found.public['unit_lift'])}, clearly above chance in {found.public['above'].sum()} of "
-            f"{len(found.public)} sequences of kernels and clearly below in {found.public['below'].sum()}"
+            f"trained here: lift at unit length {mean_and_range(means['unit'])}\n"
+            f"public: {mean_and_range(found.public['unit_lift'])}, clearly above chance in "
+            f"{found.public['above'].sum()} of {len(found.public)} sequences of kernels and clearly below in "
+            f"{found.public['below'].sum()}"
+        )
+        details = (
+            f"trained here: lift as trained {mean_and_range(means['lift'])}, before training "
+            f"{mean_and_range(means['untrained'])}"
         )
     return Score(
         claim="C1b",
@@ -63,6 +67,7 @@ def previous_layer_beats_chance(found: Evidence) -> Score:
         ours=ours,
         runs=len(table) + (len(found.public) if len(table) else 0),
         parts=parts,
+        details=details,
     )
 
 
@@ -80,7 +85,7 @@ def loss_strengthens_it(found: Evidence) -> Score:
             for _, row in means.iterrows()
         ]
         ours = (
-            f"in the runs that have a partner: share of best predictions {mean_and_range(means['share'])} becomes "
+            f"share of best predictions {mean_and_range(means['share'])} becomes "
             f"{mean_and_range(means['share_loss'])}; lift at unit length {mean_and_range(means['unit'])} becomes "
             f"{mean_and_range(means['unit_loss'])}"
         )

@@ -29,8 +29,8 @@ def residuals_are_laplace(found: Evidence) -> Score:
             parts.append(Part(where, curve.upper(), near))
         zeros = mean_and_deviation(found.zeros("ill", 1, loop), 0)
         words.append(
-            f"{where}: {', '.join(f'{c.upper()} {mean_and_deviation(d.values)}' for c, d in distances.items())}, and "
-            f"{zeros} % of ILL's levels are zero"
+            f"{where}: {', '.join(f'{c.upper()} {mean_and_deviation(d.values)}' for c, d in distances.items())} from "
+            f"the fitted distribution; {zeros} % of ILL's levels are zero"
         )
     return Score(
         claim="C9",
@@ -39,7 +39,7 @@ def residuals_are_laplace(found: Evidence) -> Score:
         rule="One part per method and loop: the distribution function of its residuals at 8 bits stays within "
         f"{furthest} of the fitted Laplace's (Kolmogorov's distance). How near is near zero the paper does not say, "
         "and the share of zeros helped to calibrate the loss, so that share is shown and not judged",
-        ours="\n".join(["distance to the fitted distribution", *words]),
+        ours="\n".join(words),
         runs=_runs(found, "fss") + _runs(found, "ill"),
         parts=parts,
     )
@@ -48,30 +48,28 @@ def residuals_are_laplace(found: Evidence) -> Score:
 def entropies_are_in_order(found: Evidence) -> Score:
     """C10: by entropy (Eq. 5) and by Huffman size, ILL is below FSS and FSS below the weights."""
     order = ("ill", "fss", "baseline")
-    parts, words = [], []
+    parts, words, sizes = [], [], []
     for loop, where in LOOP_TITLES.items():
         fits = {c: pd.Series({s: fit_laplace(v).bits for s, v in _residuals(found, c, loop).items()}) for c in order}
         texture = {c: found.by_seed(c, "texture_bytes", loop=loop) / 1000 for c in order}
         for name, columns in (("entropies", fits), ("Huffman sizes", texture)):
             steps = [differences(columns[a], columns[b]) for a, b in (order[:2], order[1:])]
             parts.append(Part(where, name, all(s.below(0) for s in steps) if all(map(len, steps)) else None))
-        words.append(
-            f"{where}: "
-            + ", ".join(
-                f"{'weights' if c == 'baseline' else c.upper()} {mean_and_deviation(fits[c].to_numpy(), 2)} bits and "
-                f"{mean_and_deviation(texture[c].to_numpy(), 1)} kB"
-                for c in order
-            )
-        )
+        names = {c: "weights" if c == "baseline" else c.upper() for c in order}
+        bits = ", ".join(f"{name} {mean_and_deviation(fits[c].to_numpy(), 2)}" for c, name in names.items())
+        kilobytes = ", ".join(f"{name} {mean_and_deviation(texture[c].to_numpy(), 1)}" for c, name in names.items())
+        words.append(f"{where}: differential entropy (bits) {bits}")
+        sizes.append(f"{where}: texture (kB) {kilobytes}")
     return Score(
         claim="C10",
         page="notebooks/fig7",
         paper="the entropy log(2b) + 1 orders ILL < FSS < weights, and Huffman sizes follow",
         rule="In each loop one part for entropies and one for texture bytes: ILL is below FSS and FSS below the "
         "weights, seed by seed. The formula is a Laplace distribution's, whether or not C9 finds one",
-        ours="\n".join(["differential entropy and texture bytes", *words]),
+        ours="\n".join(words),
         runs=_runs(found, "fss") + _runs(found, "ill"),
         parts=parts,
+        details="\n".join(sizes),
     )
 
 

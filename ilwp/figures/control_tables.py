@@ -4,23 +4,18 @@ import numpy as np
 import pandas as pd
 
 from ilwp.experiments.evidence import Runs
-from ilwp.experiments.profiles import train_options
 from ilwp.figures.controls import CONTROL_KINDS, NONE, OWN, Controls
 from ilwp.figures.scores import mean_and_deviation
 
 
 def missing_runs(profile: str, controls: Controls, beside: Runs) -> str:
-    """The commands that make the controls without a record, and how long they take by the runs beside; or nothing."""
-    missing = [config for config, made in controls.items() if made is None]
+    """The command that makes the controls without a record, and how long it takes by the runs beside; or nothing."""
+    missing = sum(made is None for made in controls.values())
     if not missing:
         return ""
     seconds = [record.seconds for record in beside.values()]
-    hours = f", {len(missing) * np.median(seconds) / 3600:.1f} hours of training on one core" if seconds else ""
-    commands = "\n".join(f"ilwp train --profile {profile} {train_options(config)}" for config in missing)
-    return (
-        f"{len(missing)} of {len(controls)} runs are missing{hours}. `make grid PROFILE={profile}` makes them all. One "
-        f"by one they are:\n\n```sh\n{commands}\n```"
-    )
+    hours = f", {missing * np.median(seconds) / 3600:.1f} hours of training on one core" if seconds else ""
+    return f"{missing} of {len(controls)} runs are missing{hours}. `make grid PROFILE={profile}` makes them."
 
 
 def savings_table(found: pd.DataFrame) -> pd.DataFrame:

@@ -49,5 +49,4 @@ def draw_equal_accuracy(found: Evidence, profile: str, loop: Loop, span: float =
         )  # fmt: skip
     rows = {"curve": list(kilobytes), "smallest file (kB)": list(kilobytes.values())}
     keep_table(ax, pd.DataFrame(rows | {"top-1 accuracy (%)": np.full(len(kilobytes), level)}))
-    style.label_lines(ax)
     return figure

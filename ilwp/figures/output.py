@@ -80,6 +80,8 @@ def drawing(figure: Figure) -> str | None:
     svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
     svg = svg.replace("</style>", f"@media(prefers-color-scheme:dark){{{rules}}}</style>", 1)
     svg = re.sub(r'<path [^>]*style="fill: none"/>', "", svg)  # neither filled nor drawn
+    # a marker takes its line's colour from where it is used: rules do not reach into its definition
+    svg = re.sub(r'(<path id="m[^>]*style=")stroke: #\w{6}(?:; )?', r"\1", svg)
     named = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r' id="([\w-]+)"', lambda name: name[0] if name[1] in named else "", svg)
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))

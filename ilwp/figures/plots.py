@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
@@ -21,7 +21,9 @@ from ilwp.paper.hypothesis import Sources
 from ilwp.paper.laplace import LaplaceFit
 from ilwp.training.recipe import Epoch
 
-PERCENT, SHADES = Normalize(0, 100), sns.light_palette("#005f96", as_cmap=True)
+PERCENT = Normalize(0, 100)
+# from the page's own colour, light or dark, to blue
+SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(BLUE, 0.07), to_rgba(BLUE, 1)])
 
 
 def share_heatmap(ax: Axes, share: np.ndarray) -> None:
@@ -62,14 +64,17 @@ def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[floa
     dotted line is the lift if the previous layer were always best.
     """
     rows = [(name, found.lift, *lift_interval(found)) for name, found in sources.items()]
-    ax.axvline(1 / next(iter(sources.values())).chance_share, color=INK, linewidth=1, linestyle=":")
+    greatest = 1 / next(iter(sources.values())).chance_share
+    ax.axvline(greatest, color=INK, linewidth=1, linestyle=":")
     band = np.quantile(null, [0.025, 0.975])
     ax.axvspan(*band, color=GREY, alpha=0.6, linewidth=0)
     ax.axvline(1, color=INK, linewidth=0.8, linestyle=DASHED)
     for y, (_, lift, low, high) in enumerate(rows):
         ax.plot([low, high], [y, y], color=BLUE, linewidth=2.2, solid_capstyle="round")
         ax.plot(lift, y, "o", color=BLUE, markersize=5)
-        ax.annotate(f"{lift:.2f}", (lift, y), (0, 5), textcoords="offset points", ha="center",
+        # on the side that is further from both lines
+        end, beside, align = (high, 5, "left") if lift < 0.75 * greatest else (low, -5, "right")
+        ax.annotate(f"{lift:.2f}", (end, y), (beside, 0), textcoords="offset points", ha=align, va="center",
                     path_effects=[withStroke(linewidth=2.5, foreground="#ffffff")])  # fmt: skip
     name_rows(ax, list(sources), above=0.8)
     ax.set(xlim=(0, None), xlabel="lift (1 = chance)")

@@ -81,12 +81,12 @@ def real_sizes(network: str) -> pd.DataFrame:
 
 
 def inputs_in_words(network: str) -> str:
-    """How many inputs a network was tried on, and how far shares near AGREEMENT are off by chance."""
+    """How many inputs a network was tried on, and the standard error of shares near AGREEMENT."""
     frame = benchmark_rows("real_networks")
     counts = [int(frame[frame["network"] == network][inputs].max()) for inputs in INPUTS]
     errors = [100 * float(np.sqrt(AGREEMENT * (1 - AGREEMENT) / count)) for count in counts]
     off = " and ".join(f"{error:.1f}" for error in errors)
-    return f"{counts[0]} crops and {counts[1]} enlarged images; shares are off by {off} points"
+    return f"{counts[0]} crops and {counts[1]} enlarged images; the shares' standard errors are {off} points"
 
 
 def snr_bytes(points: pd.DataFrame, inputs: str = "photographs", snr_db: float = DB, beyond: float = 0.0) -> float:

@@ -21,24 +21,23 @@ from ilwp.training import datasets
 
 TITLE = (networks.TITLES[FIRST[0]], datasets.TITLES[FIRST[1]])
 FIRST_LIFTS = [f"{which}_{name}" for which in ("first", "first_loss") for name in ("share", "lift", "unit")]
-LONG = 300  # characters: more of them are folded away
 VERDICTS = {HOLDS: "holds", IN_PART: "in_part", FAILS: "fails", UNTESTED: "untested"}
 
 
 def verdict_table(scores: Sequence[Score]) -> pd.DataFrame:
-    """One row per claim, in HTML: a link to its evidence, what the paper says, what was found, how often, verdict."""
+    """One row per claim, in HTML: a link to its evidence, what the paper says, what was found, how often, verdict.
+
+    Details, and which parts hold, open below what was found.
+    """
     rows = []
     for score in scores:
         verdict = f"{MARKS[score.verdict]} <strong>{score.verdict}</strong>"
-        which = f"<em>{_lines(score.which)}</em>"
-        if len(score.which) > LONG:
-            which = f"<details><summary>Which parts hold</summary>{which}</details>"
-        elif score.which:
-            which = f"<br>{which}"
+        more = [_lines(score.details), f"<em>{_lines(score.which)}</em>" if score.which else ""]
+        folded = "<br>".join(filter(None, more))
         rows.append({
             "": f'<a href="{score.page.removeprefix("notebooks/")}.html">{score.claim}</a>',
             "the paper says": html.escape(score.paper),
-            "here": _lines(score.ours) + (which if score.which else ""),
+            "here": _lines(score.ours) + (f"<details><summary>Details</summary>{folded}</details>" if folded else ""),
             "runs": score.runs,
             "verdict": verdict,
         })  # fmt: skip

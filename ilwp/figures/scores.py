@@ -27,7 +27,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """One claim: where the paper makes it, what it says, what was found in how many runs or pairs, and its parts."""
+    """One claim: where the paper makes it, what it says, what was found in how many runs or pairs, and its parts.
+
+    `ours` is what a reader needs for the verdict, `details` the rest; each may have several lines.
+    """
 
     claim: str
     page: str  # which shows the evidence
@@ -36,6 +39,7 @@ class Score:
     ours: str
     runs: int
     parts: Sequence[Part]
+    details: str = ""
 
     @property
     def verdict(self) -> str:

@@ -3,7 +3,7 @@
 runs, kernels -> first_layer, full_kernels, large_weights, index_bits, buffers, zeros, costs -> table
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 
 from ilwp import networks
 from ilwp.common.distortion import zero_share
-from ilwp.experiments.costs import Paces, hours, profile_hours
+from ilwp.experiments.costs import Paces, hours
 from ilwp.experiments.curves import PAPER_CURVES
 from ilwp.experiments.evidence import Runs, select
 from ilwp.experiments.profiles import Profile
@@ -140,16 +140,6 @@ def sweep_cost(profile: Profile, runs: Runs, paces: Paces) -> pd.DataFrame:
             listed = ", ".join(f"{w:g}" for w in missing)
             rows.append((networks.TITLES[network], datasets.TITLES[dataset], listed, len(missing), cost))
     return pd.DataFrame(rows, columns=["network", "data set", "λ not run", "runs", "hours on one core"])
-
-
-def profile_costs(profiles: Mapping[str, Profile], runs: Mapping[str, Runs], paces: Paces) -> pd.DataFrame:
-    """One row per profile: its runs, how many are recorded, hours of its first run and of all, one after another."""
-    records = [record for found in runs.values() for record in found.values()]
-    rows = []
-    for name, profile in profiles.items():
-        first, all_of_them = profile_hours(profile, records, paces)
-        rows.append((name, len(list(profile.cells())), len(runs[name]), first, all_of_them))
-    return pd.DataFrame(rows, columns=["profile", "runs", "recorded", "hours of the first", "hours of all"])
 
 
 def measured_paces() -> dict[tuple[str, float], float]:

@@ -39,7 +39,7 @@ def zoo_numbers(rows: pd.DataFrame) -> dict[str, float]:
     numbers = {
         "networks": len(found), "tries": len(rows), "quality": QUALITY, "failed": (rows["failure"] != "").sum(),
         "graphs": (rows["row"] == "graph").sum(),
-        "most_millions": found["millions"].max(), "all_millions": found["millions"].sum(),
+        "most_millions": found["millions"].max(),
         "share_median": found["share"].median(), "share_most": found["share"].max(), "snr_least": found["snr_db"].min(),
         "layers": grouped["layers"].sum(), "free": grouped["free"].sum(), "refused": grouped["refused"].sum(),
         "outputs_least": grouped["snr_db"].min(),

@@ -8,6 +8,7 @@ Where only one symbol occurs its length is 1, but its code words are left out: t
 
 import heapq
 import itertools
+from functools import cache
 
 import numpy as np
 from bitarray import bitarray
@@ -108,20 +109,30 @@ def decode_lengths(bits: bitarray, size: int, longest: int) -> tuple[np.ndarray,
 
     Raises IlwpError if the bits end too soon or hold a greater length.
     """
-    lengths, length, position, most = list[int](), 0, 0, longest.bit_length()
-    digits = bits[: size * (2 * most + 1)].to01()  # Python reads text faster than a bitarray
-    for _ in range(size):
-        one = digits.find("1", position)
-        end = 2 * one - position + 1
-        if one < 0 or end > len(digits) or one - position > most:
-            raise IlwpError("a code table is cut short")
-        folded = int(digits[one:end], 2)
-        length += folded // 2 if folded % 2 == 0 else -(folded // 2)
-        if not 0 <= length <= longest:
-            raise IlwpError("a code table holds an impossible length")
-        lengths.append(length)
-        position = end
-    return np.array(lengths, np.int64), position
+    most = longest.bit_length()
+    try:
+        numbers = canonical_decode(~bits[: size * (2 * most + 1)], *_inverted_gamma_code(most))
+        folded = np.fromiter(itertools.islice(numbers, size), np.int64)
+    except ValueError as error:
+        raise IlwpError("a code table is cut short") from error
+    if len(folded) < size:
+        raise IlwpError("a code table is cut short")
+    lengths = np.cumsum(np.where(folded % 2, -(folded // 2), folded // 2))
+    if not 0 <= lengths.min(initial=0) <= lengths.max(initial=0) <= longest:
+        raise IlwpError("a code table holds an impossible length")
+    return lengths, int((2 * np.frexp(folded)[1].astype(np.int64) - 1).sum())
+
+
+@cache
+def _inverted_gamma_code(most: int) -> tuple[list[int], list[int]]:
+    """The gamma code of numbers with up to `most` zeros ahead, as `canonical_decode` takes it: with every bit inverted
+    it is a canonical code, of which the greatest number of each length comes first.
+    """
+    per_length, numbers = [0] * (2 * most + 2), list[int]()
+    for zeros in range(most + 1):
+        per_length[2 * zeros + 1] = 1 << zeros
+        numbers += range((2 << zeros) - 1, (1 << zeros) - 1, -1)
+    return per_length, numbers
 
 
 def _canonical_order(lengths: np.ndarray) -> np.ndarray:

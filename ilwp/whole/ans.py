@@ -28,13 +28,12 @@ def push_piece(stack: AnsStack, channels: list[int], piece: Levels | KernelLevel
         stack.encode_reverse(piece.indices.astype(np.int32), constriction.stream.model.Uniform(pool))
 
 
-def pop_levels(stack: AnsStack, shape: tuple[int, ...], code: Code) -> np.ndarray:
-    """Levels int32 of a tensor of this shape."""
+def pop_levels(stack: AnsStack, shape: tuple[int, ...], code: Code, centre: int = 0) -> np.ndarray:
+    """Levels int32 of a tensor of this shape, around `centre`."""
     if not code.reach:
-        return np.zeros(shape, np.int32)
-    symbols = stack.decode(code.coders(1)[0], math.prod(shape))
-    symbols -= code.reach
-    levels: np.ndarray = symbols.reshape(shape)
+        return np.full(shape, centre, np.int32)
+    levels: np.ndarray = stack.decode(code.coders(1)[0], math.prod(shape)).reshape(shape)
+    levels += np.int32(centre - code.reach)
     return levels
 
 

@@ -1,7 +1,7 @@
 """Segments of tensors' levels; the format is at the top of `segments`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
 import constriction
 import numpy as np
@@ -11,12 +11,26 @@ from ilwp.common.errors import IlwpError
 from ilwp.whole.ans import pop_levels, push_piece
 from ilwp.whole.container import LEVELS, Segment
 from ilwp.whole.index_fields import Form
-from ilwp.whole.models import Code, fit_code, read_code
+from ilwp.whole.models import AnsStack, Code, fit_code, read_code
 from ilwp.whole.pieces import MOST_FINENESS, Levels, Piece, Powers
 from ilwp.whole.segment_parts import Packed, ans_words, check_models, pack_step, read_step, stack_of_rest
 
 ALL_PLUS = 128
 MOST_CENTRE = 1 << 23
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a file says before the levels of a tensor: its step or, of powers of two, their fineness; the middle of its
+    levels; their code, and that of the signs unless all are plus.
+    """
+
+    form: Form
+    step: float
+    fineness: int | None
+    centre: int
+    code: Code
+    signs: Code | None
 
 
 def pack_levels(pieces: Mapping[str, Levels | Powers]) -> Packed:
@@ -47,21 +61,17 @@ def pack_levels(pieces: Mapping[str, Levels | Powers]) -> Packed:
 def unpack_levels(segment: Segment) -> tuple[dict[str, Piece], dict[str, float]]:
     """The pieces of a segment of levels and the bits of each; raises IlwpError for what makes no sense."""
     reader, bits = Reader(segment.content), dict[str, float]()
-    heads: dict[str, tuple[Levels | Powers, int, Code, Code | None]] = {}
+    heads: dict[str, _Head] = {}
     for name, form in segment.forms():
         start = reader.position
-        heads[name] = _unpack_scale(reader, form)
+        heads[name] = _read_head(reader, form)
         bits[name] = 8.0 * (reader.position - start)
-    check_models((code for head in heads.values() for code in head[2:] if code), len(segment.content))
+    codes = [code for head in heads.values() for code in (head.code, head.signs) if code]
+    check_models(codes, len(segment.content))
     stack, pieces = stack_of_rest(reader), dict[str, Piece]()
-    for name, (piece, centre, code, signs) in heads.items():
+    for name, head in heads.items():
         held = stack.num_valid_bits()
-        levels = pop_levels(stack, piece.levels.shape, code)
-        if centre:
-            levels += np.int32(centre)
-        if isinstance(piece, Powers) and signs:
-            piece = replace(piece, signs=pop_levels(stack, levels.shape, signs).astype(np.int8))
-        pieces[name] = replace(piece, levels=levels)
+        pieces[name] = _pop_piece(stack, head)
         bits[name] += held - stack.num_valid_bits()
     if not stack.is_empty():
         raise IlwpError("this file's coded levels do not end where they should")
@@ -74,22 +84,25 @@ def _pack_scale(piece: Levels | Powers) -> bytes:
     return bytes([1 + piece.fineness + ALL_PLUS * bool((piece.signs == 1).all())])
 
 
-def _unpack_scale(reader: Reader, form: Form) -> tuple[Levels | Powers, int, Code, Code | None]:
-    """A tensor, its levels still zero, their centre and code, and the code of its signs."""
-    none, scale = np.broadcast_to(np.int32(0), form.shape), reader.take(1)[0]
-    piece: Levels | Powers
-    if scale:
-        piece = Powers(none, np.ones(form.shape, np.int8), scale % ALL_PLUS - 1, form.dtype)
-        if not 0 <= piece.fineness <= MOST_FINENESS:
-            raise IlwpError("this file's coded levels make no sense")
-    else:
-        piece = Levels(none, read_step(reader), form.dtype)
+def _read_head(reader: Reader, form: Form) -> _Head:
+    scale = reader.take(1)[0]
+    fineness = scale % ALL_PLUS - 1 if scale else None
+    step = 0.0 if scale else read_step(reader)
     twice = reader.varint()
     code = read_code(reader, 1)
     signs = read_code(reader, 1) if 0 < scale < ALL_PLUS else None
-    if twice > 2 * MOST_CENTRE or (signs and signs.reach > 1):
+    if not 0 <= (fineness or 0) <= MOST_FINENESS or twice > 2 * MOST_CENTRE or (signs and signs.reach > 1):
         raise IlwpError("this file's coded levels make no sense")
-    return piece, -(twice + 1 >> 1) if twice % 2 else twice >> 1, code, signs
+    return _Head(form, step, fineness, -(twice + 1 >> 1) if twice % 2 else twice >> 1, code, signs)
+
+
+def _pop_piece(stack: AnsStack, head: _Head) -> Levels | Powers:
+    shape = head.form.shape
+    levels = pop_levels(stack, shape, head.code, head.centre)
+    if head.fineness is None:
+        return Levels(levels, head.step, head.form.dtype)
+    signs = pop_levels(stack, shape, head.signs).astype(np.int8) if head.signs else np.ones(shape, np.int8)
+    return Powers(levels, signs, head.fineness, head.form.dtype)
 
 
 def _centre(piece: Levels | Powers) -> int:

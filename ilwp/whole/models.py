@@ -42,13 +42,16 @@ class Geometric:
 
     def probabilities(self) -> np.ndarray:
         """Shares (2 reach + 1,) float64, lowest level first; they need not add up to one exactly."""
-        ratio = (self.ratio + 0.5) / FINEST
-        tail = np.multiply.accumulate(np.full(self.reach, ratio))
+        shares = np.full(2 * self.reach + 1, (self.ratio + 0.5) / FINEST)
+        tail = shares[self.reach + 1 :]
+        np.multiply.accumulate(tail, out=tail)
+        shares[self.reach] = 1.0
         if self.zero is not None and self.reach:
             zero = (self.zero + 0.5) / FINEST
-            tail = tail * ((1 - zero) / 2 / math.fsum(tail))
-            return np.concatenate([tail[::-1], [zero], tail])
-        return np.concatenate([tail[::-1], [1.0], tail])
+            tail *= (1 - zero) / 2 / math.fsum(tail)
+            shares[self.reach] = zero
+        shares[: self.reach] = tail[::-1]
+        return shares
 
     def pack(self) -> bytes:
         """One or two bytes."""

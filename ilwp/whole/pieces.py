@@ -108,10 +108,10 @@ def dense(piece: Levels) -> np.ndarray:
     levels, into = piece.levels.reshape(-1), tensor.reshape(-1)
     # a level and a step have few digits: but for float64, their product is rounded once, to float32 first
     inner = np.float64 if piece.dtype == np.float64 else np.float32
-    for start in range(0, levels.size, BLOCK):
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        for start in range(0, levels.size, BLOCK):
             values = np.multiply(levels[start : start + BLOCK], inner(piece.step), dtype=inner)
-        into[start : start + BLOCK] = rounded(values, piece.dtype)
+            into[start : start + BLOCK] = rounded(values, piece.dtype)
     return tensor
 
 

@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,8 +8,10 @@ from torch import nn
 
 from ilwp.common.errors import IlwpError
 from ilwp.door import attempts, compress_network, decoded, structure_of_module
+from ilwp.door.structure import Structure
 from ilwp.door.trial import Trial, batched_outputs, power, shared_out
 from ilwp.networks.build import build
+from ilwp.networks.sensitivity import inputs_for
 from ilwp.networks.tensors import arrays, load_tensors
 from ilwp.whole.plan import Plan
 
@@ -40,6 +43,24 @@ def snr(network: nn.Module, content: bytes, inputs: torch.Tensor) -> float:
     error = [one - other for one, other in zip(batched_outputs(network, inputs), wanted, strict=True)]
     load_tensors(network, tensors)
     return float(10 * np.log10(power(wanted) / power(error)))
+
+
+@pytest.mark.parametrize("factor", [1.0, 8.0])
+def test_steps_are_made_finer_where_the_outputs_fall_short_of_what_was_foreseen(
+    network: nn.Module, monkeypatch: pytest.MonkeyPatch, factor: float
+):
+    foreseen = Structure.steps
+
+    def wrong(*arguments: Any) -> dict[str, float]:
+        return {name: step * factor for name, step in foreseen(*arguments).items()}
+
+    monkeypatch.setattr(Structure, "steps", wrong)
+    tensors = arrays(network)
+    structure = structure_of_module(network, tensors)
+    found = compress_network(tensors, Plan(quality=25.0), structure)
+    assert found.outputs_snr > 25 - attempts.SHORT
+    made_up = inputs_for(network, structure.input_shape, seed=1)
+    assert snr(network, found.content, made_up) == pytest.approx(found.outputs_snr, abs=0.1)
 
 
 def test_with_images_the_quality_is_that_of_outputs_for_those_held_out(network: nn.Module):

@@ -47,7 +47,7 @@ def test_no_two_weights_of_the_loss_share_a_name():
 
 
 def test_the_book_says_how_many_runs_each_profile_has():
-    rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \|", (ROOT / "book" / "grid.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \|", (ROOT / "book" / "reproduce.md").read_text(), re.MULTILINE)
     assert {name: int(runs) for name, runs in rows} == {
         name: len(list(load_profile(name).cells())) for name in PROFILES
     }

@@ -65,5 +65,8 @@ def test_a_verdict_in_part_says_which_part_in_escaped_words():
     ])  # fmt: skip
     assert rows[""].tolist()[0] == '<a href="fig2.html">C1</a>'
     assert rows["the paper says"][0] == "x &lt; y"
-    assert rows["here"].tolist() == ["ours<br><em>holds: a &amp; b<br>does not: c</em>", ""]
+    assert rows["here"].tolist() == [
+        "ours<details><summary>Details</summary><em>holds: a &amp; b<br>does not: c</em></details>",
+        "",
+    ]
     assert [IN_PART in rows["verdict"][0], HOLDS in rows["verdict"][1]] == [True, True]
