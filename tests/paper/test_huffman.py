@@ -124,16 +124,11 @@ def test_a_table_by_hand():
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
-        ([1, 1, 1], "not a prefix code"),
-        ([2, 2, 2], "not a prefix code"),
-        ([2], "not a prefix code"),
-        ([1, 1, 0, 1], "not a prefix code"),
-        ([0, 0], "not a prefix code"),
-        ([-1, 1], "impossible length"),
-        ([31, 32], "impossible length"),
-        ([1, 9999], "cut short"),
+        ([1, 1, 1], "not a prefix code"), ([2, 2, 2], "not a prefix code"), ([2], "not a prefix code"),
+        ([1, 1, 0, 1], "not a prefix code"), ([0, 0], "not a prefix code"), ([-1, 1], "impossible length"),
+        ([31, 32], "impossible length"), ([1, 9999], "cut short"),
     ],
-)
+)  # fmt: skip
 def test_tables_of_no_prefix_code_are_refused(lengths: list[int], message: str):
     with pytest.raises(IlwpError, match=rf"^a code table (is|holds an) {message}$"):
         decode_table(encode_table(np.array(lengths)), len(lengths))
