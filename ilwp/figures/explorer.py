@@ -15,12 +15,13 @@ import constriction
 import numpy as np
 
 from ilwp import networks
+from ilwp.common.gamma_code import encode_lengths
 from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import Runs, missing_commands, select
 from ilwp.experiments.records import Measurement, RunRecord
 from ilwp.paper import codec
 from ilwp.paper.codec import CodedKernels
-from ilwp.paper.huffman import code_lengths, encode_table
+from ilwp.paper.huffman import code_lengths
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import BITS, Loop, Method
 from ilwp.paper.settings import Rate, Settings
@@ -68,7 +69,7 @@ def ans_rate(rate: Rate, coded: CodedKernels) -> Rate:
     """
     symbols = [q.ravel().astype(np.int64) - z.lowest for q, z in zip(coded.levels, coded.quantizers, strict=True)]
     alphabet = coded.quantizers[0].highest - coded.quantizers[0].lowest + 1
-    table = len(encode_table(code_lengths(np.bincount(np.concatenate(symbols), minlength=alphabet))))
+    table = len(encode_lengths(code_lengths(np.bincount(np.concatenate(symbols), minlength=alphabet))))
     texture, models = ans_bits(coded.levels)
     return replace(rate, texture=texture, side=rate.side - table + models)
 
