@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from ilwp.common.errors import IlwpError, about, first_problem
+from ilwp.common.errors import IlwpError, about, first_problem, one_line
 from ilwp.common.files import read_bytes
 from ilwp.common.paths import CONFIG
 from ilwp.training.recipe import NetworkName, TrainConfig
@@ -89,7 +89,7 @@ def parse_profile(content: bytes) -> Profile:
         raise IlwpError(f"this is not a profile: {first_problem(error)}") from error
     # its own errors, and what Python makes of absurd dates, numbers and depths
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise IlwpError(f"this is not YAML: {' '.join(str(error).split())}") from error
+        raise IlwpError(f"this is not YAML: {one_line(error)}") from error
 
 
 def cell_name(config: TrainConfig) -> str:

@@ -141,7 +141,7 @@ def _files(record: RunRecord) -> pd.DataFrame:
 
 def _saved(prediction: str, mine: pd.DataFrame, baseline: pd.DataFrame, within: float) -> dict[str, Any]:
     """Percent of texture saved, and for what was trained for the accuracy at 8 bits over the baseline's in points."""
-    file, other = (_at_8_bits(files) for files in (mine, baseline))
+    file, other = (f[(f["bits"] == 8) & (f["loop"] == "closed")].iloc[0] for f in (mine, baseline))
     enough = min(mine["accuracy"].max(), baseline["accuracy"].max()) - within
     small, large = (files.loc[files["accuracy"] >= enough, "texture"].min() for files in (mine, baseline))
     saved = {
@@ -149,10 +149,6 @@ def _saved(prediction: str, mine: pd.DataFrame, baseline: pd.DataFrame, within: 
         f"{EQUAL} {prediction}": 100 * (1 - small / large),
     }
     return saved | ({"points": file["accuracy"] - other["accuracy"]} if prediction == OWN else {})
-
-
-def _at_8_bits(files: pd.DataFrame) -> pd.Series:
-    return files[(files["bits"] == 8) & (files["loop"] == "closed")].iloc[0]
 
 
 def _network(record: RunRecord, kernels: Kernels) -> dict[str, float]:

@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from ilwp.experiments import evidence
 from ilwp.experiments.records import Measurement, RunRecord, read_kernels, read_record
 from ilwp.figures import scorecard_evidence
 from ilwp.figures.claims_sizes import weight_one_is_smallest
-from ilwp.figures.scorecard import CLAIMS, rules_digest, scorecard
+from ilwp.figures.scorecard import CLAIMS, scorecard
 from ilwp.figures.scorecard_evidence import Evidence, collect_evidence, means_over_seeds
-from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Score, mean_and_range
+from ilwp.figures.scores import FAILS, HOLDS, IN_PART, RULE, UNTESTED, Score, mean_and_range
 from ilwp.paper.hypothesis import Sources
 
 # of the rules as frozen: who changes a rule changes this too, and says so on the page
@@ -25,6 +26,11 @@ JUDGES = dict(zip(NAMES, CLAIMS, strict=True))
 
 def judged(claim: str, found: Evidence) -> Score:
     return JUDGES[claim](found)
+
+
+def rules_digest(scores: list[Score]) -> str:
+    rules = [RULE, *(f"{score.claim} {score.rule}" for score in scores)]
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()
 
 
 def times(factor: float) -> list[float]:
