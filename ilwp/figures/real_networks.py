@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ilwp.figures import style
 from ilwp.figures.benchmark_plots import WHOLE, Line, draw_lines
-from ilwp.figures.benchmarks import IMAGENET, PEER, benchmark_rows, bytes_at, least
+from ilwp.figures.benchmarks import IMAGENET, PEER, at_one_point, benchmark_rows, bytes_at, least
 
 INPUTS = {"photographs": "photographs", "enlarged": "CIFAR-10, enlarged"}
 SOUND = {"recordings": "recordings", "tones": "made-up tones"}
@@ -146,17 +146,14 @@ def real_aims() -> pd.DataFrame:
     own = frame[frame["codec"] == IMAGES]
     rows.append((f"the same at {DB:g} dB of CERWU's rule on our coder", 0.90, snr_bytes(own, "enlarged") / theirs))
     best = frame[frame["codec"] == "NNCodec, folded, opt_qp"]["encode_s"].median()
-    rows.append(
-        ("ImageNet's MobileNetV2, no data, seconds to encode of NNCodec's", 0.2, ours["encode_s"].median() / best)
-    )
+    seconds = ours["encode_s"].median() / best
+    rows.append(("ImageNet's MobileNetV2, no data, seconds to encode of NNCodec's", 0.2, seconds))
     networks = benchmark_rows("networks")
     for network, plain, images in (("MobileNet", 0.55, 0.40), ("ShuffleNetV2", 0.75, 0.60)):
-        own = networks[networks["network"] == network]
-        level = float(own[own["codec"] == "float32"]["accuracy"].iloc[0]) - 1
-        peer = least(own, PEER, partial(bytes_at, accuracy=level))
+        sizes = at_one_point(networks[networks["network"] == network])
         for codec, title, wanted in ((OURS, "no data", plain), (IMAGES, "unlabelled images", images)):
-            ratio = bytes_at(own[own["codec"] == codec], level) / peer
-            rows.append((f"the book's {network}, {title}, bytes at 1 point lost of NNCodec's", wanted, ratio))
+            aim = f"the book's {network}, {title}, bytes at 1 point lost of NNCodec's"
+            rows.append((aim, wanted, sizes[codec] / sizes[PEER]))
     table = pd.DataFrame(rows, columns=["aim", "wanted", "reached"])
     return table.assign(met=table["reached"] <= table["wanted"])
 
