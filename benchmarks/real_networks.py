@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import audio
 import numpy as np
 import torch
 from peers import nncodec_decode, nncodec_encode, zipnn_decode, zipnn_encode
-from results import EFFICIENTNET, IMAGENET, kept_rows, load, save, timed
-from test_inputs import ENLARGED, PHOTOGRAPHS, Judge, teaching
+from results import CREPE, EFFICIENTNET, IMAGENET, kept_rows, load, save, timed
+from test_inputs import Judge, pictures, teaching
 
 from ilwp.common.tensor_files import Tensors
 from ilwp.door import compress_network, decoded
@@ -51,7 +52,7 @@ class Subject:
     network: Any
     tensors: Tensors
     judge: Judge
-    images: np.ndarray
+    images: np.ndarray | None
     structure: Structure = field(init=False)
     proof_s: float = field(init=False)
 
@@ -60,6 +61,14 @@ class Subject:
         # what is proven of the graph is cached, so its time is added to each file that needs it
         object.__setattr__(self, "proof_s", timed(lambda: structure.belief, 1)[1])
         object.__setattr__(self, "structure", structure)
+
+
+def subject_of(name: str) -> Subject:
+    """A network with inputs of its kind; nothing teaches the one for sound."""
+    tensors, module = load(name)
+    if name == CREPE:
+        return Subject(module, tensors, Judge(module, audio.inputs()), None)
+    return Subject(module, tensors, Judge(module, pictures(*SCALES[name])), teaching(*SCALES[name]))
 
 
 Row = dict[str, Any]
@@ -122,9 +131,10 @@ def _row(subject: Subject, file: bytes, back: Mapping[str, np.ndarray], encoding
 
 def wanted() -> Iterator[tuple[str, str, str, Callable[[Subject], Row]]]:
     """Network, codec, setting and measurement of every row, what matters most first."""
-    for network in SCALES:
+    for network in (*SCALES, CREPE):
         yield network, "ZipNN", "", lossless
-        of_ours = {c: [(f"{q} dB", partial(ours, codec=c, quality=q)) for q in QUALITIES[c]] for c in QUALITIES}
+        chosen = [codec for codec in QUALITIES if codec != IMAGES or network in SCALES]
+        of_ours = {c: [(f"{q} dB", partial(ours, codec=c, quality=q)) for q in QUALITIES[c]] for c in chosen}
         of_peer = {c: [(f"qp {qp}", partial(peer, codec=c, qp=qp)) for qp in PEER[c][0]] for c in PEER}
         for codec, points in (of_ours | of_peer).items():
             for setting, measure in points:
@@ -142,10 +152,9 @@ def main() -> None:
         if any((row["network"], row["codec"], row["setting"]) == (network, codec, setting) for row in rows):
             continue
         if network not in subjects:
-            tensors, module = load(network)
-            subjects = {network: Subject(module, tensors, Judge(module, *SCALES[network]), teaching(*SCALES[network]))}
+            subjects = {network: subject_of(network)}
         found = {"network": network, "codec": codec, "setting": setting} | measure(subjects[network])
-        rows.append(found | {"photographs": PHOTOGRAPHS, "enlarged": ENLARGED})
+        rows.append(found | {name: len(inputs) for name, inputs in subjects[network].judge.inputs.items()})
         save(NAME, rows)
 
 

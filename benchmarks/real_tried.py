@@ -16,9 +16,8 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from real_networks import SCALES, WITH_GRAPH, Subject
-from results import IMAGENET, kept_rows, load, save, timed
-from test_inputs import Judge, teaching
+from real_networks import WITH_GRAPH, Subject, subject_of
+from results import IMAGENET, kept_rows, save, timed
 from trellis import quantize as trellis
 from trellis import size as trellis_bytes
 from trellis import values as trellis_values
@@ -168,14 +167,12 @@ def main() -> None:
     torch.set_num_threads(1)
     plan = [(idea, images, quality, change) for idea, images, change in ideas() for quality in QUALITIES]
     rows = kept if len(kept := kept_rows(NAME)) < len(plan) else []
-    tensors, module = load(IMAGENET)
-    images = teaching(*SCALES[IMAGENET])
-    subject = Subject(module, tensors, Judge(module, *SCALES[IMAGENET]), images)
+    subject = subject_of(IMAGENET)
     for idea, taught, quality, change in plan:
-        about = {"network": IMAGENET, "idea": idea, "images": len(images) * taught, "quality": quality}
+        about = {"network": IMAGENET, "idea": idea, "images": len(subject.images) * taught, "quality": quality}
         if any(about.items() <= row.items() for row in rows):
             continue
-        rows.append(about | measured(subject, quality, images if taught else None, *change()))
+        rows.append(about | measured(subject, quality, subject.images if taught else None, *change()))
         save(NAME, rows)
 
 

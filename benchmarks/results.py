@@ -37,6 +37,7 @@ TRAINED = {
 }
 IMAGENET = "MobileNetV2, ImageNet"
 EFFICIENTNET = "EfficientNet-Lite0, ImageNet"
+CREPE = "CREPE, sound"
 
 
 def load(name: str) -> tuple[dict[str, np.ndarray], Any]:
@@ -53,6 +54,12 @@ def load(name: str) -> tuple[dict[str, np.ndarray], Any]:
 
         tensors = read_state_dict(next(Path(package.__file__).parent.glob("models/*.pth")))
         network = EfficientNet.from_name("efficientnet-lite0").eval()
+        load_tensors(network, tensors)
+        return tensors, network
+    if name == CREPE:
+        import audio
+
+        tensors, network = read_state_dict(audio.weights()), audio.Crepe().eval()
         load_tensors(network, tensors)
         return tensors, network
     stem, graph, width = TRAINED[name]

@@ -54,21 +54,23 @@ def normalised(images: np.ndarray, mean: tuple[float, ...], deviation: tuple[flo
     return ((torch.from_numpy(images) / 255 - torch.tensor(mean)) / torch.tensor(deviation)).permute(0, 3, 1, 2)
 
 
-class Judge:
-    """Holds a network's outputs against those that it had with the tensors it was made with."""
+def pictures(mean: tuple[float, ...], deviation: tuple[float, ...]) -> dict[str, torch.Tensor]:
+    """Both sets of test inputs as a network takes them."""
+    both = {"photographs": photographs(), "enlarged": enlarged()}
+    return {name: normalised(images, mean, deviation) for name, images in both.items()}
 
-    def __init__(self, network: nn.Module, mean: tuple[float, ...], deviation: tuple[float, ...]) -> None:
-        self.network = network
-        self.inputs = {
-            name: normalised(images, mean, deviation)
-            for name, images in (("photographs", photographs()), ("enlarged", enlarged()))
-        }
+
+class Judge:
+    """Holds a network's outputs for some inputs against those that it had with the tensors it was made with."""
+
+    def __init__(self, network: nn.Module, inputs: Mapping[str, torch.Tensor]) -> None:
+        self.network, self.inputs = network, inputs
         self.wanted = {name: self._outputs(name) for name in self.inputs}
 
     def compare(self, tensors: Mapping[str, np.ndarray], *names: str) -> dict[str, float]:
         """Of each set of inputs the SNR of the outputs in dB, and the share of inputs that get the same class.
 
-        An offset that all classes share is no error. Without `names` both sets are tried.
+        An offset that all classes share is no error. Without `names` all sets are tried.
         """
         load_tensors(self.network, tensors)
         found = {}

@@ -34,7 +34,7 @@ from ilwp.door import compress_network, load_file, read_state_dict, save_file, s
 from ilwp.networks.comparison import output_differences, snr_db
 from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
 from ilwp.networks.tensors import load_tensors
-from ilwp.whole.methods import QUALITY
+from ilwp.whole.methods import QUALITY, QUALITY_OF_WEIGHTS
 from ilwp.whole.plan import Plan
 
 FOLDER = ROOT / ".zoo"
@@ -51,14 +51,15 @@ def of_tensors(builder: Builder) -> dict[str, Any]:
     inexact |= {name for name in module.state_dict() if name.endswith(("running_mean", "running_var"))}
     del module
     tensors = read_state_dict(file)
-    encoding = _seconds(lambda: save_file(tensors, coded, quality=QUALITY))
+    encoding = _seconds(lambda: save_file(tensors, coded))
     started = time.process_time()
     back = load_file(coded)
     decoding = time.process_time() - started
     quality = {n: snr_db(t, back[n]) for n, t in tensors.items() if n in back and t.shape == back[n].shape}
     wrong = list(tensors) != list(back) and ["other names or another order"]
     wrong = wrong or [f"{name} is of another type or shape" for name, t in tensors.items() if not _alike(t, back[name])]
-    wrong += [f"{n} has {q:.1f} dB" for n, q in quality.items() if q < (QUALITY - SLACK if n in inexact else math.inf)]
+    least = {name: QUALITY_OF_WEIGHTS - SLACK if name in inexact else math.inf for name in quality}
+    wrong += [f"{name} has {q:.1f} dB" for name, q in quality.items() if q < least[name]]
     worst = min(quality, key=lambda name: quality[name], default="")
     memory = sum({id(t): t.nbytes for t in tensors.values()}.values())
     return {
@@ -76,7 +77,7 @@ def of_graph(builder: Builder) -> dict[str, Any]:
     structure = structure_of_module(module, tensors)
     proving = _seconds(lambda: structure.belief)
     started = time.process_time()
-    found = compress_network(tensors, Plan(method="multiset", quality=QUALITY), structure)
+    found = compress_network(tensors, Plan(method="multiset"), structure)
     encoding = time.process_time() - started
     coded.write_bytes(found.content)
     load_tensors(other, load_file(coded))

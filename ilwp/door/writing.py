@@ -65,13 +65,19 @@ def structure_of_module(
     from ilwp.door.structure import Structure
     from ilwp.networks.graphs import check_takes
     from ilwp.networks.sensitivity import inputs_for
-    from ilwp.networks.trials import whole_shape
+    from ilwp.networks.trials import whole_shapes
 
-    shape = None
-    if input_size:
-        shape = whole_shape(network, input_size)
-        check_takes(network, inputs_for(network, shape)[:1])
-    return Structure(network, tensors, shape)
+    if not input_size:
+        return Structure(network, tensors)
+    problems = []
+    for shape in whole_shapes(network, input_size):
+        try:
+            check_takes(network, inputs_for(network, shape)[:1])
+        except IlwpError as problem:
+            problems.append(problem)
+        else:
+            return Structure(network, tensors, shape)
+    raise problems[0]
 
 
 def compress_kernels(tensors: Tensors, settings: Settings, structure: "Structure | None" = None) -> Compressed:

@@ -12,6 +12,7 @@ from ilwp.networks.trace import ExampleInputs, in_short, traced
 
 SIDES = (64, 32, 224, 28, 256, 299, 384, 448, 512)  # of images, tried in this order: small ones are fast
 LENGTH, FRAMES, TOKENS = 256, 16, 16
+SAMPLES_OF_SOUND = (1024, 16_000)  # in an input without channels
 
 
 def random_inputs(network: nn.Module, shape: tuple[int, ...] | None = None, seed: int = 0) -> ExampleInputs:
@@ -33,17 +34,18 @@ def random_inputs(network: nn.Module, shape: tuple[int, ...] | None = None, seed
     raise problem or IlwpError("the network has no layer that tells what it takes")
 
 
-def whole_shape(network: nn.Module, size: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of an input, without the batch axis, of which `size` may tell no more than the side or the length.
+def whole_shapes(network: nn.Module, size: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The shapes, without the batch axis, that an input may have of which `size` tells the side or the length, the
+    likeliest first.
 
-    The other axes are then told from the network's first layer.
+    The other axes are told from the network's first layer, but there may be none, as for samples of a sound.
     """
     first = _first(network)
     if len(size) > 1:
-        return size
+        return [size]
     if isinstance(first, _ConvNd):
-        return (first.in_channels, *size * len(first.kernel_size))
-    return (*size, *_features(first))
+        return [(first.in_channels, *size * len(first.kernel_size)), size]
+    return [(*size, *_features(first))]
 
 
 def vocabulary(network: nn.Module) -> int | None:
@@ -92,5 +94,7 @@ def _candidates(
         shapes = [(first.in_channels, FRAMES, side, side) for side in (64, 112, 224)]
     elif isinstance(first, nn.Conv2d):
         shapes = [(first.in_channels, side, side) for side in SIDES]
+    if isinstance(first, nn.Conv1d | nn.Conv2d):
+        shapes += [(length,) for length in SAMPLES_OF_SOUND]
     for size in [shape] if shape else shapes:
         yield torch.randn(1, *size, generator=generator)

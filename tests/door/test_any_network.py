@@ -56,6 +56,7 @@ NETWORKS = {
     "tokens": lambda: nn.Sequential(nn.Embedding(50, 16), nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)),
     "recurrent": lambda: nn.Sequential(nn.LSTM(9, 16, 2), First(), nn.Linear(16, 5)),
     "channels shuffled": lambda: nn.Sequential(separable()[:-2], nn.ChannelShuffle(2), Averaged(), nn.Linear(8, 5)),
+    "samples of sound": lambda: nn.Sequential(nn.Unflatten(1, (1, 1024)), separable(axes=1, inputs=1)),
     "transposed": lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 8, 4, groups=8), nn.ReLU()),
 }
 
@@ -109,3 +110,7 @@ def test_what_a_network_takes_can_be_told():
     for kind, shape in sides.items():
         network = NETWORKS[kind]().eval()
         assert structure_of_module(network, arrays(network), (50,)).shape == shape
+    sound = NETWORKS["samples of sound"]().eval()
+    assert structure_of_module(sound, arrays(sound), (1024,)).shape == (1024,)
+    with pytest.raises(IlwpError, match=r"^the network does not take inputs of 1 x 1000 \("):
+        structure_of_module(sound, arrays(sound), (1000,))
