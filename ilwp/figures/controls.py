@@ -75,11 +75,11 @@ def measured(runs: Runs, controls: Controls, kernels: Callable[[Path], Kernels],
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and Student's interval of paired differences, one a seed; NaN for what there is too little of."""
+    """Mean and Student's interval of paired differences, one per seed; NaN with fewer than `SEEDS`, or with none."""
     if not len(values):
         return (float("nan"),) * 3
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < SEEDS:
         return mean, float("nan"), float("nan")
     reach = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return mean, mean - reach, mean + reach

@@ -115,8 +115,8 @@ def test_the_interval_is_students():
     values = [1.0, 2.5, 4.0]
     test = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert controls.mean_interval(values) == pytest.approx((2.5, test.low, test.high))
-    assert controls.mean_interval([3.0])[0] == 3
-    assert np.isnan([*controls.mean_interval([3.0])[1:], *controls.mean_interval([])]).all()
+    assert controls.mean_interval([3.0, 5.0])[0] == 4
+    assert np.isnan([*controls.mean_interval([3.0, 5.0])[1:], *controls.mean_interval([])]).all()
 
 
 def test_savings_at_equal_accuracy_are_of_the_smallest_files_that_are_accurate_enough():
