@@ -95,17 +95,34 @@ def _without_images(
     """Every weight to its nearest level, and biases that batch norms correct where it helps; steps are made finer where
     outputs, which are foreseen to first order only, fall short of `quality`. Arguments are those of `_with_images`.
     """
-    factor = 1.0
-    for further in reversed(range(1 + FINER)):
+    factor, kept = 1.0, None
+    coarse: tuple[float, float] | None = None
+    fine: tuple[float, float] | None = None
+    for _ in range(1 + FINER):
         ready = arrange(factor)
         coded = _coded(task, ready, None)
         if trial is None:
             return Attempt(_settled(task, ready, coded, {}), ())
         attempt = _data_free(_attempts(task, trial, ready, coded, trial.seen(ready.tensors)))
-        if quality is None or not further or not attempt.snrs[0] < quality - SHORT:
-            break
-        factor *= _coarser(attempt.snrs[0], quality)
-    return attempt
+        snr = attempt.snrs[0]
+        if quality is None or not math.isfinite(snr):
+            return attempt
+        if snr < quality - SHORT:
+            coarse = factor, snr
+        elif coarse is None or snr < quality + SHORT:
+            return attempt
+        else:
+            fine, kept = (factor, snr), attempt
+        factor = _between(coarse, fine, quality)
+    return kept or attempt
+
+
+def _between(coarse: tuple[float, float], fine: tuple[float, float] | None, quality: float) -> float:
+    """The factor of the steps at which outputs should have that SNR; of a coarser and a finer one both are known."""
+    if fine is None:
+        return coarse[0] * _coarser(coarse[1], quality)
+    share = (quality - coarse[1]) / (fine[1] - coarse[1])
+    return float(coarse[0] * (fine[0] / coarse[0]) ** share)
 
 
 def _with_images(task: _Task, arrange: Callable[[float], Arranged], trial: Trial, quality: float | None) -> Attempt:

@@ -19,34 +19,42 @@ from torch import nn
 
 from ilwp.common.errors import IlwpError
 from ilwp.networks.trace import floating, in_short
-from ilwp.networks.trials import random_inputs, vocabulary
+from ilwp.networks.trials import places_of, random_inputs, vocabulary
 
 SAMPLES = 8
 
 
-def synthetic_inputs(shape: tuple[int, ...], count: int = SAMPLES, seed: int = 0) -> torch.Tensor:
-    """Random inputs (count, *shape) float32 of mean 0 and deviation 1; images (c, h, w) have a 1 / f spectrum."""
+def synthetic_inputs(
+    shape: tuple[int, ...], count: int = SAMPLES, seed: int = 0, places: int | None = None
+) -> torch.Tensor:
+    """Random inputs (count, *shape) float32 of mean 0 and deviation 1.
+
+    Over the last `places` axes their spectrum is 1 / f; without it those are two for an image (c, h, w), else none.
+    """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(count, *shape, generator=generator)
-    if len(shape) != 3 or min(shape[1:]) < 2:
+    places = 2 * (len(shape) == 3) if places is None else places
+    sides = shape[len(shape) - places :]
+    if not sides or min(sides) < 2:
         return noise
-    height, width = shape[1:]
-    rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
-    frequency = (rows**2 + columns**2).sqrt().clamp(min=1 / max(height, width))
-    fields = torch.fft.irfft2(torch.fft.rfft2(noise) / frequency, s=(height, width))
-    fields = fields - fields.mean(dim=(2, 3), keepdim=True)
-    scaled: torch.Tensor = fields / fields.std(dim=(1, 2, 3), keepdim=True)
+    axes = tuple(range(-places, 0))
+    grid = torch.meshgrid(*map(torch.fft.fftfreq, sides[:-1]), torch.fft.rfftfreq(sides[-1]), indexing="ij")
+    frequency = torch.stack(grid).square().sum(0).sqrt().clamp(min=1 / max(sides))
+    fields = torch.fft.irfftn(torch.fft.rfftn(noise, dim=axes) / frequency, s=sides, dim=axes)
+    fields = fields - fields.mean(dim=axes, keepdim=True)
+    scaled: torch.Tensor = fields / fields.flatten(1).std(dim=1).view(-1, *[1] * len(shape))
     return scaled
 
 
 def inputs_for(network: nn.Module, shape: tuple[int, ...] | None = None, seed: int = 0) -> torch.Tensor:
     """Synthetic inputs (SAMPLES, *shape), whole numbers for a network that begins with an embedding.
 
+    A network that begins with a convolution gets a 1 / f spectrum over its axes: pictures have one, and sounds have.
     Without `shape` it is the natural one; errors are those of `natural_shape`.
     """
     shape, words = shape or natural_shape(network), vocabulary(network)
     if words is None:
-        return synthetic_inputs(shape, seed=seed)
+        return synthetic_inputs(shape, seed=seed, places=places_of(network, shape))
     return torch.randint(0, words, (SAMPLES, *shape), generator=torch.Generator().manual_seed(seed))
 
 

@@ -54,6 +54,15 @@ def vocabulary(network: nn.Module) -> int | None:
     return first.num_embeddings if isinstance(first, nn.Embedding) else None
 
 
+def places_of(network: nn.Module, shape: tuple[int, ...]) -> int | None:
+    """How many axes of an input of that shape the network's first layer, a convolution, goes over; None if it is none.
+
+    An input without channels has no more than it has axes.
+    """
+    first = _first(network)
+    return min(len(first.kernel_size), len(shape)) if isinstance(first, _ConvNd) else None
+
+
 def _first(network: nn.Module) -> nn.Module | None:
     """The first layer that tells what a network takes."""
     kinds = (nn.Embedding, nn.Linear, nn.RNNBase, _ConvNd)

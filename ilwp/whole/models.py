@@ -98,12 +98,18 @@ class Code:
 
 
 def fit_code(columns: np.ndarray, mirrored: bool = False) -> tuple[Code, float]:
-    """The code of levels (n, k), with a model for every column or one for all, that takes fewest bits; those bits.
+    """`fit_parts` of the columns of levels (n, k)."""
+    return fit_parts(list(columns.T), mirrored)
+
+
+def fit_parts(parts: Sequence[np.ndarray], mirrored: bool = False) -> tuple[Code, float]:
+    """The code of levels (n,) of each part, with a model for every part or one for all, that takes fewest bits; those
+    bits.
 
     `mirrored`: every level is as likely to come with the other sign.
     """
-    reach = max(int(columns.max(initial=0)), -int(columns.min(initial=0)))
-    histograms = [_histogram(column, reach) for column in columns.T]
+    reach = max(max(int(part.max(initial=0)), -int(part.min(initial=0))) for part in parts)
+    histograms = [_histogram(part, reach) for part in parts]
     if mirrored:
         histograms = [(h + h[::-1] + 1) // 2 for h in histograms]
     options = [_cheapest(histograms, reach)]

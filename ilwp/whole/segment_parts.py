@@ -64,5 +64,10 @@ def check_models(codes: Iterable[Code], content_bytes: int, limit: tuple[int, in
     codes = list(codes)
     if any(code.reach > MOST_REACH for code in codes):
         raise IlwpError(f"levels reach {max(code.reach for code in codes):,}: choose a lower quality")
-    if sum(len(code.models) * (2 * code.reach + 1) for code in codes) > decoding_limit(limit, content_bytes):
+    if modelled(codes) > decoding_limit(limit, content_bytes):
         raise IlwpError(f"too many models of levels for {content_bytes:,} bytes: choose a lower quality")
+
+
+def modelled(codes: Iterable[Code]) -> int:
+    """How many levels the models of these codes tell apart."""
+    return sum(len(code.models) * (2 * code.reach + 1) for code in codes)

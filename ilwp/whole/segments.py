@@ -7,7 +7,9 @@
                       less 128
     levels            for each tensor: scale (1): 0 followed by the step (3), or the fineness of powers of two plus 1,
                       plus 128 if all signs are plus; centre (varint: twice its magnitude, less 1 if it is negative);
-                      code; code of the signs, if a fineness comes without 128. Then ANS words, uint32, until the end
+                      code; code of the signs, if a fineness comes without 128. Where columns are in classes: 64,
+                      step (3), number of classes (1), code of the classes, code with a model for each class. Then ANS
+                      words, uint32, until the end
     kernels           for each layer: step (3); flags (1): 0 to 3 method baseline, fss, lss, ill; 4 a set;
                       8 signs free; 16 cosine coefficients; 32, 64 or 96 the prediction counts 0.75, 0.5 or 0.25
                       times; for a set its cells: number of runs, then length and cell of each (varints), no run if
@@ -15,14 +17,15 @@
 
 A step is a float32 without its lowest byte, which is 0. `code` is the greatest magnitude of a level (varint), an index
 of KINDS in `models` (1), plus the number of kinds if one model serves all columns, and the models: levels have one
-column, kernels have one for each tap or coefficient. "geometric" is one byte, with its own zero two, "table" gamma
-codes filled up to whole bytes.
+column, or one for each class, kernels have one for each tap or coefficient. "geometric" is one byte, with its own zero
+two, "table" gamma codes filled up to whole bytes.
 
 The ANS coder is constriction's, a stack. Reading takes off it, layer by layer, indices if the method has them, then
-levels: of a tensor as they lie, less its centre, and then its signs; of kernels tap by tap, or cell by cell as
-`sets.pop_set` says. After the kernels SEED is left, after other levels nothing. A weight is its level times the step,
-multiplied in float32 (in float64 for float64) and rounded to its type; with a fineness it is what `pieces.powers` makes
-of it. What kernels are made of is in `pieces.layer`.
+levels: of a tensor as they lie, less its centre, and then its signs, or the class of each column of its first axis'
+rows and then the levels class by class, each row by row; of kernels tap by tap, or cell by cell as `sets.pop_set` says.
+After the kernels SEED is left, after other levels nothing. A weight is its level times the step, multiplied in float32
+(in float64 for float64) and rounded to its type; with a fineness it is what `pieces.powers` makes of it. What kernels
+are made of is in `pieces.layer`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

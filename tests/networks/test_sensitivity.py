@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ilwp.common.errors import IlwpError
-from ilwp.networks.sensitivity import floating, sensitivities, synthetic_inputs
+from ilwp.networks.sensitivity import SAMPLES, floating, inputs_for, sensitivities, synthetic_inputs
 
 
 def test_a_linear_layers_sensitivity_is_its_inputs_mean_square():
@@ -47,6 +47,20 @@ def test_images_have_a_spectrum_that_falls_with_frequency():
     assert power[1, 1] > 20 * power[12, 12]
     assert torch.equal(inputs, synthetic_inputs((3, 32, 32), 4))
     assert synthetic_inputs((7,), 2).shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("first", "shape"),
+    [(nn.Conv1d(2, 3, 5), (2, 64)), (nn.Conv2d(1, 3, (5, 1)), (64,)), (nn.Conv3d(1, 3, 3), (1, 16, 16, 16))],
+)
+def test_a_convolution_sees_mostly_low_frequencies(first: nn.Module, shape: tuple[int, ...]):
+    inputs = inputs_for(nn.Sequential(first), shape)
+    assert inputs.shape == (SAMPLES, *shape)
+    assert inputs.mean().item() == pytest.approx(0, abs=1e-5)
+    assert inputs.std().item() == pytest.approx(1, abs=0.05)
+    for axis in range(len(shape) - len(first.kernel_size) + 1 or 1, inputs.ndim):
+        assert inputs.diff(dim=axis).square().mean() < 1.2  # of white noise 2
+    assert inputs_for(nn.Linear(64, 2), (64,)).diff(dim=1).square().mean() > 1.6
 
 
 def test_what_is_not_used_has_none_and_nothing_is_changed():
