@@ -40,7 +40,7 @@
     });
     const shown = html("output", { for: range.id, "aria-live": "off" }, String(chosen.bits));
     range.addEventListener("input", () => { shown.value = chosen.bits = Number(range.value); update(); });
-    return html("div", { class: "choice" }, html("label", { for: range.id }, "Bits a level: ", shown), range);
+    return html("div", { class: "choice" }, html("label", { for: range.id }, "Bits per level: ", shown), range);
   }
 
   const result = html("p", { class: "result", role: "status", "aria-live": "polite" });
@@ -50,7 +50,7 @@
   const bars = html("div", { class: "chart bars" });
   const panel = (title, chart, words) => html("section", {}, html("h2", {}, title), chart, html("p", { class: "note" }, words));
   const panels = html("div", { class: "panels" },
-    panel("Where the bytes go", split, "Above what is chosen, below the baseline at the same bits a level and with the same coder."),
+    panel("Where the bytes go", split, "Above what is chosen, below the baseline at the same bits per level and with the same coder."),
     panel("Size against accuracy", trade, "One line per method, one point per bit width. A ring marks what is chosen."),
     panel("Levels", bars, "Filled: share of the levels that are stored, from the least to the greatest. Outline: the baseline's."));
   const missing = html("pre", { class: "missing", tabindex: "0", "aria-label": "Commands that make this run" });
@@ -77,7 +77,7 @@
     const size = bytes(point);
     const before = base && pointOf(base);
     result.replaceChildren(
-      html("strong", {}, `${number(size / 1000, 2)} kB`), ` (${number((8 * size) / found.weights, 2)} bits a weight`,
+      html("strong", {}, `${number(size / 1000, 2)} kB`), ` (${number((8 * size) / found.weights, 2)} bits per weight`,
       before ? `, ${number(size / bytes(before), 3)} of the baseline), ` : "), ",
       html("strong", {}, `${number(point.accuracy, 2)} %`), " top-1",
       before && chosen.curve !== "baseline" ? `, ${signed(point.accuracy - before.accuracy, 2)} points against the baseline` : "",
@@ -156,7 +156,7 @@
     const most = Math.max(...point.shares, ...(before ? before.shares : [])) / 100;
     const { root, x, y, area } = Figures.axes({
       width, height: 230, xs: [-edge, edge], ys: [0, 1.08 * most], xTicks: [-reach, 0, reach],
-      xLabel: "level", yLabel: point.width === 1 ? "share of levels (%)" : `share of levels (%), ${point.width} a bar`,
+      xLabel: "level", yLabel: point.width === 1 ? "share of levels (%)" : `share of levels (%), ${point.width} in each bar`,
       label: `Histogram of levels from −${reach} to ${reach}: ${number(point.zeros, 1)} % are zero`,
     });
     const [from, to] = [(bar) => x((bar - last - 0.5) * point.width), (bar) => x((bar - last + 0.5) * point.width)];

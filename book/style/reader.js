@@ -67,7 +67,7 @@
     const damaged = found.tensors.find((tensor) => tensor.part?.damaged);
     result.replaceChildren(
       html("strong", {}, name), `: ${number(found.bytes, 0)} bytes, format ${found.version}. ` +
-      `${number(found.tensors.length, 0)} tensors with ${number(weights, 0)} numbers, so ${number((8 * found.bytes) / Math.max(weights, 1), 2)} bits a number. ` +
+      `${number(found.tensors.length, 0)} tensors with ${number(weights, 0)} numbers, so ${number((8 * found.bytes) / Math.max(weights, 1), 2)} bits per number. ` +
       (damaged ? `Damaged: the checksum of ${damaged.name} is wrong.` : "All checksums are right."));
     chart.replaceChildren(...(chart.clientWidth ? [bar(Math.floor(chart.clientWidth))] : []));
     table.replaceChildren(list(found));

@@ -78,6 +78,7 @@ def drawing(figure: Figure) -> str | None:
     )
     # hundredths of a point are finer than any screen
     svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
+    svg = re.sub(r"(fill-opacity: 0\.\d\d)\d+", r"\1", svg)
     svg = svg.replace("</style>", f"@media(prefers-color-scheme:dark){{{rules}}}</style>", 1)
     svg = re.sub(r'<path [^>]*style="fill: none"/>', "", svg)  # neither filled nor drawn
     # a marker takes its line's colour from where it is used: rules do not reach into its definition

@@ -23,7 +23,7 @@ from ilwp.training.recipe import Epoch
 
 PERCENT = Normalize(0, 100)
 # from the page's own colour, light or dark, to blue
-SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(BLUE, 0.07), to_rgba(BLUE, 1)])
+SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(BLUE, 0.07), to_rgba(BLUE, 1)], N=64)
 
 
 def share_heatmap(ax: Axes, share: np.ndarray) -> None:
@@ -32,12 +32,9 @@ def share_heatmap(ax: Axes, share: np.ndarray) -> None:
     cells = 100 * share[1:, :-1]
     later = np.triu(np.ones_like(cells, bool), 1)
     targets, sources = np.nonzero(~later)
-    corners = np.stack([sources, targets], axis=1)[:, None] + np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    ax.add_collection(
-        PolyCollection(
-            corners.tolist(), array=cells[~later], norm=PERCENT, cmap=SHADES, linewidth=0.3, edgecolors="white"
-        )
-    )
+    square = np.array([[0.03, 0.03], [0.97, 0.03], [0.97, 0.97], [0.03, 0.97]])  # the page shows between cells
+    corners = np.stack([sources, targets], axis=1)[:, None] + square
+    ax.add_collection(PolyCollection(corners.tolist(), array=cells[~later], norm=PERCENT, cmap=SHADES, linewidth=0))
     step = 2 if n < 16 else 4
     ax.set(xlabel="source layer", ylabel="target layer", aspect="equal", xlim=(0, n - 1), ylim=(n - 1, 0))
     ax.set_xticks(np.arange(0, n - 1, step) + 0.5, np.arange(1, n, step))

@@ -60,7 +60,7 @@ def test_curves_are_drawn_where_the_table_says(figure: Figure) -> None:
 def test_heatmap_gives_its_cells_that_are_not_masked() -> None:
     figure, ax = plt.subplots()
     plots.share_heatmap(ax, np.tril(np.full((4, 4), 0.25), -1))
-    assert drawing(figure).count("stroke: #ffffff; stroke-width: 0.3") == 6
+    assert drawing(figure).count("fill: #0072b2; fill-opacity: ") == 6
     table = plotted(figure)
     assert (table["best predictions (%)"] == 25).all()
     cells = set(zip(table["source layer"], table["target layer"], strict=True))

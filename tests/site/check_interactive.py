@@ -20,7 +20,7 @@ def explorer(page: Page) -> Page:
 @VIEWS
 def test_every_control_of_the_explorer_changes_result_and_charts(explorer: Page) -> None:
     actions = {
-        "bits": lambda: explorer.get_by_label("Bits a level").press("ArrowLeft"),
+        "bits": lambda: explorer.get_by_label("Bits per level").press("ArrowLeft"),
         "loop": lambda: explorer.get_by_label("open", exact=True).check(),
         "coder": lambda: explorer.get_by_label("ANS").check(),
         "method": lambda: explorer.get_by_label("Method").select_option("fss"),
