@@ -16,6 +16,7 @@ from ilwp.paper import bitstream, codec
 from ilwp.paper.methods import PAPER_METHODS
 from ilwp.paper.settings import Settings
 from ilwp.whole import coding, segments
+from ilwp.whole.pieces import Levels
 from ilwp.whole.plan import Plan
 
 EXPECTED = Path(__file__).parent.parent / "expected"
@@ -40,6 +41,8 @@ def files_of_format_2() -> list[bytes]:
         coding.encode_tensors(tensors | {"norm.weight": np.float32([1, 2, 4] * 30)}, Plan(quality=q)) for q in (10, 30)
     ]
     written += map(segments.write_pieces, plans)
+    rims = np.random.default_rng(0).laplace(0, 6, (64, 80)) * np.geomspace(1, 1e-3, 80)
+    written.append(segments.write_pieces({"rims.weight": Levels(np.rint(rims).astype(np.int32), 0.5)}))
     return [*written, (EXPECTED / "network.ilwp").read_bytes()]
 
 

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,6 +67,12 @@ def test_dead_columns_cost_next_to_nothing():
     dead = np.zeros((64, 80), np.int32)
     both = np.stack([alive, dead], axis=2).reshape(64, 160)
     assert len(packed(both).content) < len(packed(alive).content) + 40
+
+
+def test_bytes_are_the_same_everywhere():
+    rows, columns = np.indices((64, 80))
+    levels = ((rows * 37 + columns * 11) % 23 - 11) // (1 + columns // 10)
+    assert hashlib.sha256(packed(levels.astype(np.int32)).content).hexdigest()[:16] == "6ee20721941796b3"
 
 
 def test_a_file_of_columns_in_no_class_is_refused(monkeypatch: pytest.MonkeyPatch):
