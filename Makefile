@@ -92,7 +92,7 @@ test-slurm: .venv/.done
 
 bench-peers: .venv-peers/.done
 	for name in kernels ablation tried trellis search inter_layer first_layer networks real_networks \
-		real_ablation real_tried default; do \
+		real_ablation real_tried real_bounds default; do \
 		OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/$$name.py || exit 1; done
 
 bench-neighbours: .venv/.done

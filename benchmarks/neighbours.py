@@ -18,10 +18,11 @@ from results import TRAINED, load, save
 from ilwp.codebooks import additive, codebook_file, weight_fixing
 from ilwp.codebooks.codebooks import Codebooks, CodedNetwork, cut, ordered
 from ilwp.codebooks.methods import WeightFixing
+from ilwp.common.gamma_code import encode_lengths
 from ilwp.door import compress_coded, compress_network, decoded, structure_of
 from ilwp.door.structure import Structure
 from ilwp.networks.tensors import load_tensors
-from ilwp.paper.huffman import code_lengths, encode_table
+from ilwp.paper.huffman import code_lengths
 from ilwp.paper.huffman import encode_symbols as huffman_encode
 from ilwp.paper.kernels import depthwise_kernels
 from ilwp.paper.quantization import dequantize, of_range, quantize
@@ -55,7 +56,7 @@ def huffman(tensors: Tensors, bits: int) -> tuple[int, Tensors]:
         levels = {n: quantize(tensors[n], steps[n]) for n in names}
         symbols = np.concatenate([v.ravel() for v in levels.values()]).astype(np.int64) + (1 << (depth - 1))
         lengths = code_lengths(np.bincount(symbols))
-        total += (len(huffman_encode(symbols, lengths)) + len(encode_table(lengths))) // 8 + 4 * len(names)
+        total += (len(huffman_encode(symbols, lengths)) + len(encode_lengths(lengths))) // 8 + 4 * len(names)
         back |= {n: dequantize(levels[n], steps[n]).astype(np.float32) for n in names}
     return total, back
 

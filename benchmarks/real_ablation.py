@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from ablation import with_basis
 from real_networks import WITH_GRAPH, Subject, subject_of
-from results import IMAGENET, save
+from results import CREPE, IMAGENET, save
 
 from ilwp.door import compress_network, decoded
 from ilwp.whole import models
@@ -23,8 +23,9 @@ from ilwp.whole.models import Code
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
 
-QUALITY, OF_WEIGHTS = 21.0, 27.0  # dB: of outputs, and of weights that give about as good ones
-TAPS = 9  # of all depthwise kernels of this network
+# dB: of outputs, and of weights that give about as good ones
+QUALITIES = {IMAGENET: (21.0, 27.0), CREPE: (21.0, 4.0)}
+TAPS = 9  # of all depthwise kernels of MobileNetV2
 
 
 def one_histogram(histograms: list[np.ndarray], reach: int) -> tuple[Code, float]:
@@ -33,34 +34,39 @@ def one_histogram(histograms: list[np.ndarray], reach: int) -> tuple[Code, float
     return code, models._cost(histograms, code) if len(histograms) == 1 else np.inf
 
 
-def variants(subject: Subject) -> Iterator[tuple[str, Plan, dict[str, float], AbstractContextManager[Any]]]:
+def variants(
+    network: str, subject: Subject
+) -> Iterator[tuple[str, Plan, dict[str, float], AbstractContextManager[Any]]]:
     """What is left out, the plan, the steps, and what is changed meanwhile."""
+    quality, of_weights = QUALITIES[network]
     found = roles(subject.tensors, subject.structure.known)
     weights = (*found.dense, *found.kernels)
-    steps = subject.structure.steps((*weights, *found.vectors), found.factors, QUALITY)
-    plan = Plan(method=WITH_GRAPH.method, quality=QUALITY)
-    of_weights = Plan(method=WITH_GRAPH.method, quality=OF_WEIGHTS)
+    steps = subject.structure.steps((*weights, *found.vectors), found.factors, quality)
+    plan = Plan(method=WITH_GRAPH.method, quality=quality)
     yield "nothing", plan, steps, nullcontext()
     yield "corrected biases", plan, steps, patch("ilwp.door.trial.corrections", lambda *_: {})
-    yield "steps by sensitivity", of_weights, {}, nullcontext()
+    yield "steps by sensitivity", Plan(method=WITH_GRAPH.method, quality=of_weights), {}, nullcontext()
     yield "quantized vectors", plan, steps | dict.fromkeys(found.vectors, 0.0), nullcontext()
-    yield "sets: the order is stored", Plan(method="baseline", quality=QUALITY), steps, nullcontext()
-    yield "cosine transform", plan, steps, with_basis(np.eye(TAPS))
+    if found.kernels:
+        yield "sets: the order is stored", Plan(method="baseline", quality=quality), steps, nullcontext()
+        yield "cosine transform", plan, steps, with_basis(np.eye(TAPS))
     yield "choice of models: a histogram each", plan, steps, patch("ilwp.whole.models._cheapest", one_histogram)
+    yield "classes of columns", plan, steps, patch("ilwp.whole.level_segments.columned", lambda *_: None)
 
 
 def main() -> None:
     """All variants."""
     torch.set_num_threads(1)
-    subject = subject_of(IMAGENET)
     rows = []
-    for name, plan, steps, changed in variants(subject):
-        with changed:
-            content = compress_network(subject.tensors, plan, subject.structure, steps=steps).content
-            back = decoded(content)
-        row = {"network": IMAGENET, "left out": name, "bytes": len(content)}
-        rows.append(row | subject.judge.compare(back))
-        save("real_ablation", rows)
+    for network in QUALITIES:
+        subject = subject_of(network)
+        for name, plan, steps, changed in variants(network, subject):
+            with changed:
+                content = compress_network(subject.tensors, plan, subject.structure, steps=steps).content
+                back = decoded(content)
+            row = {"network": network, "left out": name, "bytes": len(content)}
+            rows.append(row | subject.judge.compare(back))
+            save("real_ablation", rows)
 
 
 if __name__ == "__main__":

@@ -37,11 +37,22 @@ WITH_GRAPH, ALONE = Plan(method="multiset"), Plan()
 IMAGES = "ilwp, images"  # enlarged training images of CIFAR-10, without labels
 QUALITIES = {"ilwp": (31, 21, 26, 16, 12), "ilwp, no graph": (31, 40, 24, 20, 36), IMAGES: (26, 21, 16, 14)}  # dB
 COARSE = -50  # NNCodec's step for vectors where its default is finer than it need be
-PEER: dict[str, tuple[tuple[int, ...], dict[str, Any], bool, bool]] = {  # steps, settings, folded, our biases
+Peer = tuple[tuple[int, ...], dict[str, Any], bool, bool]  # steps, settings, folded, our biases
+PEER: dict[str, Peer] = {
     "NNCodec, opt_qp": ((-46, -43, -41), {"opt_qp": True}, False, False),
     "NNCodec": ((-38, -34, -30), {}, False, False),
     "NNCodec, folded, opt_qp": ((-46, -43, -41, -38), {"opt_qp": True, "vector_qp": COARSE}, True, False),
     "NNCodec, folded, opt_qp, our biases": ((-46, -43, -41, -38), {"opt_qp": True, "vector_qp": COARSE}, True, True),
+}
+# in place of those above: sound keeps more of its pitch at coarse steps, and vectors as fine as NNCodec's default
+QUALITIES_OF = {CREPE: {"ilwp": (21, 26, 31, 16), "ilwp, no graph": (4, 8, 12, 2)}}
+PEER_OF: dict[str, dict[str, Peer]] = {
+    CREPE: {
+        "NNCodec, opt_qp": ((-18, -12, -25, -6), {"opt_qp": True}, False, False),
+        "NNCodec": ((-14, -8, -2), {}, False, False),
+        "NNCodec, folded, opt_qp": ((-18, -12, -25, -6), {"opt_qp": True}, True, False),
+        "NNCodec, folded, opt_qp, our biases": ((-18, -12, -25), {"opt_qp": True}, True, True),
+    }
 }
 
 
@@ -85,9 +96,9 @@ def ours(subject: Subject, codec: str, quality: float) -> Row:
     return _row(subject, made.content, back, encoding + subject.proof_s * graph, decoding)
 
 
-def peer(subject: Subject, codec: str, qp: int) -> Row:
+def peer(subject: Subject, how: Peer, qp: int) -> Row:
     """A file of NNCodec."""
-    _, settings, is_folded, ours_too = PEER[codec]
+    _, settings, is_folded, ours_too = how
     norms = subject.structure.foldable_norms if is_folded else {}
     shapes = {name: t.shape for name, t in subject.tensors.items() if t.dtype == np.float32}
 
@@ -133,9 +144,9 @@ def wanted() -> Iterator[tuple[str, str, str, Callable[[Subject], Row]]]:
     """Network, codec, setting and measurement of every row, what matters most first."""
     for network in (*SCALES, CREPE):
         yield network, "ZipNN", "", lossless
-        chosen = [codec for codec in QUALITIES if codec != IMAGES or network in SCALES]
-        of_ours = {c: [(f"{q} dB", partial(ours, codec=c, quality=q)) for q in QUALITIES[c]] for c in chosen}
-        of_peer = {c: [(f"qp {qp}", partial(peer, codec=c, qp=qp)) for qp in PEER[c][0]] for c in PEER}
+        qualities, peers = QUALITIES_OF.get(network, QUALITIES), PEER_OF.get(network, PEER)
+        of_ours = {c: [(f"{q} dB", partial(ours, codec=c, quality=q)) for q in qualities[c]] for c in qualities}
+        of_peer = {c: [(f"qp {qp}", partial(peer, how=peers[c], qp=qp)) for qp in peers[c][0]] for c in peers}
         for codec, points in (of_ours | of_peer).items():
             for setting, measure in points:
                 yield network, codec, setting, measure

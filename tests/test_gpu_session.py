@@ -10,7 +10,7 @@ from ilwp.training import parts
 
 PROFILE = """\
 recipe: 1
-settings: {width: 0.1, epochs: 2, batch_size: 32, learning_rate: 0.05}
+settings: {width: 0.03, epochs: 2, batch_size: 32, learning_rate: 0.05}
 grid:
   - {dataset: cifar10, networks: [mobilenet], inter_layer: [0, 1], seeds: [0]}
 """
@@ -44,19 +44,19 @@ def test_what_a_session_trains_comes_home_in_pieces_and_is_measured_there(tiny_c
     assert {path.name[:12] for path in out.iterdir()} == {"session.tar."}
     unpack(out, home)
     assert sorted(path.name for path in (home / "checkpoints" / "tiny").iterdir()) == CELLS
-    for cell in CELLS:
-        command = [sys.executable, "-m", "ilwp.cli.training", "measure", f"checkpoints/tiny/{cell}", "--quiet"]
-        subprocess.run(command, cwd=home, env=grids.environment(home), check=True)
+    command = [sys.executable, "-m", "ilwp.cli.training", "measure", f"checkpoints/tiny/{CELLS[1]}", "--quiet"]
+    subprocess.run(command, cwd=home, env=grids.environment(home), check=True)
 
     # the same command goes on where it was, and here that means to measure
     shutil.rmtree(out)
     session(box, out)
     unpack(out, tmp_path)
     for cell in CELLS:
-        here, there, brought = (root / "data" / "runs" / "tiny" / f"{cell}.json" for root in (home, box, tmp_path))
-        assert grids.without_timings(here) == grids.without_timings(there)
+        there, brought = (root / "data" / "runs" / "tiny" / f"{cell}.json" for root in (box, tmp_path))
         assert brought.read_bytes() == there.read_bytes()
         assert brought.with_suffix(".safetensors").exists()
+    here = home / "data" / "runs" / "tiny" / f"{CELLS[1]}.json"
+    assert grids.without_timings(here) == grids.without_timings(there)
     assert (box / "logs" / "tiny" / "cells").read_text().count("\n") == 2
     session(box, out)
     assert (box / "logs" / "tiny" / "cells").read_text() == ""

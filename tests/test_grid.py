@@ -23,7 +23,7 @@ from ilwp.training.recipe import TrainConfig
 # the last lambda makes an infinite loss
 TRIAL = """\
 recipe: 1
-settings: {width: 0.125, epochs: 2, batch_size: 128, learning_rate: 0.05}
+settings: {width: 0.03, epochs: 2, batch_size: 128, learning_rate: 0.05}
 grid:
   - {dataset: digits, networks: [mobilenet], inter_layer: [0, 1, 1.0e+38], seeds: [0]}
 """
@@ -138,7 +138,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-CONFIG = TrainConfig(dataset="digits", network="mobilenet", width=0.125, epochs=1, batch_size=719)
+CONFIG = TrainConfig(dataset="digits", network="mobilenet", width=0.03, epochs=1, batch_size=719)
 PROFILE = Profile(recipe=1, settings={}, grid=[Block("digits", ["mobilenet"], [0.0], [0])])
 
 

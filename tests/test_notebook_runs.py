@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_book import DRAW, FIGURE, book, due, list_runs, notebook_runs, results, small_book, write_notebook
+from small_book import FIGURE, book, due, list_runs, notebook_runs, results, small_book, write_notebook
 
 from ilwp.common.errors import IlwpError
 from ilwp.common.paths import ROOT
@@ -79,9 +79,8 @@ def test_a_change_of_text_or_caption_makes_the_page_anew_and_runs_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = root / "notebooks" / "dot.ipynb"
-    write_notebook(path, DRAW, mystnb=FIGURE)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    list_runs(root, "{dot: null, dot-bits4: {notebook: dot.ipynb, parameters: {bits: 4}}}")
+    drawing = {"image/svg+xml": "<svg/>", "text/csv": "size,bits", "text/plain": "a figure"}
+    write_notebook(path, f"display({drawing}, raw=True)", mystnb=FIGURE)
     notebook_runs.run_notebooks(root)
     first = results(root)
     text = path.read_text()
@@ -100,7 +99,7 @@ READ = """\
 import subprocess
 import sys
 from pathlib import Path
-from ilwp.experiments import evidence
+from ilwp.experiments import profiles
 for record in Path("data").glob("*.json"):
     record.read_text()
 subprocess.run([sys.executable, "-c", "import ilwp.paper.huffman; open('config/late.yaml').close()"], check=True)
@@ -117,7 +116,7 @@ def test_a_run_notes_what_it_and_its_commands_read(root: Path, monkeypatch: pyte
     reads = json.loads((root / "book" / "notebooks" / "dot.ipynb").read_text())["metadata"]["inputs"]["reads"]
     assert reads == sorted(reads)
     assert {"data", "data/record.json", "config/late.yaml"} <= set(reads)
-    assert {"ilwp/__init__.py", "ilwp/experiments/evidence.py", "ilwp/paper/huffman.py"} <= set(reads)
+    assert {"ilwp/__init__.py", "ilwp/experiments/profiles.py", "ilwp/paper/huffman.py"} <= set(reads)
     assert not any(path.startswith(("ilwp/cli", "ilwp/figures")) for path in reads)
     assert due(root) == []
     (root / "ilwp" / "cli" / "main.py").write_text("# a comment")
@@ -178,7 +177,12 @@ def test_failed_run_fails_the_build_in_one_line_and_leaves_no_notebook(root: Pat
     assert not list((root / "book").glob("notebooks/*"))
 
 
-def test_failed_run_ends_the_build_though_others_were_still_waiting(root: Path) -> None:
+def test_failed_run_ends_the_build_though_others_were_still_waiting(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light = re.sub(r"(?s)MODULES = \(.*?\)", 'MODULES = ("none", "papermill")', notebook_runs.KERNELS.read_text())
+    (root / "kernels.py").write_text(light)
+    monkeypatch.setattr(notebook_runs, "KERNELS", root / "kernels.py")
     write_notebook(root / "notebooks" / "broken.ipynb", "1 / 0")
     names = "{broken: , broken-a: {notebook: broken.ipynb}, dot: , "
     list_runs(root, names + "dot-b: {notebook: dot.ipynb}, dot-c: {notebook: dot.ipynb}}")

@@ -32,6 +32,7 @@ width_option = click.option(
 ilwp_output_option = click.option(
     "-o", "--output", type=FilePath, help="The .ilwp file to write.  [default: NETWORK's name, ending in .ilwp]"
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress bar.")
 
 normalise_option = click.option(

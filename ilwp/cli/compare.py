@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ilwp.cli.codebooks import refuse, refuse_width
-from ilwp.cli.common import SOURCES, FilePath, normalise_option, show, width_option
+from ilwp.cli.common import SOURCES, FilePath, json_option, normalise_option, show, width_option
 from ilwp.common.errors import IlwpError, about
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ BATCH, WORST = 16, 10
     help="Resize the shorter side of each image to this and cut out the centre.  [default: 224 for pictures]",
 )  # fmt: skip
 @normalise_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 @click.pass_context
 def compare(
     context: click.Context, first: Path, second: Path, graph: str | None, width: float, source: str | None, count: int,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ilwp.cli.common import FilePath, key_option, other_than, show
+from ilwp.cli.common import FilePath, json_option, key_option, other_than, show
 from ilwp.common.errors import IlwpError, about
 
 
@@ -43,7 +43,7 @@ def decompress(file: Path, output: Path | None, skip_damaged: bool) -> None:
 
 @click.command()
 @click.argument("file", type=FilePath)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 @key_option
 def inspect(file: Path, as_json: bool, key: str | None) -> None:
     """Say what is in a file.

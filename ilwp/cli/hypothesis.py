@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from ilwp.cli.common import FilePath, kernels_in, key_option, show
+from ilwp.cli.common import FilePath, json_option, kernels_in, key_option, show
 from ilwp.common.errors import IlwpError
 
 
 @click.command()
 @click.argument("file", type=FilePath)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 @key_option
 def svwh(file: Path, as_json: bool, key: str | None) -> None:
     """Test the smoothly varying weight hypothesis on a network.

@@ -57,11 +57,9 @@ def train(
     from ilwp.experiments.records import check_replaceable
 
     chosen = load_profile(profile)
-    other = None if reference == "previous" else reference
-    config = chosen.config(dataset, network, inter_layer, seed, other, depthwise_decay)
-    path = output or runs.record_path(profile, config)
-    if path.suffix != ".json" or path.is_dir():
-        raise IlwpError(f"{path} is no name for a record: it must end in .json")
+    control = {"reference": None if reference == "previous" else reference, "depthwise_decay": depthwise_decay}
+    config = chosen.config(dataset, network, inter_layer, seed, **control)
+    path = _record(output or runs.record_path(profile, config))
     if runs.finished(path, chosen, config):
         show(f"{path} is finished already")
         return
@@ -92,9 +90,7 @@ def measure(folder: Path, output: Path | None, quiet: bool) -> None:
 
     trained = runs.read_trained(folder)
     profile = load_profile(trained.profile)  # so that the default path is that of a profile there is
-    path = output or runs.record_path(trained.profile, trained.config)
-    if path.suffix != ".json" or path.is_dir():
-        raise IlwpError(f"{path} is no name for a record: it must end in .json")
+    path = _record(output or runs.record_path(trained.profile, trained.config))
     if not trained.is_of(profile.recipe, trained.config):
         raise IlwpError(f"{folder} was trained by recipe {trained.recipe}, {trained.profile} has {profile.recipe} now")
     if runs.finished(path, profile, trained.config):
@@ -171,6 +167,13 @@ def unpack(listing: Path) -> None:
     from ilwp.training import parts
 
     show(str(parts.unpack_dataset(listing)))
+
+
+def _record(path: Path) -> Path:
+    """The path; raises IlwpError where it is no name for a record."""
+    if path.suffix != ".json" or path.is_dir():
+        raise IlwpError(f"{path} is no name for a record: it must end in .json")
+    return path
 
 
 COMMANDS = (train, measure, status, evaluate, data)

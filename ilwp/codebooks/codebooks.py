@@ -14,8 +14,9 @@ import numpy as np
 
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import entropy
-from ilwp.paper.quantization import of_step, quantize
+from ilwp.paper.quantization import quantize
 from ilwp.whole.pieces import Exact, Levels, Piece, decode_pieces
+from ilwp.whole.steps import of_step
 
 
 @dataclass(frozen=True)

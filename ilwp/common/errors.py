@@ -22,6 +22,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
+def one_line(error: Exception) -> str:
+    """What an error says, on one printable line of at most 120 characters."""
+    return printable(" ".join(str(error).split()))[:120]
+
+
 def first_problem(error: "ValidationError") -> str:
     """The first of a validation's complaints as `where: what`."""
     problem = error.errors()[0]

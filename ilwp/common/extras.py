@@ -4,15 +4,9 @@ from ilwp.common.errors import IlwpError
 
 # each package by the name it is imported under, and the extra to ask for
 EXTRAS = {
-    "faiss": "codebooks",
-    "matplotlib": "figures",
-    "pandas": "torch",
-    "papermill": "book",
-    "seaborn": "figures",
-    "sklearn": "torch",
-    "torch": "torch",
-    "torchvision": "torch",
-}
+    "faiss": "codebooks", "matplotlib": "figures", "pandas": "torch", "papermill": "book", "seaborn": "figures",
+    "sklearn": "torch", "torch": "torch", "torchvision": "torch",
+}  # fmt: skip
 
 
 def extra_for(error: ModuleNotFoundError) -> IlwpError | None:

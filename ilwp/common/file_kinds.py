@@ -5,7 +5,7 @@ import mmap
 import zipfile
 from typing import Literal
 
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, one_line
 
 Kind = Literal["safetensors", "torch", "index"]
 
@@ -97,4 +97,4 @@ def parsed_json(content: mmap.mmap) -> object:
     try:
         return json.loads(bytes(content))
     except (ValueError, RecursionError) as error:
-        raise IlwpError(f"not a whole JSON file ({' '.join(str(error).split())[:120]})") from error
+        raise IlwpError(f"not a whole JSON file ({one_line(error)})") from error

@@ -6,7 +6,8 @@ import mmap
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ilwp.common.errors import IlwpError
@@ -22,25 +23,29 @@ HINTS = {
 
 def read_bytes(path: Path) -> bytes:
     """A file's content; raises IlwpError where it cannot be read or is empty."""
-    try:
+    with readable(path):
         content = path.read_bytes()
-    except OSError as error:
-        raise IlwpError(f"{path} could not be read: {reason(error)}") from error
     if not content:
         raise IlwpError(f"{path} is empty")
     return content
 
 
-def map_bytes(path: Path) -> mmap.mmap:
-    """A file's content as a private, writable memory map; errors are those of `read_bytes`."""
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Inside it, an error of the system becomes an IlwpError that says why `path` could not be read."""
     try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISREG(status.st_mode) and status.st_size:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-            content = file.read()  # a pipe has no map
+        yield
     except OSError as error:
         raise IlwpError(f"{path} could not be read: {reason(error)}") from error
+
+
+def map_bytes(path: Path) -> mmap.mmap:
+    """A file's content as a private, writable memory map; errors are those of `read_bytes`."""
+    with readable(path), path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        content = file.read()  # a pipe has no map
     if not content:
         raise IlwpError(f"{path} is empty")
     return mapped(content)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ilwp.common.errors import IlwpError, printable
+from ilwp.common.errors import IlwpError, one_line
 from ilwp.common.files import reason
 
 
@@ -23,4 +23,4 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise IlwpError(f"could not be read: {reason(error)}") from error
     except Exception as error:  # a damaged archive makes its readers stumble in any way
-        raise IlwpError(f"not a whole NPZ file ({printable(' '.join(str(error).split()))[:120]})") from error
+        raise IlwpError(f"not a whole NPZ file ({one_line(error)})") from error

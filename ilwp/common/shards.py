@@ -6,18 +6,11 @@ from pathlib import Path
 
 from ilwp.common.errors import IlwpError, printable
 from ilwp.common.file_kinds import INDEX, parsed_json
-from ilwp.common.files import reason
+from ilwp.common.files import readable
 
 # the names that are looked for in a folder; the first that exists is taken
-NAMES = tuple(
-    f"{stem}{end}"
-    for stem, suffix in (
-        ("model", ".safetensors"),
-        ("diffusion_pytorch_model", ".safetensors"),
-        ("pytorch_model", ".bin"),
-    )
-    for end in (suffix, f"{suffix}{INDEX}")
-)
+FILES = ("model.safetensors", "diffusion_pytorch_model.safetensors", "pytorch_model.bin")
+NAMES = tuple(name for file in FILES for name in (file, f"{file}{INDEX}"))
 
 
 def network_in(folder: Path) -> Path:
@@ -25,10 +18,8 @@ def network_in(folder: Path) -> Path:
     for name in NAMES:
         if (folder / name).is_file():
             return folder / name
-    try:
+    with readable(folder):
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".safetensors")
-    except OSError as error:
-        raise IlwpError(f"{folder} could not be read: {reason(error)}") from error
     if len(found) == 1:
         return found[0]
     why = f"{len(found)} networks in it" if found else f"no {NAMES[0]} in it"

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import ml_dtypes
 import numpy as np
 
-from ilwp.common.errors import IlwpError, printable
+from ilwp.common.errors import IlwpError, one_line, printable
 from ilwp.common.file_kinds import check_archive
 from ilwp.common.numbers import FROM_FLOAT
 from ilwp.common.wrappers import Found, state_dict_in
@@ -78,7 +78,7 @@ def _check_memory(content: mmap.mmap, file: IO[bytes]) -> None:
 
 def _refusal(error: Exception, content: mmap.mmap) -> str:
     if "weights_only" not in str(error).lower():
-        return f"not a whole torch file ({_one_line(error)}): copy or download it again, or {SAVE}"
+        return f"not a whole torch file ({one_line(error)}): copy or download it again, or {SAVE}"
     refused = re.search(r"GLOBAL (\w+(?:\.\w+)*)", str(error))
     name = f" ({refused[1]})" if refused else ""
     if refused and refused[1].startswith(("torch.ao.", "torchao.")):
@@ -132,7 +132,3 @@ def _array(tensor: "torch.Tensor") -> np.ndarray:
     if dtype is None:
         return np.asarray(tensor.numpy())
     return tensor.view(torch.uint8 if dtype.itemsize == 1 else torch.uint16).numpy().view(dtype)
-
-
-def _one_line(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))[:120]

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from ilwp.common.errors import IlwpError, about, first_problem
+from ilwp.common.errors import IlwpError, about, first_problem, one_line
 from ilwp.common.files import read_bytes
 from ilwp.common.paths import CONFIG
 from ilwp.training.recipe import NetworkName, TrainConfig
@@ -45,21 +45,15 @@ class Profile:
     grid: Annotated[list[Block], Field(min_length=1)]
     networks: dict[NetworkName, dict[str, Any]] = Field(default_factory=dict)
 
-    def config(
-        self,
-        dataset: str,
-        network: str,
-        inter_layer: float,
-        seed: int,
-        reference: str | None = None,
-        depthwise_decay: float | None = None,
-    ) -> TrainConfig:
-        """One cell's configuration; raises IlwpError where a value is unknown or out of range."""
+    def config(self, dataset: str, network: str, inter_layer: float, seed: int, **control: Any) -> TrainConfig:
+        """One cell's configuration; raises IlwpError where a value is unknown or out of range.
+
+        A `control` has a `reference` or a `depthwise_decay`.
+        """
         chosen = self.settings | self.networks.get(network, {})  # type: ignore[call-overload]
         if inter_layer in (0, math.inf):  # the loss is not used, so its calibration makes no difference
             chosen.pop("calibration", None)
         cell = {"dataset": dataset, "network": network, "inter_layer": inter_layer, "seed": seed}
-        control = {"reference": reference, "depthwise_decay": depthwise_decay}
         try:
             return TrainConfig(**(chosen | cell | control))
         except ValidationError as error:
@@ -69,7 +63,8 @@ class Profile:
         """Every run of the grid, in the order of the file."""
         for block in self.grid:
             for network, inter_layer, seed in itertools.product(block.networks, block.inter_layer, block.seeds):
-                yield self.config(block.dataset, network, inter_layer, seed, block.reference, block.depthwise_decay)
+                control = {"reference": block.reference, "depthwise_decay": block.depthwise_decay}
+                yield self.config(block.dataset, network, inter_layer, seed, **control)
 
 
 def load_profile(name: str) -> Profile:
@@ -94,7 +89,7 @@ def parse_profile(content: bytes) -> Profile:
         raise IlwpError(f"this is not a profile: {first_problem(error)}") from error
     # its own errors, and what Python makes of absurd dates, numbers and depths
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise IlwpError(f"this is not YAML: {' '.join(str(error).split())}") from error
+        raise IlwpError(f"this is not YAML: {one_line(error)}") from error
 
 
 def cell_name(config: TrainConfig) -> str:

@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.output import keep_table
-from ilwp.figures.style import BLUE, DASHED, INK
+from ilwp.figures.style import BLUE, DASHED, INK, name_rows
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,8 @@ def ingredients(ax: Axes, ablation: pd.DataFrame) -> None:
     ax.barh(places, table[FILE], color=[BLUE if size == best else "#b8c4ce" for size in table[FILE]])
     for y, size in zip(places, table[FILE], strict=True):
         ax.annotate(f"{size:.1f}", (size, y), (3, 0), textcoords="offset points", va="center")
-    ax.set(yticks=places, yticklabels=table["ingredient"], xlabel=FILE, xlim=(0, 1.2 * table[FILE].max()))
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
-    ax.set_ylim(len(table) - 0.5, -0.5)
+    name_rows(ax, table["ingredient"].tolist())
+    ax.set(xlabel=FILE, xlim=(0, 1.2 * table[FILE].max()))
     keep_table(ax, table)
 
 

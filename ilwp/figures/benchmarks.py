@@ -1,7 +1,7 @@
 """What the committed benchmarks say: curves, values between their points, and the aims they are held against."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -51,6 +51,20 @@ def least(frame: pd.DataFrame, codec: str, measure: Callable[[pd.DataFrame], flo
     return float(np.nanmin(values)) if np.isfinite(values).any() else float("nan")
 
 
+def at_one_point(frame: pd.DataFrame) -> dict[str, float]:
+    """Bytes of whole files of one network where one point of accuracy is lost: ours, and the least of NNCodec's."""
+    level = float(frame[frame["codec"] == "float32"]["accuracy"].iloc[0]) - 1
+    ours = {codec: bytes_at(frame[frame["codec"] == codec], level) for codec in ("ilwp", "ilwp, images")}
+    return ours | {PEER: least(frame, PEER, partial(bytes_at, accuracy=level))}
+
+
+def judged(aims: Sequence[tuple[str, str, float, float]]) -> pd.DataFrame:
+    """One row per aim: its `sense`, "at most" or "at least", what was `wanted`, what was `measured`, whether `met`."""
+    table = pd.DataFrame(aims, columns=["aim", "sense", "wanted", "measured"])
+    below, above = (table["measured"] <= table["wanted"], table["measured"] >= table["wanted"])
+    return table.assign(met=np.where(table["sense"] == "at most", below, above))
+
+
 def aims() -> pd.DataFrame:
     """Each aim with what it asks for and what was measured; a ratio that should be at most, or at least, `wanted`."""
     rows: list[tuple[str, str, float, float]] = []
@@ -59,24 +73,15 @@ def aims() -> pd.DataFrame:
     for snr_db in (24.1, 18.4):
         for method, title in (("multiset", "set"), ("aligned", "aligned")):
             ours, peer = (least(kernels, name, partial(bits_at, snr_db=snr_db)) for name in (f"ilwp {method}", PEER))
-            rows.append(
-                (
-                    f"kernels of ImageNet's MobileNetV2, {title}: bytes over NNCodec's at {snr_db} dB",
-                    "at most",
-                    0.75,
-                    ours / peer,
-                )
-            )
+            aim = f"kernels of ImageNet's MobileNetV2, {title}: bytes over NNCodec's at {snr_db} dB"
+            rows.append((aim, "at most", 0.75, ours / peer))
     rows += _inter_layer_aims(benchmark_rows("inter_layer"))
     networks = benchmark_rows("networks")
     for network, frame in networks.groupby("network", sort=False):
-        level = float(frame[frame["codec"] == "float32"]["accuracy"].iloc[0]) - 1
-        peer = least(frame, PEER, partial(bytes_at, accuracy=level))
+        sizes = at_one_point(frame)
         for codec, title in (("ilwp", "no data"), ("ilwp, images", "unlabelled images")):
-            ours = bytes_at(frame[frame["codec"] == codec], level)
-            rows.append(
-                (f"whole {network}, {title}: bytes over NNCodec's where 1 point is lost", "at most", 0.9, ours / peer)
-            )
+            aim = f"whole {network}, {title}: bytes over NNCodec's where 1 point is lost"
+            rows.append((aim, "at most", 0.9, sizes[codec] / sizes[PEER]))
         medians = frame.groupby("codec")[["encode_s", "decode_s"]].median()
         for step in ("encode", "decode"):
             faster = medians.loc[PEER, f"{step}_s"] / medians.loc["ilwp", f"{step}_s"]
@@ -84,11 +89,7 @@ def aims() -> pd.DataFrame:
     search = benchmark_rows("search")
     ratio = search[(search["search"] == "ilwp")]["of_fastest"].iloc[0]
     rows.append(("full search: seconds over the fastest library's", "at most", 1.2, float(ratio)))
-    table = pd.DataFrame(rows, columns=["aim", "sense", "wanted", "measured"])
-    table["met"] = np.where(
-        table["sense"] == "at most", table["measured"] <= table["wanted"], table["measured"] >= table["wanted"]
-    )
-    return table
+    return judged(rows)
 
 
 def _inter_layer_aims(frame: pd.DataFrame) -> list[tuple[str, str, float, float]]:

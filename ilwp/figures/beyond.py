@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from scipy.special import gammaln
 
 from ilwp.figures import benchmark_plots, benchmarks
-from ilwp.figures.benchmarks import IMAGENET, PEER, bits_at, bytes_at, least
+from ilwp.figures.benchmarks import IMAGENET, PEER, at_one_point, bits_at, least
 from ilwp.figures.style import WIDTH, label_outer_panels, shared_legend
 from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
@@ -27,7 +27,6 @@ SEARCHED = {
     "search": "search", "pairs": "million pairs", "seconds": "seconds", "memory_mb": "memory (MB)",
     "of_fastest": "times the fastest's seconds",
 }  # fmt: skip
-LOST = 1  # points of accuracy
 
 
 def draw_rates(kernels: pd.DataFrame) -> Figure:
@@ -128,17 +127,15 @@ def _of_ingredients(ablation: pd.DataFrame) -> dict[str, float]:
 
 
 def _of_networks(networks: pd.DataFrame) -> dict[str, float]:
-    """Of the book's MobileNet, whole: bytes where `LOST` points are lost, times NNCodec's speed, and the order."""
+    """Of the book's MobileNet, whole: bytes where one point is lost, times NNCodec's speed, and the order."""
     frame = networks[networks["network"] == "MobileNet"]
-    level = float(frame[frame["codec"] == "float32"]["accuracy"].iloc[0]) - LOST
-    ours, shown = (bytes_at(frame[frame["codec"] == codec], level) for codec in ("ilwp", "ilwp, images"))
-    peer = least(frame, PEER, partial(bytes_at, accuracy=level))
+    sizes = at_one_point(frame)
     seconds = frame.groupby("codec")[["encode_s", "decode_s"]].median()
     channels = [len(layer) for layer in kernels_of(build("mobilenet", 10, 0.5)).values()]
     return {
-        "whole_plain": ours / peer,
-        "whole_images": shown / peer,
-        "whole_kb": ours / 1000,
+        "whole_plain": sizes["ilwp"] / sizes[PEER],
+        "whole_images": sizes["ilwp, images"] / sizes[PEER],
+        "whole_kb": sizes["ilwp"] / 1000,
         "order_kb": order_bytes(channels) / 1000,
         "encode_times": seconds.loc[PEER, "encode_s"] / seconds.loc["ilwp", "encode_s"],
         "decode_times": seconds.loc[PEER, "decode_s"] / seconds.loc["ilwp", "decode_s"],

@@ -29,9 +29,9 @@ def comparisons(found: Evidence, curves: Sequence[str], bits: int = 8, digits: i
                 "pairs": len(found.points(curve, panel=panel, bits=bits)),
             }
             for loop in LOOPS:
-                row[f"file, {loop} loop"] = _short(found.ratio(curve, loop=loop, panel=panel, bits=bits), digits)
+                row[f"file, {loop} loop"] = found.ratio(curve, loop=loop, panel=panel, bits=bits).short(digits)
             for loop in LOOPS:
-                row[f"points, {loop} loop"] = _short(found.points(curve, loop, panel, bits), 2, "+")
+                row[f"points, {loop} loop"] = found.points(curve, loop, panel, bits).short(2, "+")
             rows.append(row)
     order = ["network", "data set"]
     table = pd.DataFrame(rows)
@@ -76,12 +76,3 @@ def one_step(rows: pd.DataFrame) -> dict[str, float]:
         "simple_bytes": best["bytes"], "simple_accuracy": best["accuracy"], "huffman_bytes": huffman["bytes"],
         "huffman_accuracy": huffman["accuracy"], "simple_loss_bytes": smallest,
     }  # fmt: skip
-
-
-def _short(paired: Paired, digits: int, sign: str = "") -> str:
-    """Mean and interval, the number of pairs being told elsewhere."""
-    words = f"{paired.mean:{sign}.{digits}f}"
-    if paired.interval is None:
-        return words
-    low, high = paired.interval
-    return f"{words} ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})"

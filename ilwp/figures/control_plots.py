@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.controls import AT_8_BITS, CONTROL_KINDS, EQUAL, OWN, PREVIOUS, UNPREDICTED
 from ilwp.figures.output import keep_table
-from ilwp.figures.style import BLUE, DASHED, INK, WIDTH, shared_legend
+from ilwp.figures.style import BLUE, DASHED, INK, WIDTH, name_rows, shared_legend
 
 # colour, marker, and where in its line a prediction stands
 LOOKS = {
@@ -35,19 +35,10 @@ def saved(found: pd.DataFrame) -> Figure:
                     markerfacecolor=colour if prediction == OWN else "#ffffff")  # fmt: skip
         for line, kind in enumerate(lines):
             if kind not in set(here["kind"]):
-                ax.text(
-                    0.5,
-                    line,
-                    "not run yet",
-                    color="#5f5f5f",
-                    ha="center",
-                    va="center",
-                    transform=ax.get_yaxis_transform(),
-                )
-        ax.set(title=title, xlabel="texture saved (%)", ylim=(len(lines) - 0.4, -0.5))
-        ax.set(yticks=range(len(lines)), yticklabels=[CONTROL_KINDS[kind].replace(" (", "\n(") for kind in lines])
-        ax.grid(visible=False, axis="y")
-        ax.tick_params(axis="y", length=0)
+                middle = {"ha": "center", "va": "center", "transform": ax.get_yaxis_transform()}
+                ax.text(0.5, line, "not run yet", color="#5f5f5f", **middle)
+        ax.set(title=title, xlabel="texture saved (%)")
+        name_rows(ax, [CONTROL_KINDS[kind].replace(" (", "\n(") for kind in lines], below=0.6)
         keep_table(ax, here[["kind", "prediction", "seeds", "saved", "low", "high"]])
     shared_legend(figure, np.array(axes), columns=2)
     return figure

@@ -4,18 +4,18 @@ runs, controls -> measured -> one row per run -> savings -> one row per kind of 
 savings -> control_verdicts -> one sentence per question
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ilwp.common.distortion import zero_share
 from ilwp.experiments.controls import encode_against
 from ilwp.experiments.evidence import Runs, listed, select
 from ilwp.experiments.records import RunRecord
+from ilwp.figures.paired import Paired
 from ilwp.paper import codec, hypothesis
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import Method
@@ -74,17 +74,6 @@ def measured(runs: Runs, controls: Controls, kernels: Callable[[Path], Kernels],
     return pd.DataFrame(rows, columns=[*columns, *(f"{what} {p}" for p in PREDICTIONS for what in (AT_8_BITS, EQUAL))])
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and Student's interval of paired differences, one per seed; NaN with fewer than `SEEDS`, or with none."""
-    if not len(values):
-        return (float("nan"),) * 3
-    mean = float(np.mean(values))
-    if len(values) < SEEDS:
-        return mean, float("nan"), float("nan")
-    reach = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return mean, mean - reach, mean + reach
-
-
 def savings(table: pd.DataFrame) -> pd.DataFrame:
     """One row per kind, prediction and comparison: mean saving with its interval, and its share of the loss's.
 
@@ -101,7 +90,9 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
             for prediction in PREDICTIONS:
                 values = mine[f"{comparison} {prediction}"].astype(float)
                 share = values[both].mean() / of_loss if of_loss > 0 else np.nan
-                found = (len(values), len(both), *mean_interval(values), share, size)
+                saved = Paired(values.to_numpy())
+                interval = saved.interval or (np.nan, np.nan)
+                found = (len(saved), len(both), saved.mean, *interval, share, size)
                 rows.append((kind, prediction, comparison, *found))
     columns = ["kind", "prediction", "comparison", "seeds", "pairs", "saved", "low", "high", "share", "size"]
     return pd.DataFrame(rows, columns=columns)
@@ -150,7 +141,7 @@ def _files(record: RunRecord) -> pd.DataFrame:
 
 def _saved(prediction: str, mine: pd.DataFrame, baseline: pd.DataFrame, within: float) -> dict[str, Any]:
     """Percent of texture saved, and for what was trained for the accuracy at 8 bits over the baseline's in points."""
-    file, other = (_at_8_bits(files) for files in (mine, baseline))
+    file, other = (f[(f["bits"] == 8) & (f["loop"] == "closed")].iloc[0] for f in (mine, baseline))
     enough = min(mine["accuracy"].max(), baseline["accuracy"].max()) - within
     small, large = (files.loc[files["accuracy"] >= enough, "texture"].min() for files in (mine, baseline))
     saved = {
@@ -158,10 +149,6 @@ def _saved(prediction: str, mine: pd.DataFrame, baseline: pd.DataFrame, within: 
         f"{EQUAL} {prediction}": 100 * (1 - small / large),
     }
     return saved | ({"points": file["accuracy"] - other["accuracy"]} if prediction == OWN else {})
-
-
-def _at_8_bits(files: pd.DataFrame) -> pd.Series:
-    return files[(files["bits"] == 8) & (files["loop"] == "closed")].iloc[0]
 
 
 def _network(record: RunRecord, kernels: Kernels) -> dict[str, float]:

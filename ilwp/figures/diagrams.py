@@ -50,9 +50,13 @@ def _panel(ax: Axes, method: str) -> None:
             (x + 0.58, y), (end - 0.55, height), arrowstyle="-|>", mutation_scale=9, color=INK, lw=1.1,
             connectionstyle="arc3,rad=-0.12",
         ))  # fmt: skip
+    _frame(ax, title, stored, (-0.3, 5.5), (-0.95, 5.4))
+
+
+def _frame(ax: Axes, title: str, below: str, x: tuple[float, float], y: tuple[float, float]) -> None:
     ax.set_title(title)
-    ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top")
-    ax.set(xlim=(-0.3, 5.5), ylim=(-0.95, 5.4), aspect="equal")
+    ax.text(0.5, -0.02, below, transform=ax.transAxes, ha="center", va="top")
+    ax.set(xlim=x, ylim=y, aspect="equal")
     ax.axis("off")
 
 
@@ -82,20 +86,15 @@ def draw_free_order() -> Figure:
         ("set", first, second, "sorted, its\norder is free"),
     )
     for ax, (title, left, right, stored) in zip(axes, panels, strict=True):
+        colour = CURVES["ill"].colour if title == "aligned" else BLUE
         for layer, shades in enumerate((left, right)):
             for kernel, shade in enumerate(shades):
-                _kernel(
-                    ax, (layer, kernel), np.full((3, 3), shade), CURVES["ill"].colour if title == "aligned" else BLUE
-                )
+                _kernel(ax, (layer, kernel), np.full((3, 3), shade), colour)
             ax.text(SPACING * layer + 0.5, -0.5, f"layer {('$i-1$', '$i$')[layer]}", ha="center", va="top")
         if title == "aligned":
             for kernel in range(len(left)):
                 y = 1.35 * kernel + 0.5
-                ax.add_patch(
-                    FancyArrowPatch((1.05, y), (SPACING - 0.05, y), arrowstyle="-|>", mutation_scale=7, color=INK)
-                )
-        ax.set_title(title)
-        ax.text(0.5, -0.02, stored, transform=ax.transAxes, ha="center", va="top")
-        ax.set(xlim=(-0.4, 3.5), ylim=(-1.0, 6.8), aspect="equal")
-        ax.axis("off")
+                ends = (1.05, y), (SPACING - 0.05, y)
+                ax.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=7, color=INK))
+        _frame(ax, title, stored, (-0.4, 3.5), (-1.0, 6.8))
     return figure

@@ -15,12 +15,13 @@ import constriction
 import numpy as np
 
 from ilwp import networks
+from ilwp.common.gamma_code import encode_lengths
 from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import Runs, missing_commands, select
-from ilwp.experiments.records import Measurement, RunRecord
+from ilwp.experiments.records import RunRecord
 from ilwp.paper import codec
 from ilwp.paper.codec import CodedKernels
-from ilwp.paper.huffman import code_lengths, encode_table
+from ilwp.paper.huffman import code_lengths
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import BITS, Loop, Method
 from ilwp.paper.settings import Rate, Settings
@@ -68,7 +69,7 @@ def ans_rate(rate: Rate, coded: CodedKernels) -> Rate:
     """
     symbols = [q.ravel().astype(np.int64) - z.lowest for q, z in zip(coded.levels, coded.quantizers, strict=True)]
     alphabet = coded.quantizers[0].highest - coded.quantizers[0].lowest + 1
-    table = len(encode_table(code_lengths(np.bincount(np.concatenate(symbols), minlength=alphabet))))
+    table = len(encode_lengths(code_lengths(np.bincount(np.concatenate(symbols), minlength=alphabet))))
     texture, models = ans_bits(coded.levels)
     return replace(rate, texture=texture, side=rate.side - table + models)
 
@@ -109,7 +110,8 @@ def _way(found: Runs, method: Method, loop: Loop, kernels: Callable[[Path], Kern
 def _point(
     records: Sequence[RunRecord], trained: Sequence[Kernels], method: Method, bits: int, loop: Loop
 ) -> dict[str, Any]:
-    measured = [_measurement(record, method, bits, loop) for record in records]
+    way = (method, bits, loop)
+    measured = [next(m for m in r.measurements if (m.method, m.bits, m.loop) == way) for r in records]
     coded = [codec.encode_kernels(k, Settings(method, bits, loop)) for k in trained]
     ans = [ans_rate(m.rate, c) for m, c in zip(measured, coded, strict=True)]
     levels = [np.concatenate([q.ravel() for q in c.levels]) for c in coded]
@@ -126,10 +128,6 @@ def _point(
         # in hundredths of a percent
         "shares": np.rint(1e4 * np.mean([shares for _, shares in histograms], axis=0)).astype(int).tolist(),
     }
-
-
-def _measurement(record: RunRecord, method: Method, bits: int, loop: Loop) -> Measurement:
-    return next(m for m in record.measurements if (m.method, m.bits, m.loop) == (method, bits, loop))
 
 
 def _mean_bytes(rates: Sequence[Mapping[str, int]]) -> list[float]:

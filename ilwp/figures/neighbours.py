@@ -15,13 +15,9 @@ from ilwp.paper.kernels import Kernels
 IMAGES = 10_000  # of CIFAR-10's test
 FINETUNED = {"fixing": "weight fixing", "adding": "additive"}
 ONE_POINT = {
-    "ours": "ilwp",
-    "images": "ilwp, images",
-    "nncodec": "NNCodec",
-    "linear": "linear + Huffman",
-    "one_fixing": "weight fixing, fine-tuned",
-    "one_adding": "additive, fine-tuned",
-}
+    "ours": "ilwp", "images": "ilwp, images", "nncodec": "NNCodec", "linear": "linear + Huffman",
+    "one_fixing": "weight fixing, fine-tuned", "one_adding": "additive, fine-tuned",
+}  # fmt: skip
 TUNED = {
     "method": "method", "setting": "setting", "kB": "kB", "accuracy": "top-1 (%)", "codewords": "codewords",
     "entropy": "bits per weight", "epochs": "epochs", "images": "images seen", "minutes": "minutes",

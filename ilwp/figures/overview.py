@@ -18,7 +18,7 @@ from ilwp.figures.comparisons import equal_accuracy
 from ilwp.figures.output import keep_table
 from ilwp.figures.scorecard_evidence import Evidence
 from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Score
-from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH
+from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH, name_rows
 from ilwp.paper.methods import LOOPS
 
 IN_WORDS = {"fss": "full search", "lss": "local search", "ill": "inter-layer\nloss"}
@@ -83,7 +83,7 @@ def _sizes(ax: Axes, found: Evidence) -> None:
         _words(ax, size, place, f"{size:.3f} ours, {words}")
         rows.append((f"equal accuracy, {words}", np.nan, size, np.nan))
     names = [*IN_WORDS.values(), "at equal\naccuracy"]
-    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
+    name_rows(ax, names, above=0.6, below=0.6)
     ax.set(xlim=(0, 2.3), xticks=[0, 0.5, 1], xlabel="share of the baseline's 8-bit file")
     keep_table(ax, pd.DataFrame(rows, columns=["curve", "the paper", "ours, closed loop", "ours, open loop"]))
 
@@ -106,7 +106,7 @@ def _lifts(ax: Axes, lifts: pd.DataFrame) -> None:
     for y, value in enumerate(values):
         _words(ax, value, y, f"{value:.2f}")
     ax.axvline(1, color=INK, linewidth=0.9, linestyle=DASHED, zorder=0)
-    ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.6), xlim=(0, None))
-    ax.set(xlabel="times as often as by chance")
+    name_rows(ax, list(rows), above=0.6)
+    ax.set(xlim=(0, None), xlabel="times as often as by chance")
     ax.margins(x=0.15)
     keep_table(ax, pd.DataFrame({"kernels": [name.replace("\n", " ") for name in rows], "lift": values}))

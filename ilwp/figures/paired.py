@@ -46,9 +46,14 @@ class Paired:
         """Mean and interval, or the number of pairs where there are too few; `sign` is "+" for differences."""
         if not len(self):
             return "none"
+        few = f" ({'one pair' if len(self) == 1 else f'{len(self)} pairs'}, no interval)"
+        return self.short(digits, sign) + (few if self.interval is None else "")
+
+    def short(self, digits: int = 3, sign: str = "") -> str:
+        """The same where the number of pairs is told elsewhere."""
         form = f"{sign}.{digits}f"
         if self.interval is None:
-            return f"{self.mean:{form}} ({'one pair' if len(self) == 1 else f'{len(self)} pairs'}, no interval)"
+            return f"{self.mean:{form}}"
         low, high = self.interval
         return f"{self.mean:{form}} ({low:{form}} to {high:{form}})"
 

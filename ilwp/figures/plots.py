@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from ilwp.experiments.chance import lift_interval
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.output import keep_table
-from ilwp.figures.style import BLUE, DASHED, GREY, INK
+from ilwp.figures.style import BLUE, DASHED, GREY, INK, name_rows
 from ilwp.paper.hypothesis import Sources
 from ilwp.paper.laplace import LaplaceFit
 from ilwp.training.recipe import Epoch
@@ -73,9 +73,8 @@ def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[floa
         end, beside, align = (high, 5, "left") if lift < 0.75 * greatest else (low, -5, "right")
         ax.annotate(f"{lift:.2f}", (end, y), (beside, 0), textcoords="offset points", ha=align, va="center",
                     path_effects=[withStroke(linewidth=2.5, foreground="#ffffff")])  # fmt: skip
-    ax.set(yticks=range(len(rows)), yticklabels=list(sources), ylim=(len(rows) - 0.5, -0.8), xlim=(0, None))
-    ax.set(xlabel="lift (1 = chance)")
-    ax.grid(visible=False, axis="y")
+    name_rows(ax, list(sources), above=0.8)
+    ax.set(xlim=(0, None), xlabel="lift (1 = chance)")
     table = pd.DataFrame([*rows, ("shuffled", np.nan, *band)], columns=["kernels", "lift", "2.5 %", "97.5 %"])
     keep_table(ax, table.assign(kernels=table["kernels"].str.replace("\n", " ")))
 

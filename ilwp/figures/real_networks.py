@@ -1,11 +1,12 @@
 """Whole public networks beside the peers: size against what the outputs keep, and the aims that were set for it.
 
-    real_networks.json, real_ablation.json, real_tried.json -> draw, real_sizes, real_aims, real_ingredients, real_tried
+    real_networks.json, real_tried.json -> draw, real_sizes, real_aims, shares_of_peer
 
 What a codec needs for an SNR lies between two of its own files, on a line of the bytes' logarithm. For an agreement it
 is as in `bytes_at`.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -15,12 +16,13 @@ from matplotlib.figure import Figure
 
 from ilwp.figures import style
 from ilwp.figures.benchmark_plots import WHOLE, Line, draw_lines
-from ilwp.figures.benchmarks import IMAGENET, PEER, benchmark_rows, bytes_at, least
+from ilwp.figures.benchmarks import IMAGENET, PEER, at_one_point, benchmark_rows, bytes_at, least
 
 INPUTS = {"photographs": "photographs", "enlarged": "CIFAR-10, enlarged"}
-DB, AGREEMENT = 20.5, 0.87  # where files are compared
-BEYOND = 1.5  # dB under the worst of our files, where an idea is still held against the line to it
-OURS, IMAGES, WITH_BIASES, CERWU = "ilwp", "ilwp, images", ", our biases", "CERWU's rule"
+SOUND = {"recordings": "recordings", "tones": "made-up tones"}
+DB, FINE_DB, AGREEMENT = 20.5, 30.0, 0.87  # where files are compared
+OURS, IMAGES, NO_GRAPH = "ilwp", "ilwp, images", "ilwp, no graph"
+WITH_BIASES, CERWU, CREPE = ", our biases", "CERWU's rule", "CREPE, sound"
 CODECS = {
     "ilwp": Line("ours", style.BLUE, "*"),
     "ilwp, images": Line("ours, images", style.BLUE, "^", "--"),
@@ -36,15 +38,25 @@ MEASURES = {SNR: "snr_db", KEPT: "agreement"}
 LEAST = {SNR: 8.0, KEPT: 50.0}  # what is drawn
 
 
-def networks() -> list[str]:
-    """Those that were measured."""
-    return list(benchmark_rows("real_networks")["network"].unique())
+def networks(*inputs: str) -> list[str]:
+    """Those that were measured on one of these kinds of inputs, or on any."""
+    found = benchmark_rows("real_networks")["network"].unique()
+    return [network for network in found if not inputs or inputs_of(network).keys() & set(inputs)]
 
 
-def draw() -> Figure:
-    """A row of panels a network and kind of inputs: SNR of the outputs, and inputs that keep their class."""
+def inputs_of(network: str) -> dict[str, str]:
+    """The kinds of inputs that a network was measured on, in words."""
     frame = benchmark_rows("real_networks")
-    rows = [(network, inputs) for network in networks() for inputs in INPUTS]
+    counts = frame[frame["network"] == network].reindex(columns=[*INPUTS, *SOUND]).max()
+    return {name: words for name, words in (INPUTS | SOUND).items() if counts[name] > 0}
+
+
+def draw(kinds: Mapping[str, str]) -> Figure:
+    """A row of panels a network and kind of inputs, of INPUTS or SOUND: SNR of the outputs, and inputs that keep their
+    class.
+    """
+    frame = benchmark_rows("real_networks")
+    rows = [(network, inputs) for network in networks(*kinds) for inputs in kinds]
     figure, axes = plt.subplots(
         len(rows), 2, figsize=(style.WIDTH, 1.45 * len(rows) + 0.7), sharex="row", squeeze=False
     )
@@ -54,7 +66,7 @@ def draw() -> Figure:
             values = of_network[f"{inputs}_{column}"] * (100 if title == KEPT else 1)
             table = pd.DataFrame({"codec": of_network["codec"], SIZE: of_network["bytes"] / 1e6, title: values})
             draw_lines(ax, table[values >= LEAST[title]], CODECS, "codec", SIZE, title)
-        panels[0].set_title(f"{network.partition(',')[0]}, {INPUTS[inputs]}")
+        panels[0].set_title(f"{network.partition(',')[0]}, {kinds[inputs]}")
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
     style.shared_legend(figure, axes, columns=2)
@@ -73,7 +85,7 @@ def real_sizes(network: str) -> pd.DataFrame:
             continue
         exact = points["bytes"].min() if name == "ZipNN" else None
         row = {}
-        for inputs, words in INPUTS.items():
+        for inputs, words in inputs_of(network).items():
             row[f"MB at {DB:g} dB, {words}"] = (exact or snr_bytes(points, inputs)) / 1e6
             row[f"MB at {100 * AGREEMENT:g} % kept, {words}"] = (exact or agreement_bytes(points, inputs)) / 1e6
         rows[title] = row | {SECONDS: points["encode_s"].median(), "decode (s)": points["decode_s"].median()}
@@ -83,10 +95,12 @@ def real_sizes(network: str) -> pd.DataFrame:
 def inputs_in_words(network: str) -> str:
     """How many inputs a network was tried on, and the standard error of shares near AGREEMENT."""
     frame = benchmark_rows("real_networks")
-    counts = [int(frame[frame["network"] == network][inputs].max()) for inputs in INPUTS]
+    kinds = inputs_of(network)
+    counts = [int(frame[frame["network"] == network][inputs].max()) for inputs in kinds]
     errors = [100 * float(np.sqrt(AGREEMENT * (1 - AGREEMENT) / count)) for count in counts]
     off = " and ".join(f"{error:.1f}" for error in errors)
-    return f"{counts[0]} crops and {counts[1]} enlarged images; the shares' standard errors are {off} points"
+    tried = " and ".join(f"{count} of {words}" for count, words in zip(counts, kinds.values(), strict=True))
+    return f"inputs: {tried}; the shares' standard errors are {off} points"
 
 
 def snr_bytes(points: pd.DataFrame, inputs: str = "photographs", snr_db: float = DB, beyond: float = 0.0) -> float:
@@ -132,70 +146,32 @@ def real_aims() -> pd.DataFrame:
     own = frame[frame["codec"] == IMAGES]
     rows.append((f"the same at {DB:g} dB of CERWU's rule on our coder", 0.90, snr_bytes(own, "enlarged") / theirs))
     best = frame[frame["codec"] == "NNCodec, folded, opt_qp"]["encode_s"].median()
-    rows.append(
-        ("ImageNet's MobileNetV2, no data, seconds to encode of NNCodec's", 0.2, ours["encode_s"].median() / best)
-    )
+    seconds = ours["encode_s"].median() / best
+    rows.append(("ImageNet's MobileNetV2, no data, seconds to encode of NNCodec's", 0.2, seconds))
     networks = benchmark_rows("networks")
     for network, plain, images in (("MobileNet", 0.55, 0.40), ("ShuffleNetV2", 0.75, 0.60)):
-        own = networks[networks["network"] == network]
-        level = float(own[own["codec"] == "float32"]["accuracy"].iloc[0]) - 1
-        peer = least(own, PEER, partial(bytes_at, accuracy=level))
+        sizes = at_one_point(networks[networks["network"] == network])
         for codec, title, wanted in ((OURS, "no data", plain), (IMAGES, "unlabelled images", images)):
-            ratio = bytes_at(own[own["codec"] == codec], level) / peer
-            rows.append((f"the book's {network}, {title}, bytes at 1 point lost of NNCodec's", wanted, ratio))
+            aim = f"the book's {network}, {title}, bytes at 1 point lost of NNCodec's"
+            rows.append((aim, wanted, sizes[codec] / sizes[PEER]))
     table = pd.DataFrame(rows, columns=["aim", "wanted", "reached"])
     return table.assign(met=table["reached"] <= table["wanted"])
 
 
 def shares_of_peer() -> dict[str, float]:
-    """Bytes of ImageNet's MobileNetV2 over those of NNCodec's best file with as good outputs: without data for
-    photographs, and `taught` by images for images of their kind.
+    """Bytes of a network over those of NNCodec's best file with as good outputs: ImageNet's MobileNetV2 without data
+    for photographs, and `taught` by images for images of their kind; CREPE without data for recordings, `unknown`
+    without its graph, and `fine` at FINE_DB.
     """
     frame = benchmark_rows("real_networks")
-    frame = frame[frame["network"] == IMAGENET]
-    theirs = frame[~frame["codec"].str.endswith(WITH_BIASES)]
-    return {
-        name: snr_bytes(frame[frame["codec"] == codec], inputs) / least(theirs, PEER, partial(snr_bytes, inputs=inputs))
-        for name, codec, inputs in (("plain", OURS, "photographs"), ("taught", IMAGES, "enlarged"))
-    }
-
-
-def real_ingredients() -> pd.DataFrame:
-    """One row per ingredient left out: the file, its outputs, and its bytes over those of a whole file as good in %."""
-    ablation, files = benchmark_rows("real_ablation"), benchmark_rows("real_networks")
-    whole = files[(files["network"] == IMAGENET) & (files["codec"] == OURS)]
-    same = ablation[ablation["left out"] == "nothing"].iloc[0]
-    rows = []
-    for row in ablation.to_dict("records"):
-        as_good = snr_bytes(whole, snr_db=row["photographs_snr_db"]) / snr_bytes(
-            whole, snr_db=same["photographs_snr_db"]
-        )
-        more = 100 * (row["bytes"] / (same["bytes"] * as_good) - 1)
-        rows.append({
-            "left out": row["left out"], "kB": row["bytes"] / 1000, "dB, photographs": row["photographs_snr_db"],
-            "dB, enlarged": row["enlarged_snr_db"], "kept, photographs (%)": 100 * row["photographs_agreement"],
-            "more bytes for equal dB (%)": more,
-        })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def real_tried() -> pd.DataFrame:
-    """One row per idea that was left out: its bytes over those of our files with equal outputs, less 1, in %.
-
-    Ideas that images teach are held against our files that the same images taught. There is a column per kind of inputs
-    and quality, NaN where no file of ours is nearly as bad; one for the images, and one for the seconds to encode,
-    the greatest.
-    """
-    tried, files = benchmark_rows("real_tried"), benchmark_rows("real_networks")
-    rows: dict[str, dict[str, float]] = {}
-    for row in tried.to_dict("records"):
-        codec = IMAGES if row["images"] else OURS
-        whole = files[(files["network"] == row["network"]) & (files["codec"] == codec)]
-        found = rows.setdefault(row["idea"], {"images": row["images"], SECONDS: 0.0})
-        found[SECONDS] = max(found[SECONDS], row["encode_s"])
-        for inputs in INPUTS:
-            as_good = snr_bytes(whole, inputs, row[f"{inputs}_snr_db"], BEYOND)
-            found[f"{inputs}, {row['quality']} dB"] = 100 * (row["bytes"] / as_good - 1)
-    table = pd.DataFrame(rows).T
-    about = ["images", SECONDS]
-    return table[[*about, *sorted(column for column in table if column not in about)]]
+    shares = {}
+    for name, network, codec, inputs, snr_db in (
+        ("plain", IMAGENET, OURS, "photographs", DB), ("taught", IMAGENET, IMAGES, "enlarged", DB),
+        ("sound", CREPE, OURS, "recordings", DB), ("unknown", CREPE, NO_GRAPH, "recordings", DB),
+        ("fine", CREPE, OURS, "recordings", FINE_DB),
+    ):  # fmt: skip
+        files = frame[frame["network"] == network]
+        theirs = files[~files["codec"].str.endswith(WITH_BIASES)]
+        measure = partial(snr_bytes, inputs=inputs, snr_db=snr_db)
+        shares[name] = measure(files[files["codec"] == codec]) / least(theirs, PEER, measure)
+    return shares

@@ -3,12 +3,9 @@
 Evidence -> scorecard -> list[Score]
 """
 
-import hashlib
-from collections.abc import Sequence
-
 from ilwp.figures import claims_hypothesis, claims_residuals, claims_sizes, claims_trade_offs
 from ilwp.figures.scorecard_evidence import Evidence
-from ilwp.figures.scores import RULE, Score
+from ilwp.figures.scores import Score
 
 FROZEN = "2026-11-28"  # since when rules stay as they are
 CLAIMS = (  # C1 to C12, the first in two
@@ -31,9 +28,3 @@ CLAIMS = (  # C1 to C12, the first in two
 def scorecard(found: Evidence) -> list[Score]:
     """All claims."""
     return [claim(found) for claim in CLAIMS]
-
-
-def rules_digest(scores: Sequence[Score]) -> str:
-    """The SHA-256 of all rules' text, the same whatever the evidence."""
-    rules = [RULE, *(f"{score.claim} {score.rule}" for score in scores)]
-    return hashlib.sha256("\n".join(rules).encode()).hexdigest()

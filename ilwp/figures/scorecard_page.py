@@ -14,7 +14,7 @@ from ilwp.experiments import evidence
 from ilwp.figures import distortion
 from ilwp.figures.benchmarks import benchmark_rows
 from ilwp.figures.comparisons import equal_accuracy, one_step, tying
-from ilwp.figures.residuals import Peaks, peaks_and_bits
+from ilwp.figures.residuals import peaks_and_bits
 from ilwp.figures.scorecard_evidence import FIRST, Evidence, means_over_seeds
 from ilwp.figures.scores import FAILS, HOLDS, IN_PART, MARKS, UNTESTED, Score, mean_and_deviation
 from ilwp.training import datasets
@@ -78,7 +78,8 @@ def peak_numbers(found: Evidence) -> dict[str, float]:
     for curve, of in peaks.items():
         layers = of.peaks.mean(axis=0) if len(of.peaks) else np.array([np.nan])
         numbers |= {f"{curve}_peak_low": layers.min(), f"{curve}_peak_high": layers.max()}
-        numbers |= {f"{curve}_peak": _typical(of), f"{curve}_level_bits": of.mean(of.bits)}
+        typical = float(2 ** of.mean(np.log2(of.peaks)))  # a geometric mean over runs and weights
+        numbers |= {f"{curve}_peak": typical, f"{curve}_level_bits": of.mean(of.bits)}
     baseline, ill = peaks["baseline"], peaks["ill"]
     opened = peaks_and_bits(runs, found.kernels, "ill", "open")
     nearness = {"baseline_snr": baseline.snr_db, "ill_closed_snr": ill.snr_db, "ill_open_snr": opened.snr_db}
@@ -93,11 +94,6 @@ def peak_numbers(found: Evidence) -> dict[str, float]:
 
 def _lines(words: str) -> str:
     return html.escape(words).replace("\n", "<br>")
-
-
-def _typical(of: Peaks) -> float:
-    """The geometric mean over runs and weights of the largest over the mean absolute value."""
-    return float(2 ** of.mean(np.log2(of.peaks)))
 
 
 def _lifts(found: Evidence) -> dict[str, float]:

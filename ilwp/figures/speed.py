@@ -1,9 +1,8 @@
 """Speed and memory beside peers: data/benchmarks/speed.json -> speeds, speed_numbers, speed_aims."""
 
-import numpy as np
 import pandas as pd
 
-from ilwp.figures.benchmarks import IMAGENET, PEER
+from ilwp.figures.benchmarks import IMAGENET, PEER, judged
 
 OURS = "ilwp"
 
@@ -40,15 +39,11 @@ def speed_aims(rows: pd.DataFrame) -> pd.DataFrame:
     peer = found[(found["codec"] == PEER) & (found["network"] == IMAGENET)].iloc[0]
     large = ours[ours.index != IMAGENET]  # beside a small network the program itself is what takes memory
     two_cores = rows.set_index("network").loc[vit, "two_cores"].max()
-    aims = [
+    return judged([
         ("million weights per second encoded, ViT-B", "at least", 10, ours.loc[vit, "encode"]),
         ("million weights per second decoded, ViT-B", "at least", 20, ours.loc[vit, "decode"]),
         ("times NNCodec's speed to decode, MobileNetV2", "at least", 5, peer["decode_times"]),
         ("times faster to decode with two cores", "at least", 1.7, two_cores),
         ("most memory to encode, times the tensors", "at most", 3, large["encode_peak"].max()),
         ("most memory to decode, times the tensors", "at most", 3, large["decode_peak"].max()),
-    ]  # fmt: skip
-    table = pd.DataFrame(aims, columns=["aim", "sense", "wanted", "measured"])
-    least = table["sense"] == "at least"
-    table["met"] = np.where(least, table["measured"] >= table["wanted"], table["measured"] <= table["wanted"])
-    return table
+    ])  # fmt: skip

@@ -63,6 +63,13 @@ def network_panels(
     return figure, axes
 
 
+def name_rows(ax: Axes, names: Sequence[str], above: float = 0.5, below: float = 0.5) -> None:
+    """Give the rows of a panel names, the first on top, with so much room above the first and below the last."""
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 1 + below, -above))
+    ax.tick_params(axis="y", length=0)
+    ax.grid(visible=False, axis="y")
+
+
 def label_outer_panels(axes: np.ndarray) -> None:
     """Leave the words along the axes to the panels at the left and at the bottom of a grid (rows, columns)."""
     for ax in axes[:, 1:].flat:

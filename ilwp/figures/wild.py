@@ -52,7 +52,8 @@ def predictors(found: pd.DataFrame) -> pd.DataFrame:
     Each sequence counts once. All groups but those of stride are of layers where nothing makes the image smaller.
     """
     plain = found["kind"] == PLAIN
-    same, half = found["width"] == found["previous_width"], found["layer"] > _half(found)
+    same = found["width"] == found["previous_width"]
+    half = found["layer"] > found.groupby("title")["layer"].transform("max") / 2
     groups = {f"stride: {kind}": found["kind"] == kind for kind in KINDS}
     groups |= {"as wide as the one before": plain & same, "of another width": plain & ~same}
     groups |= {"in the first half": plain & ~half, "in the second half": plain & half}
@@ -115,10 +116,6 @@ def _clearly(found: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Whether lifts at unit length lie above, and below, chance and all random deals, with their intervals."""
     above = found["unit_lift_low"] > found["unit_null_high"].clip(lower=1)
     return above, found["unit_lift_high"] < found["unit_null_low"].clip(upper=1)
-
-
-def _half(found: pd.DataFrame) -> pd.Series:
-    return found.groupby("title")["layer"].transform("max") / 2
 
 
 def _mean(found: pd.DataFrame, column: str = "unit_lift") -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.output import keep_table
-from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH, label_outer_panels, shared_legend
+from ilwp.figures.style import BLUE, DASHED, GREY, INK, WIDTH, label_outer_panels, name_rows, shared_legend
 from ilwp.figures.wild import AFTER, PLAIN, STRIDED
 
 AS_IS, UNIT = CURVES["fss"].colour, BLUE
@@ -86,11 +86,9 @@ def within_stages(found: pd.DataFrame) -> Figure:
                     markerfacecolor=face, linewidth=1.2, label=label)  # fmt: skip
     public = found.loc[found["public"], "title"].nunique()
     ax.axhline(public - 0.5, color=INK, linewidth=0.8)
-    ax.set(yticks=range(len(titles)), yticklabels=titles, ylim=(len(titles) - 0.4, -0.6), xlim=(0, 3))
-    ax.set_xlabel("lift (1 = chance)")
+    name_rows(ax, titles, above=0.6, below=0.6)
+    ax.set(xlabel="lift (1 = chance)", xlim=(0, 3))
     keep_table(ax, found[["title", "unit_lift", "unit_lift_low", "unit_lift_high", "unit_null_high"]])
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
     shared_legend(figure, np.array([ax]), columns=2)
     return figure
 
@@ -103,6 +101,4 @@ def _dots(ax: Axes, found: pd.DataFrame, column: str, colour: str, marker: str, 
 def _name(ax: Axes, found: pd.DataFrame) -> None:
     """Names of sequences down the side, this book's own under a line."""
     ax.axhline(found["public"].sum() - 0.5, color=INK, linewidth=0.8)
-    ax.set(yticks=found.index, yticklabels=found["title"], ylim=(len(found) - 0.4, -0.6))
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
+    name_rows(ax, found["title"].tolist(), above=0.6, below=0.6)

@@ -5,8 +5,9 @@ from bitarray import bitarray
 from bitarray.util import ba2int, int2ba
 
 from ilwp.common.errors import IlwpError
+from ilwp.common.gamma_code import encode_lengths
 from ilwp.paper.codec import CodedKernels
-from ilwp.paper.huffman import code_lengths, decode_symbols, decode_table, encode_symbols, encode_table
+from ilwp.paper.huffman import code_lengths, decode_symbols, decode_table, encode_symbols
 from ilwp.paper.methods import SEARCHES
 from ilwp.paper.quantization import of_range
 from ilwp.paper.settings import Settings
@@ -22,11 +23,11 @@ def write_section(coded: CodedKernels, channels: list[int]) -> tuple[bytes, int,
     lengths = np.zeros(0, np.int64)
     if settings.table == "network" and symbols:
         lengths = code_lengths(np.bincount(np.concatenate(symbols), minlength=_alphabet(settings)))
-        bits += encode_table(lengths)
+        bits += encode_lengths(lengths)
     for i, layer in enumerate(symbols):
         if settings.table == "layer":
             lengths = code_lengths(np.bincount(layer, minlength=_alphabet(settings)))
-            bits += encode_table(lengths)
+            bits += encode_lengths(lengths)
         if settings.method in SEARCHES:
             digits = _pack_indices(coded.indices[i], _candidates(settings, channels[: i + 1]))
             bits += digits

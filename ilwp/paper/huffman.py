@@ -1,6 +1,6 @@
 """Canonical Huffman coding of integer symbols, the tables that go with it, and Shannon's bound.
 
-    counts -> code_lengths -> encode_symbols / decode_symbols,  encode_table / decode_table
+    counts -> code_lengths -> encode_symbols / decode_symbols,  encode_lengths / decode_table
 
 Symbols are 0 ... m - 1; a code is known by its lengths (m,) alone, 0 for a symbol that never occurs.
 Where only one symbol occurs its length is 1, but its code words are left out: the table says it all.
@@ -8,13 +8,13 @@ Where only one symbol occurs its length is 1, but its code words are left out: t
 
 import heapq
 import itertools
-from functools import cache
 
 import numpy as np
 from bitarray import bitarray
 from bitarray.util import canonical_decode, int2ba
 
 from ilwp.common.errors import IlwpError
+from ilwp.common.gamma_code import decode_lengths
 
 LONGEST = 31  # the longest code the decoder follows
 
@@ -81,21 +81,6 @@ def decode_symbols(bits: bitarray, count: int, lengths: np.ndarray) -> np.ndarra
     return symbols
 
 
-def encode_table(lengths: np.ndarray) -> bitarray:
-    """A code table as bits: each length's difference to the one before in Elias's gamma code.
-
-    Neighbouring symbols are about equally frequent, so most differences take one to three bits.
-    """
-    difference = np.diff(lengths, prepend=0)
-    folded = np.where(difference > 0, 2 * difference, 1 - 2 * difference)  # 0, 1, -1, 2 ... -> 1, 2, 3, 4 ...
-    widths = 2 * np.frexp(folded)[1].astype(np.int64) - 1  # a number of n digits follows n - 1 zeros
-    ends = np.cumsum(widths)
-    digits = folded.repeat(widths) >> (ends.repeat(widths) - 1 - np.arange(ends[-1])) & 1
-    bits = bitarray()
-    bits.frombytes(np.packbits(digits.astype(np.uint8)).tobytes())
-    return bits[: ends[-1]]
-
-
 def decode_table(bits: bitarray, size: int) -> tuple[np.ndarray, int]:
     """Code lengths (size,) int64 and how many bits they took.
 
@@ -106,37 +91,6 @@ def decode_table(bits: bitarray, size: int) -> tuple[np.ndarray, int]:
     if used.tolist() != [1] and (2.0**-used).sum() != 1:
         raise IlwpError("a code table is not a prefix code")
     return lengths, position
-
-
-def decode_lengths(bits: bitarray, size: int, longest: int) -> tuple[np.ndarray, int]:
-    """What `encode_table` was given (size,) int64, each up to `longest`, and how many bits it took.
-
-    Raises IlwpError if the bits end too soon or hold a greater length.
-    """
-    most = longest.bit_length()
-    try:
-        numbers = canonical_decode(~bits[: size * (2 * most + 1)], *_inverted_gamma_code(most))
-        folded = np.fromiter(itertools.islice(numbers, size), np.int64)
-    except ValueError as error:
-        raise IlwpError("a code table is cut short") from error
-    if len(folded) < size:
-        raise IlwpError("a code table is cut short")
-    lengths = np.cumsum(np.where(folded % 2, -(folded // 2), folded // 2))
-    if not 0 <= lengths.min(initial=0) <= lengths.max(initial=0) <= longest:
-        raise IlwpError("a code table holds an impossible length")
-    return lengths, int((2 * np.frexp(folded)[1].astype(np.int64) - 1).sum())
-
-
-@cache
-def _inverted_gamma_code(most: int) -> tuple[list[int], list[int]]:
-    """The gamma code of numbers with up to `most` zeros ahead, as `canonical_decode` takes it: with every bit inverted
-    it is a canonical code, of which the greatest number of each length comes first.
-    """
-    per_length, numbers = [0] * (2 * most + 2), list[int]()
-    for zeros in range(most + 1):
-        per_length[2 * zeros + 1] = 1 << zeros
-        numbers += range((2 << zeros) - 1, (1 << zeros) - 1, -1)
-    return per_length, numbers
 
 
 def _canonical_order(lengths: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Uniform quantization, for the paper's codec and for every other: values -> integer levels -> values.
 
 Symmetric: levels around an exact zero, 2^n - 1 of them for n bits. Affine: 2^n levels from the least value to the
-greatest. The paper leaves the choice open; symmetric is the default. A quantizer follows from a range and bits, or from
-a step. Steps and offsets are float32 values, since files store them so; arithmetic is float64.
+greatest. The paper leaves the choice open; symmetric is the default. Steps and offsets are float32 values, since files
+store them so; arithmetic is float64.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from ilwp.common.numbers import BLOCK
 from ilwp.paper.methods import BITS
 
 TINIEST = float(np.finfo(np.float32).tiny)  # normal, so that it is not zero where denormals are flushed
-MOST_REACH = 1 << 16  # the greatest level of a quantizer that follows from a step
 
 
 @dataclass(frozen=True)
@@ -40,22 +39,7 @@ def of_range(low: float, high: float, bits: int, symmetric: bool) -> Quantizer:
     highest = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
     offset = 0.0 if symmetric else _float32_below(low)
     reach = max(-low, high) if symmetric else high - offset
-    return Quantizer(_float32_step(reach / highest, offset), offset, -highest if symmetric else 0, highest)
-
-
-def of_step(step: float) -> Quantizer:
-    """The symmetric quantizer with this step that reaches MOST_REACH levels from zero.
-
-    The step is rounded up to a float32 whose last byte is 0: files store the other three.
-
-    Raises IlwpError for a step beyond float32.
-
-    >>> of_step(0.5)
-    Quantizer(step=0.5, offset=0.0, lowest=-65536, highest=65536)
-    """
-    bits = np.float32(_float32_step(step)).view(np.uint32)
-    short = ((bits + np.uint32(255)) & np.uint32(0xFFFFFF00)).view(np.float32)
-    return Quantizer(_float32_step(float(short)), 0.0, -MOST_REACH, MOST_REACH)
+    return Quantizer(float32_step(reach / highest, offset), offset, -highest if symmetric else 0, highest)
 
 
 def quantize(values: np.ndarray, quantizer: Quantizer) -> np.ndarray:
@@ -82,7 +66,8 @@ def dequantize(levels: np.ndarray, quantizer: Quantizer) -> np.ndarray:
     return quantizer.offset + levels.astype(np.float64) * quantizer.step
 
 
-def _float32_step(step: float, offset: float = 0.0) -> float:
+def float32_step(step: float, offset: float = 0.0) -> float:
+    """A step as a float32 value above zero; raises IlwpError where it or the offset is beyond float32."""
     with np.errstate(over="ignore"):
         # a step that rounds to zero could reach nothing
         rounded = max(float(np.float32(step)), TINIEST)

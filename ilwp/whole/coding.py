@@ -21,7 +21,6 @@ import numpy as np
 from ilwp.common.distortion import snr
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetry import Symmetry
-from ilwp.paper.quantization import of_step
 from ilwp.whole.depthwise import coded_kernels
 from ilwp.whole.methods import QUALITY_OF_WEIGHTS
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, Piece, Shared, decode_pieces, dense
@@ -35,6 +34,7 @@ from ilwp.whole.rounding import (
     step_of_quality,
     vector_of,
 )
+from ilwp.whole.steps import of_step
 
 LEAST_VARIANCE = 1e-5  # what batch norms usually add to theirs
 

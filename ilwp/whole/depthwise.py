@@ -13,13 +13,14 @@ import numpy as np
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.paper.methods import SEARCHES, Method
 from ilwp.paper.prediction import candidates, predict, references
-from ilwp.paper.quantization import MOST_REACH, of_step, quantize
+from ilwp.paper.quantization import quantize
 from ilwp.whole import sets
 from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import WEIGHTS, KernelLevels, flat, layer
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import Roles
 from ilwp.whole.rounding import largest_of, step_of_bits
+from ilwp.whole.steps import MOST_REACH, of_step
 from ilwp.whole.transform import basis, forward
 
 

@@ -21,9 +21,10 @@ from bitarray import bitarray
 
 from ilwp.common.bytes import Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
+from ilwp.common.gamma_code import decode_lengths, encode_lengths
 from ilwp.common.numbers import BLOCK
-from ilwp.paper.huffman import decode_lengths, encode_table, entropy
-from ilwp.paper.quantization import MOST_REACH
+from ilwp.paper.huffman import entropy
+from ilwp.whole.steps import MOST_REACH
 
 ROOT = math.sqrt(math.sqrt(math.sqrt(0.5)))  # an eighth of a bit
 EIGHTHS = list(itertools.accumulate([1.0] + 7 * [ROOT], operator.mul))
@@ -70,7 +71,7 @@ class Table:
 
     def pack(self) -> bytes:
         """Differences in Elias's gamma code, like a table of Huffman lengths."""
-        return encode_table(np.array(self.eighths)).tobytes()
+        return encode_lengths(np.array(self.eighths)).tobytes()
 
 
 Model = Geometric | Table

@@ -38,7 +38,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Levels:
-    """A tensor of any shape: `levels` int32 times `step`, a value of `quantization.of_step`, rounded to `dtype`."""
+    """A tensor of any shape: `levels` int32 times `step`, a value of `steps.of_step`, rounded to `dtype`."""
 
     levels: np.ndarray
     step: float

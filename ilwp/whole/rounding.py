@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ilwp.common.numbers import BLOCK
-from ilwp.paper.quantization import MOST_REACH, TINIEST, of_step, quantize
+from ilwp.paper.quantization import TINIEST, quantize
 from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import MOST_FINENESS, Exact, Levels, Powers
+from ilwp.whole.steps import MOST_REACH, of_step
 
 MOST_FINER = 30.0  # dB that the smallest tensors get more than the quality
 MOST_STEP = 2.0**127

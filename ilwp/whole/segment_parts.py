@@ -11,9 +11,9 @@ import numpy as np
 
 from ilwp.common.bytes import Reader, decoding_limit
 from ilwp.common.errors import IlwpError
-from ilwp.paper.quantization import MOST_REACH
 from ilwp.whole.container import Segment
 from ilwp.whole.models import Code
+from ilwp.whole.steps import MOST_REACH
 
 # models are made level by level: how many in a segment of levels or of kernels, and how many more for each byte
 MODELLED_LEVELS = (1 << 15, 256)
@@ -31,7 +31,7 @@ def pack_step(step: float) -> bytes:
     """The bytes of a quantization step; raises ValueError unless its lowest byte is 0."""
     packed = struct.pack("<f", step)
     if packed[0]:
-        raise ValueError("a step is a value of quantization.of_step")
+        raise ValueError("a step is a value of steps.of_step")
     return packed[1:]
 
 

@@ -56,18 +56,8 @@ def source_of(kind: str, folder: Path) -> Path:
 def test_outputs_are_compared_for_any_kind_of_images(tmp_path: Path, networks, ilwp: Ilwp, kind: str):
     source = source_of(kind, tmp_path)
     arguments = (
-        "--graph",
-        "mobilenet",
-        "--width",
-        "0.1",
-        "--inputs",
-        source,
-        "--input-size",
-        32,
-        "--count",
-        5,
-        "--json",
-    )
+        "--graph", "mobilenet", "--width", "0.1", "--inputs", source, "--input-size", 32, "--count", 5, "--json",
+    )  # fmt: skip
     outputs = json.loads(ilwp("compare", *networks, *arguments).out)["outputs"]
     assert outputs["inputs"] == 5
     assert 0 <= outputs["agreement"] <= 1

@@ -176,18 +176,11 @@ def test_run_names_are_safe_short_and_different() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        "notebooks/fig5.ipynb out.ipynb -p bits 4",
-        "notebooks/fig5.ipynb - -p bits 4",
-        "--help-notebook notebooks/fig5.ipynb -p bit 4",
-        "notebooks/fig5.ipynb --help",
-        "--version",
-        "",
-        "-",
-        "notebooks/fig5.ipynb -p bits",
-        "other/fig5.ipynb -p bit 4",
-        "other/none.ipynb",
+        "notebooks/fig5.ipynb out.ipynb -p bits 4", "notebooks/fig5.ipynb - -p bits 4",
+        "--help-notebook notebooks/fig5.ipynb -p bit 4", "notebooks/fig5.ipynb --help", "--version", "", "-",
+        "notebooks/fig5.ipynb -p bits", "other/fig5.ipynb -p bit 4", "other/none.ipynb",
     ],
-)
+)  # fmt: skip
 def test_left_to_papermill(place: Path, arguments: str) -> None:
     write_notebook(place / "other" / "fig5.ipynb")
     assert papermill_engine.complete(shlex.split(arguments)) == shlex.split(arguments)

@@ -100,13 +100,9 @@ def test_a_controls_name_and_its_command_say_what_it_is(folder: Path):
     assert [
         train_options(config).removeprefix("--dataset cifar10 --network mobilenet --lambda ") for config in cells
     ] == [
-        "0 --seed 3",
-        "1 --seed 3",
-        "1 --reference random --seed 3",
-        "1 --reference first --seed 3",
-        "0.25 --reference zero --seed 3",
-        "0 --depthwise-decay 0.02 --seed 3",
-    ]
+        "0 --seed 3", "1 --seed 3", "1 --reference random --seed 3", "1 --reference first --seed 3",
+        "0.25 --reference zero --seed 3", "0 --depthwise-decay 0.02 --seed 3",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("index", [2, 3, 4, 5])

@@ -68,16 +68,10 @@ def test_the_paper_profile_holds_the_papers_eighty_runs_in_its_settings():
 
 def test_a_grid_is_walked_in_the_order_of_the_file(config_folder: Path):
     assert [cell_name(config) for config in load_profile("plain").cells()] == [
-        "cifar10-mobilenet-lambda0-seed0",
-        "cifar10-mobilenet-lambda0-seed1",
-        "cifar10-mobilenet-lambda1-seed0",
-        "cifar10-mobilenet-lambda1-seed1",
-        "cifar10-mobilenetv2-lambda0-seed0",
-        "cifar10-mobilenetv2-lambda0-seed1",
-        "cifar10-mobilenetv2-lambda1-seed0",
-        "cifar10-mobilenetv2-lambda1-seed1",
-        "digits-shufflenet-lambdainf-seed7",
-    ]
+        "cifar10-mobilenet-lambda0-seed0", "cifar10-mobilenet-lambda0-seed1", "cifar10-mobilenet-lambda1-seed0",
+        "cifar10-mobilenet-lambda1-seed1", "cifar10-mobilenetv2-lambda0-seed0", "cifar10-mobilenetv2-lambda0-seed1",
+        "cifar10-mobilenetv2-lambda1-seed0", "cifar10-mobilenetv2-lambda1-seed1", "digits-shufflenet-lambdainf-seed7",
+    ]  # fmt: skip
 
 
 def test_a_run_that_does_not_use_the_loss_does_not_depend_on_its_calibration(config_folder: Path):

@@ -115,23 +115,14 @@ def change(stored: Any, where: tuple[Any, ...], value: Any) -> None:
 @pytest.mark.parametrize(
     ("where", "value"),
     [
-        (("comment",), "unknown"),
-        (("config", "comment"), "unknown"),
-        (("history", 0, "comment"), "unknown"),
-        (("measurements", 0, "rate", "comment"), 1),
-        (("accuracy",), 100.1),
-        (("accuracy",), "NaN"),
-        (("measurements", 1, "accuracy"), -0.1),
-        (("measurements", 1, "bits"), 9),
-        (("measurements", 1, "method"), "best"),
-        (("measurements", 1, "rate", "texture"), 1.5),
-        (("config", "width"), 0),
-        (("history",), []),
-        (("history",), None),
-        (("format",), 2),
+        (("comment",), "unknown"), (("config", "comment"), "unknown"), (("history", 0, "comment"), "unknown"),
+        (("measurements", 0, "rate", "comment"), 1), (("accuracy",), 100.1), (("accuracy",), "NaN"),
+        (("measurements", 1, "accuracy"), -0.1), (("measurements", 1, "bits"), 9),
+        (("measurements", 1, "method"), "best"), (("measurements", 1, "rate", "texture"), 1.5),
+        (("config", "width"), 0), (("history",), []), (("history",), None), (("format",), 2),
         (("parameters",), "many"),
     ],
-)
+)  # fmt: skip
 def test_a_record_that_makes_no_sense_is_refused_in_one_line(tmp_path: Path, where: tuple[Any, ...], value: Any):
     path = tmp_path / "run.json"
     write_record(path, record())

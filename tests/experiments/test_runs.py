@@ -17,7 +17,7 @@ from tiny_profile import config_of, without_times
 
 from ilwp.common.errors import IlwpError
 from ilwp.door import read_state_dict
-from ilwp.experiments import runs
+from ilwp.experiments import measuring, runs
 from ilwp.experiments.profiles import load_profile
 from ilwp.experiments.records import RunRecord, kernels_path, read_kernels, read_record, write_record
 from ilwp.networks.build import build
@@ -31,7 +31,7 @@ IN_FOLDER = """
 import sys
 from pathlib import Path
 from ilwp.cli import main
-from ilwp.experiments import measuring, profiles, runs
+from ilwp.experiments import profiles, runs
 profiles.CONFIG = runs.CHECKPOINTS = Path(sys.argv.pop(1))
 main.main()
 """
@@ -52,7 +52,10 @@ def wait_for_checkpoint(checkpoints: Path, process: subprocess.Popen[bytes]) -> 
         time.sleep(0.01)
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(folder: Path, ilwp: Ilwp):
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
+    folder: Path, ilwp: Ilwp, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(measuring, "SWEEP", measuring.SWEEP[::16])
     config, checkpoints = config_of("tiny"), runs.network_path("tiny", config_of("tiny")).parent
     arguments = ["train", "--profile", "tiny", "--quiet", "-o", str(folder / "killed.json")]
     with subprocess.Popen([sys.executable, "-c", IN_FOLDER, str(folder), *arguments]) as process:

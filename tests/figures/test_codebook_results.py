@@ -19,14 +19,9 @@ def test_every_network_has_the_same_methods_in_both_scopes(points: pd.DataFrame)
         methods = [set(f["method"]) for _, f in points[points["scope"] == scope].groupby("network")]
         assert methods
         ours = {
-            "float32",
-            "ILWP baseline",
-            "ILWP fss",
-            "ILWP lss",
-            "weight fixing",
-            "additive",
+            "float32", "ILWP baseline", "ILWP fss", "ILWP lss", "weight fixing", "additive",
             "additive, own codebooks",
-        }
+        }  # fmt: skip
         assert all(found >= ours for found in methods)
 
 

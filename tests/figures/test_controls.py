@@ -4,10 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from ilwp.experiments import evidence
 from ilwp.experiments.records import RunRecord, read_kernels
@@ -109,14 +107,6 @@ def table_of(first: tuple[float, float], random: tuple[float, float]) -> pd.Data
 )
 def test_the_rule_has_its_bounds(first: tuple[float, float], random: tuple[float, float], answer: str):
     assert controls.control_verdicts(table_of(first, random))[NEIGHBOUR].startswith(answer)
-
-
-def test_the_interval_is_students():
-    values = [1.0, 2.5, 4.0]
-    test = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert controls.mean_interval(values) == pytest.approx((2.5, test.low, test.high))
-    assert controls.mean_interval([3.0, 5.0])[0] == 4
-    assert np.isnan([*controls.mean_interval([3.0, 5.0])[1:], *controls.mean_interval([])]).all()
 
 
 def test_savings_at_equal_accuracy_are_of_the_smallest_files_that_are_accurate_enough():

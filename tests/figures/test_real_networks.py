@@ -3,7 +3,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilwp.figures import real_networks
+from ilwp.figures import real_ideas, real_networks
+from ilwp.figures.benchmarks import benchmark_rows
 
 
 def points(**columns: list | str) -> pd.DataFrame:
@@ -36,9 +37,13 @@ def test_an_aim_that_is_not_measured_is_not_met():
 
 
 def test_every_file_is_in_the_figure_or_below_what_it_shows():
-    figure = real_networks.draw()
-    assert len(figure.axes) == 2 * len(real_networks.INPUTS) * len(real_networks.networks())
-    plt.close(figure)
+    for kinds in (real_networks.INPUTS, real_networks.SOUND):
+        figure = real_networks.draw(kinds)
+        assert len(figure.axes) == 2 * len(kinds) * len(real_networks.networks(*kinds))
+        plt.close(figure)
+    of_pictures, of_sound = map(set, (real_networks.networks(*k) for k in (real_networks.INPUTS, real_networks.SOUND)))
+    assert of_pictures | of_sound == set(real_networks.networks())
+    assert not of_pictures & of_sound
 
 
 def test_a_lossless_codec_has_one_size_for_all_outputs():
@@ -49,8 +54,9 @@ def test_a_lossless_codec_has_one_size_for_all_outputs():
 
 
 def test_leaving_nothing_out_costs_nothing():
-    table = real_networks.real_ingredients().set_index("left out")
-    assert table.loc["nothing", "more bytes for equal dB (%)"] == pytest.approx(0)
+    for network in benchmark_rows("real_ablation")["network"].unique():
+        table = real_ideas.ingredients(network).set_index("left out")
+        assert table.loc["nothing", "more bytes for equal dB (%)"] == pytest.approx(0)
 
 
 def test_an_idea_is_held_against_files_that_had_as_much_to_go_by(monkeypatch):
@@ -61,8 +67,8 @@ def test_an_idea_is_held_against_files_that_had_as_much_to_go_by(monkeypatch):
         network="net", idea=["one", "other"], images=[0, 9], quality=[15, 15], bytes=[220, 90], encode_s=[1, 2],
         **outputs_of_both,
     )  # fmt: skip
-    monkeypatch.setattr(real_networks, "benchmark_rows", {"real_networks": files, "real_tried": tried}.get)
-    table = real_networks.real_tried().filter(like="15 dB")
+    monkeypatch.setattr(real_ideas, "benchmark_rows", {"real_networks": files, "real_tried": tried}.get)
+    table = real_ideas.tried_ideas().filter(like="15 dB")
     np.testing.assert_allclose(table.loc["one"], 10)
     np.testing.assert_allclose(table.loc["other"], -10)
 
@@ -72,3 +78,9 @@ def test_shares_that_prose_quotes_are_those_of_the_aims():
     at = f"bytes at {real_networks.DB:g} dB of NNCodec's best"
     assert shares["plain"] == aims[f"ImageNet's MobileNetV2, no data, {at}"]
     assert shares["taught"] == aims[f"ImageNet's MobileNetV2, unlabelled images of the kind, {at}"]
+
+
+def test_no_other_way_to_code_levels_saves_a_share_that_cannot_be():
+    table = real_ideas.bounds()
+    assert table.notna().all(axis=None)
+    assert ((table >= 0) & (table < 100)).all(axis=None)

@@ -13,16 +13,10 @@ def score(*holds: bool | None) -> Score:
 @pytest.mark.parametrize(
     ("parts", "wanted"),
     [
-        ([], UNTESTED),
-        ([None, None], UNTESTED),
-        ([True, True], HOLDS),
-        ([True, None], IN_PART),
-        ([True, False], IN_PART),
-        ([True, False, False], FAILS),
-        ([False, None], FAILS),
-        ([False], FAILS),
+        ([], UNTESTED), ([None, None], UNTESTED), ([True, True], HOLDS), ([True, None], IN_PART),
+        ([True, False], IN_PART), ([True, False, False], FAILS), ([False, None], FAILS), ([False], FAILS),
     ],
-)
+)  # fmt: skip
 def test_parts_make_a_verdict(parts: list[bool | None], wanted: str):
     assert score(*parts).verdict == wanted
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ilwp.common.errors import IlwpError
-from ilwp.paper.huffman import code_lengths, decode_symbols, decode_table, encode_symbols, encode_table, entropy
+from ilwp.common.gamma_code import encode_lengths
+from ilwp.paper.huffman import code_lengths, decode_symbols, decode_table, encode_symbols, entropy
 
 occurrences = st.lists(st.integers(0, 1000), min_size=1, max_size=60).filter(any).map(np.array)
 
@@ -75,7 +76,7 @@ def test_the_most_skewed_counts_still_decode():
     assert (2.0**-lengths).sum() == 1
     symbols = np.arange(45)
     assert decode_symbols(encode_symbols(symbols, lengths), 45, lengths).tolist() == symbols.tolist()
-    assert decode_table(encode_table(lengths), 45)[0].tolist() == lengths.tolist()
+    assert decode_table(encode_lengths(lengths), 45)[0].tolist() == lengths.tolist()
 
 
 def fibonacci(count: int) -> np.ndarray:
@@ -89,7 +90,7 @@ def fibonacci(count: int) -> np.ndarray:
 def test_a_code_of_the_greatest_length_is_kept_and_a_longer_one_is_that_of_halved_counts():
     longest = code_lengths(fibonacci(32))
     assert longest.max() == 31
-    assert decode_table(encode_table(longest), 32)[0].tolist() == longest.tolist()
+    assert decode_table(encode_lengths(longest), 32)[0].tolist() == longest.tolist()
     halved = (fibonacci(33) + 1) // 2
     assert code_lengths(fibonacci(33)).tolist() == code_lengths(halved).tolist()
     assert code_lengths(halved).max() <= 31
@@ -107,7 +108,7 @@ def test_symbols_that_occur_once_have_an_entropy():
 @given(occurrences, st.binary(max_size=3))
 def test_a_table_comes_back_from_in_front_of_anything(counts, behind):
     lengths = code_lengths(counts)
-    bits = encode_table(lengths)
+    bits = encode_lengths(lengths)
     written = len(bits)
     bits.frombytes(behind)
     found, read = decode_table(bits, len(lengths))
@@ -118,25 +119,20 @@ def test_a_table_comes_back_from_in_front_of_anything(counts, behind):
 
 def test_a_table_by_hand():
     # differences 1, 0, 1, 0, -2 fold to 2, 1, 2, 1, 5
-    assert encode_table(np.array([1, 1, 2, 2, 0])) == bitarray("0101010100101")
+    assert encode_lengths(np.array([1, 1, 2, 2, 0])) == bitarray("0101010100101")
 
 
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
-        ([1, 1, 1], "not a prefix code"),
-        ([2, 2, 2], "not a prefix code"),
-        ([2], "not a prefix code"),
-        ([1, 1, 0, 1], "not a prefix code"),
-        ([0, 0], "not a prefix code"),
-        ([-1, 1], "impossible length"),
-        ([31, 32], "impossible length"),
-        ([1, 9999], "cut short"),
+        ([1, 1, 1], "not a prefix code"), ([2, 2, 2], "not a prefix code"), ([2], "not a prefix code"),
+        ([1, 1, 0, 1], "not a prefix code"), ([0, 0], "not a prefix code"), ([-1, 1], "impossible length"),
+        ([31, 32], "impossible length"), ([1, 9999], "cut short"),
     ],
-)
+)  # fmt: skip
 def test_tables_of_no_prefix_code_are_refused(lengths: list[int], message: str):
     with pytest.raises(IlwpError, match=rf"^a code table (is|holds an) {message}$"):
-        decode_table(encode_table(np.array(lengths)), len(lengths))
+        decode_table(encode_lengths(np.array(lengths)), len(lengths))
 
 
 def test_random_bits_are_a_prefix_code_or_refused():
@@ -149,7 +145,7 @@ def test_random_bits_are_a_prefix_code_or_refused():
             except IlwpError:
                 continue
             accepted += 1
-            assert encode_table(lengths) == bits[:used]
+            assert encode_lengths(lengths) == bits[:used]
             assert lengths.tolist() == [1] * size if size == 1 else 0.5 <= (2.0 ** -lengths[lengths > 0]).sum() <= 1
     assert accepted
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import safetensors.numpy
-from hostile import EXPECTED
 from results import TOOLS, save
+from sound_files import EXPECTED
 
 from ilwp.common.bytes import LATEST
 from ilwp.common.errors import IlwpError

@@ -98,21 +98,8 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 AWKWARD = [
-    None,
-    True,
-    -1,
-    0,
-    1e308,
-    float("inf"),
-    float("nan"),
-    10**400,
-    "",
-    "x\ny\x1b[2J",
-    "9" * 5000,
-    [],
-    {},
-    [[]] * 9,
-]
+    None, True, -1, 0, 1e308, float("inf"), float("nan"), 10**400, "", "x\ny\x1b[2J", "9" * 5000, [], {}, [[]] * 9,
+]  # fmt: skip
 
 
 @given(st.data())

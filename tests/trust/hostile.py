@@ -1,8 +1,6 @@
-"""What reads files of others' making, sound samples of them, and what a case must keep to."""
+"""What reads files of others' making, and what a case must keep to."""
 
 import gc
-import io
-import json
 import mmap
 import resource
 import struct
@@ -13,35 +11,25 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
-import torch
-from samples import SMALL, VARIANTS, kernels, state_dict
+from samples import state_dict
+from sound_files import files_of_codebooks, files_of_format_1, files_of_format_2, records, saved_by_torch
 
 from ilwp.cli import reports
-from ilwp.codebooks import additive, codebook_file
-from ilwp.codebooks.codebooks import CodedNetwork, pieces
 from ilwp.common import safetensors_files, torch_files
 from ilwp.common.bytes import WEIGHTS_LIMIT, decoding_limit
 from ilwp.common.errors import IlwpError
 from ilwp.common.files import mapped
-from ilwp.common.paths import CONFIG, RUNS
+from ilwp.common.paths import CONFIG
 from ilwp.door import decoded
 from ilwp.experiments.profiles import parse_profile
 from ilwp.experiments.records import parse_record
-from ilwp.networks.symmetry import Symmetry
-from ilwp.paper import bitstream, codec
 from ilwp.paper.kernels import depthwise_kernels
-from ilwp.paper.methods import PAPER_METHODS
-from ilwp.paper.settings import Settings
-from ilwp.whole import coding, segments
 from ilwp.whole.archive import Archive
 from ilwp.whole.container import CONTAINER_HEAD
-from ilwp.whole.plan import Plan
 
-EXPECTED = Path(__file__).parent.parent / "expected"
 LONGEST_SECONDS = 1.0
 OVERHEAD = 8 << 20  # bytes that a reader may take for a file of any length
 MOST_INDEX = 1 << 20  # bytes
@@ -56,52 +44,6 @@ def inspect(content: bytes) -> None:
 
 def state(read: Callable[[mmap.mmap], tuple[dict[str, np.ndarray], object]]) -> Callable[[bytes], object]:
     return lambda content: depthwise_kernels(read(mapped(content))[0])
-
-
-def files_of_format_1() -> list[bytes]:
-    others = [None, {"bias": np.arange(3, dtype=np.float32), "mean": np.ones(2)}]
-    small = [bitstream.write_kernel_file(codec.encode_kernels(SMALL, s), o)[0] for s in VARIANTS for o in others]
-    more = [
-        bitstream.write_kernel_file(codec.encode_kernels(kernels((3, 5, 2)), Settings(m, bits=3)))[0]
-        for m in PAPER_METHODS
-    ]
-    return [*small, *more, *((EXPECTED / f"{m}.ilwp").read_bytes() for m in PAPER_METHODS)]
-
-
-def files_of_format_2() -> list[bytes]:
-    tensors = {name: t for name, t in state_dict().items() if "depthwise" in name or t.ndim < 2}
-    free = [Symmetry(name, np.zeros(len(t), np.int64), signed=()) for name, t in tensors.items() if t.ndim > 1]
-    plans = [Plan(m, bits=b, dense_bits=b, vector_bits=b) for m in (*PAPER_METHODS, "multiset") for b in (2, 5)]
-    written = [segments.write_pieces(coding.encode_tensors(tensors, plan, free)) for plan in plans]
-    plans = [
-        coding.encode_tensors(tensors | {"norm.weight": np.float32([1, 2, 4] * 30)}, Plan(quality=q)) for q in (10, 30)
-    ]
-    written += map(segments.write_pieces, plans)
-    return [*written, (EXPECTED / "network.ilwp").read_bytes()]
-
-
-def files_of_codebooks() -> list[bytes]:
-    tensors = state_dict()
-    sets = [additive.quantize_additive(tensors, books, 3, 4, shared) for books in (1, 2) for shared in (True, False)]
-    rest = pieces({name: t for name, t in tensors.items() if t.ndim < 2}, None)
-    written = [codebook_file.write_codebook_file(CodedNetwork(tuple(found), rest)) for found in sets]
-    return [*written, (EXPECTED / "codebooks.ilwp").read_bytes()]
-
-
-def saved_by_torch() -> list[bytes]:
-    made = []
-    for zipped in (True, False):
-        file = io.BytesIO()
-        tensors = {name: torch.from_numpy(t.copy()) for name, t in kernels((2, 3)).items()}
-        torch.save({name: t[:, None] for name, t in tensors.items()}, file, _use_new_zipfile_serialization=zipped)
-        made.append(file.getvalue())
-    return made
-
-
-def records() -> list[bytes]:
-    record = json.loads(next(iter(sorted(RUNS.rglob("*.json")))).read_text())
-    short = {part: record[part][:1] for part in ("history", "measurements")}
-    return [json.dumps(record | short).encode()]
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from ilwp.common.distortion import snr
 from ilwp.common.errors import IlwpError
 from ilwp.door import decoded as read
 from ilwp.networks.symmetry import Follower, Symmetry
-from ilwp.paper.quantization import of_step
 from ilwp.whole import segments
 from ilwp.whole.coding import arranged, encode_tensors, stream
 from ilwp.whole.pieces import Exact, KernelLevels, Levels, decode_pieces
 from ilwp.whole.plan import Plan
+from ilwp.whole.steps import of_step
 
 # a layer of one kernel cannot be told from a plain convolution over one channel
 WHOLE = {name: found for name, found in unusual_kernels().items() if name != "one kernel a layer"}
