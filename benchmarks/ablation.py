@@ -36,7 +36,7 @@ def karhunen_loeve(kernels: StateDict) -> np.ndarray:
 def with_basis(basis: np.ndarray | None) -> ExitStack:
     """Inside it, kernels are transformed with this basis; with the cosines if it is None."""
     stack = ExitStack()
-    for module in ("coding", "pieces") if basis is not None else ():
+    for module in ("depthwise", "pieces") if basis is not None else ():
         stack.enter_context(patch(f"ilwp.whole.{module}.basis", lambda *_: basis))
     return stack
 
@@ -98,7 +98,7 @@ def main() -> None:
 
             extra = learned.size if basis is learned else 0
             weights = WEIGHTS if ingredient.endswith("weighted") else WEIGHTS[:1]
-            with patch("ilwp.whole.coding.WEIGHTS", weights):
+            with patch("ilwp.whole.depthwise.WEIGHTS", weights):
                 bytes_ = at_wanted(measure) + extra
             rows.append({"network": network, "ingredient": ingredient, "bytes": bytes_, "reached": True})
     save("ablation", rows)

@@ -20,7 +20,7 @@ from ilwp.door.structure import Structure
 from ilwp.door.writing import Compressed, structure_of_module
 from ilwp.whole import segments
 from ilwp.whole.archive import Archive
-from ilwp.whole.columns import EDGES, classes_of
+from ilwp.whole.columns import EDGES, column_classes
 from ilwp.whole.container import CONTAINER_HEAD, LEVELS
 from ilwp.whole.models import fit_code, fit_parts
 from ilwp.whole.pieces import Levels
@@ -54,7 +54,7 @@ def by_neighbours(levels: np.ndarray) -> float:
 
 def by_rows_too(levels: np.ndarray) -> float:
     """Bits of levels with a model for each pair of a row's class and a column's, and of these classes."""
-    of_rows, of_columns = classes_of(np.ascontiguousarray(levels.T)), classes_of(levels)
+    of_rows, of_columns = column_classes(np.ascontiguousarray(levels.T)), column_classes(levels)
     if of_rows is None:
         return math.inf
     columns = np.zeros(levels.shape[1], np.int32) if of_columns is None else of_columns

@@ -31,7 +31,7 @@ from ilwp.whole.plan import Plan
 from ilwp.whole.roles import roles
 
 HARMLESS = 0.5  # dB that outputs for synthetic inputs may lose
-SHORT, FINER = 1.0, 5  # dB that outputs may lack, and times that steps are made finer for it
+LACKING, FINER = 1.0, 5  # dB that outputs may lack, and times that steps are made finer for it
 REFINED = 2  # times the steps are changed to reach a quality
 EXPECTED = 4.0  # dB that outputs gain: depthwise layers are coded before it is measured
 MOST = 6.0  # dB that they change by at a time: what is far coarser follows other laws
@@ -107,9 +107,9 @@ def _without_images(
         snr = attempt.snrs[0]
         if quality is None or not math.isfinite(snr):
             return attempt
-        if snr < quality - SHORT:
+        if snr < quality - LACKING:
             coarse = factor, snr
-        elif coarse is None or snr < quality + SHORT:
+        elif coarse is None or snr < quality + LACKING:
             return attempt
         else:
             fine, kept = (factor, snr), attempt

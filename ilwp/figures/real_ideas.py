@@ -1,24 +1,24 @@
 """What makes files of public networks small, and what would not: ingredients left out, ideas added, and bounds.
 
-real_ablation.json, real_tried.json, real_bounds.json, real_networks.json -> ingredients, tried_ideas, bounds
+real_ablation.json, real_tried.json, real_bounds.json, real_networks.json -> real_ingredients, tried_ideas, real_bounds
 """
 
 import pandas as pd
 
 from ilwp.figures.benchmarks import benchmark_rows
-from ilwp.figures.real_networks import IMAGES, INPUTS, OURS, SECONDS, inputs_of, snr_bytes
+from ilwp.figures.real_networks import ENCODE_SECONDS, OUR_CODEC, PICTURES, TAUGHT, kinds_of_inputs, snr_bytes
 
 BEYOND = 1.5  # dB under the worst of our files, where an idea is still held against the line to it
 
 
-def ingredients(network: str) -> pd.DataFrame:
+def real_ingredients(network: str) -> pd.DataFrame:
     """One row per ingredient left out: the file, its outputs, and its bytes over those of a whole file as good in %.
 
     Files are as good at the same SNR for the first kind of inputs.
     """
     ablation, files = benchmark_rows("real_ablation"), benchmark_rows("real_networks")
     ablation = ablation[ablation["network"] == network]
-    whole, kinds = files[(files["network"] == network) & (files["codec"] == OURS)], inputs_of(network)
+    whole, kinds = files[(files["network"] == network) & (files["codec"] == OUR_CODEC)], kinds_of_inputs(network)
     first = next(iter(kinds))
     same = ablation[ablation["left out"] == "nothing"].iloc[0]
     usual = snr_bytes(whole, first, same[f"{first}_snr_db"])
@@ -44,19 +44,19 @@ def tried_ideas() -> pd.DataFrame:
     tried, files = benchmark_rows("real_tried"), benchmark_rows("real_networks")
     rows: dict[str, dict[str, float]] = {}
     for row in tried.to_dict("records"):
-        codec = IMAGES if row["images"] else OURS
+        codec = TAUGHT if row["images"] else OUR_CODEC
         whole = files[(files["network"] == row["network"]) & (files["codec"] == codec)]
-        found = rows.setdefault(row["idea"], {"images": row["images"], SECONDS: 0.0})
-        found[SECONDS] = max(found[SECONDS], row["encode_s"])
-        for inputs in INPUTS:
+        found = rows.setdefault(row["idea"], {"images": row["images"], ENCODE_SECONDS: 0.0})
+        found[ENCODE_SECONDS] = max(found[ENCODE_SECONDS], row["encode_s"])
+        for inputs in PICTURES:
             as_good = snr_bytes(whole, inputs, row[f"{inputs}_snr_db"], BEYOND)
             found[f"{inputs}, {row['quality']} dB"] = 100 * (row["bytes"] / as_good - 1)
     table = pd.DataFrame(rows).T
-    about = ["images", SECONDS]
+    about = ["images", ENCODE_SECONDS]
     return table[[*about, *sorted(column for column in table if column not in about)]]
 
 
-def bounds() -> pd.DataFrame:
+def real_bounds() -> pd.DataFrame:
     """One row per other way to code the same levels: how much smaller it makes each network's file at most, in %."""
     rows = benchmark_rows("real_bounds")
     table = rows.assign(share=100 * rows["share"]).pivot(index="idea", columns="network", values="share")

@@ -18,10 +18,10 @@ from ilwp.figures import style
 from ilwp.figures.benchmark_plots import WHOLE, Line, draw_lines
 from ilwp.figures.benchmarks import IMAGENET, PEER, at_one_point, benchmark_rows, bytes_at, least
 
-INPUTS = {"photographs": "photographs", "enlarged": "CIFAR-10, enlarged"}
+PICTURES = {"photographs": "photographs", "enlarged": "CIFAR-10, enlarged"}
 SOUND = {"recordings": "recordings", "tones": "made-up tones"}
 DB, FINE_DB, AGREEMENT = 20.5, 30.0, 0.87  # where files are compared
-OURS, IMAGES, NO_GRAPH = "ilwp", "ilwp, images", "ilwp, no graph"
+OUR_CODEC, TAUGHT, NO_GRAPH = "ilwp", "ilwp, images", "ilwp, no graph"
 WITH_BIASES, CERWU, CREPE = ", our biases", "CERWU's rule", "CREPE, sound"
 CODECS = {
     "ilwp": Line("ours", style.BLUE, "*"),
@@ -32,7 +32,7 @@ CODECS = {
     "NNCodec, folded, opt_qp": Line("NNCodec, opt_qp, folded", WHOLE[PEER].colour, "X", "--"),
     "NNCodec, folded, opt_qp, our biases": Line("the same with our biases", "#882255", "P", "-."),
 }
-SECONDS = "encode (s)"
+ENCODE_SECONDS = "encode (s)"
 SNR, KEPT, SIZE = "SNR of outputs (dB)", "same class (%)", "file (MB)"
 MEASURES = {SNR: "snr_db", KEPT: "agreement"}
 LEAST = {SNR: 8.0, KEPT: 50.0}  # what is drawn
@@ -41,20 +41,18 @@ LEAST = {SNR: 8.0, KEPT: 50.0}  # what is drawn
 def networks(*inputs: str) -> list[str]:
     """Those that were measured on one of these kinds of inputs, or on any."""
     found = benchmark_rows("real_networks")["network"].unique()
-    return [network for network in found if not inputs or inputs_of(network).keys() & set(inputs)]
+    return [network for network in found if not inputs or kinds_of_inputs(network).keys() & set(inputs)]
 
 
-def inputs_of(network: str) -> dict[str, str]:
+def kinds_of_inputs(network: str) -> dict[str, str]:
     """The kinds of inputs that a network was measured on, in words."""
     frame = benchmark_rows("real_networks")
-    counts = frame[frame["network"] == network].reindex(columns=[*INPUTS, *SOUND]).max()
-    return {name: words for name, words in (INPUTS | SOUND).items() if counts[name] > 0}
+    counts = frame[frame["network"] == network].reindex(columns=[*PICTURES, *SOUND]).max()
+    return {name: words for name, words in (PICTURES | SOUND).items() if counts[name] > 0}
 
 
 def draw(kinds: Mapping[str, str]) -> Figure:
-    """A row of panels a network and kind of inputs, of INPUTS or SOUND: SNR of the outputs, and inputs that keep their
-    class.
-    """
+    """A row of panels a network and kind of inputs, of PICTURES or SOUND: SNR of outputs, inputs that keep their class."""
     frame = benchmark_rows("real_networks")
     rows = [(network, inputs) for network in networks(*kinds) for inputs in kinds]
     figure, axes = plt.subplots(
@@ -85,17 +83,17 @@ def real_sizes(network: str) -> pd.DataFrame:
             continue
         exact = points["bytes"].min() if name == "ZipNN" else None
         row = {}
-        for inputs, words in inputs_of(network).items():
+        for inputs, words in kinds_of_inputs(network).items():
             row[f"MB at {DB:g} dB, {words}"] = (exact or snr_bytes(points, inputs)) / 1e6
             row[f"MB at {100 * AGREEMENT:g} % kept, {words}"] = (exact or agreement_bytes(points, inputs)) / 1e6
-        rows[title] = row | {SECONDS: points["encode_s"].median(), "decode (s)": points["decode_s"].median()}
+        rows[title] = row | {ENCODE_SECONDS: points["encode_s"].median(), "decode (s)": points["decode_s"].median()}
     return pd.DataFrame(rows).T
 
 
 def inputs_in_words(network: str) -> str:
     """How many inputs a network was tried on, and the standard error of shares near AGREEMENT."""
     frame = benchmark_rows("real_networks")
-    kinds = inputs_of(network)
+    kinds = kinds_of_inputs(network)
     counts = [int(frame[frame["network"] == network][inputs].max()) for inputs in kinds]
     errors = [100 * float(np.sqrt(AGREEMENT * (1 - AGREEMENT) / count)) for count in counts]
     off = " and ".join(f"{error:.1f}" for error in errors)
@@ -127,12 +125,12 @@ def real_aims() -> pd.DataFrame:
     frame = benchmark_rows("real_networks")
     frame = frame[frame["network"] == IMAGENET]
     helped = frame["codec"].str.endswith(WITH_BIASES)
-    ours = frame[frame["codec"] == OURS]
+    ours = frame[frame["codec"] == OUR_CODEC]
     rows = []
     for codec, title, inputs, of_best, of_helped in (
-        (OURS, "no data", "photographs", 0.80, 0.85),
-        (IMAGES, "unlabelled images of another kind", "photographs", 0.60, 0.75),
-        (IMAGES, "unlabelled images of the kind", "enlarged", 0.60, 0.75),
+        (OUR_CODEC, "no data", "photographs", 0.80, 0.85),
+        (TAUGHT, "unlabelled images of another kind", "photographs", 0.60, 0.75),
+        (TAUGHT, "unlabelled images of the kind", "enlarged", 0.60, 0.75),
     ):
         own = frame[frame["codec"] == codec]
         for wanted, theirs, peers in (
@@ -143,7 +141,7 @@ def real_aims() -> pd.DataFrame:
                 rows.append((f"ImageNet's MobileNetV2, {title}, bytes at {where} of {theirs}", wanted, ratio))
     rules = benchmark_rows("real_tried").pipe(lambda tried: tried[tried["idea"].str.startswith(CERWU)])
     theirs = rules.groupby("idea").apply(snr_bytes, "enlarged").min()
-    own = frame[frame["codec"] == IMAGES]
+    own = frame[frame["codec"] == TAUGHT]
     rows.append((f"the same at {DB:g} dB of CERWU's rule on our coder", 0.90, snr_bytes(own, "enlarged") / theirs))
     best = frame[frame["codec"] == "NNCodec, folded, opt_qp"]["encode_s"].median()
     seconds = ours["encode_s"].median() / best
@@ -151,7 +149,7 @@ def real_aims() -> pd.DataFrame:
     networks = benchmark_rows("networks")
     for network, plain, images in (("MobileNet", 0.55, 0.40), ("ShuffleNetV2", 0.75, 0.60)):
         sizes = at_one_point(networks[networks["network"] == network])
-        for codec, title, wanted in ((OURS, "no data", plain), (IMAGES, "unlabelled images", images)):
+        for codec, title, wanted in ((OUR_CODEC, "no data", plain), (TAUGHT, "unlabelled images", images)):
             aim = f"the book's {network}, {title}, bytes at 1 point lost of NNCodec's"
             rows.append((aim, wanted, sizes[codec] / sizes[PEER]))
     table = pd.DataFrame(rows, columns=["aim", "wanted", "reached"])
@@ -166,9 +164,9 @@ def shares_of_peer() -> dict[str, float]:
     frame = benchmark_rows("real_networks")
     shares = {}
     for name, network, codec, inputs, snr_db in (
-        ("plain", IMAGENET, OURS, "photographs", DB), ("taught", IMAGENET, IMAGES, "enlarged", DB),
-        ("sound", CREPE, OURS, "recordings", DB), ("unknown", CREPE, NO_GRAPH, "recordings", DB),
-        ("fine", CREPE, OURS, "recordings", FINE_DB),
+        ("plain", IMAGENET, OUR_CODEC, "photographs", DB), ("taught", IMAGENET, TAUGHT, "enlarged", DB),
+        ("sound", CREPE, OUR_CODEC, "recordings", DB), ("unknown", CREPE, NO_GRAPH, "recordings", DB),
+        ("fine", CREPE, OUR_CODEC, "recordings", FINE_DB),
     ):  # fmt: skip
         files = frame[frame["network"] == network]
         theirs = files[~files["codec"].str.endswith(WITH_BIASES)]

@@ -1,6 +1,6 @@
 """Levels of weight tensors whose columns are not alike; the format is at the top of `segments`.
 
-    levels (rows, columns) -> classes_of -> columned -> Columned.push -> coder -> pop_columns -> levels
+    levels (rows, columns) -> column_classes -> columned -> Columned.push -> coder -> pop_columns -> levels
 
 A column holds what one tap of one input channel gives to every output. Where taps at a kernel's rim, or some of the
 inputs, count for little, their levels are much smaller than the others'. So columns with about the same mean magnitude
@@ -62,7 +62,7 @@ def columned(piece: Levels, bits: float) -> Columned | None:
     if not piece.levels.size or sum(axis > 1 for axis in piece.levels.shape) < 2:
         return None
     levels = piece.levels.reshape(len(piece.levels), -1)
-    classes = classes_of(levels)
+    classes = column_classes(levels)
     if classes is None:
         return None
     (of_classes, more), (code, fewer) = fit_code(classes[:, None]), fit_parts(_parts(levels, classes))
@@ -71,7 +71,7 @@ def columned(piece: Levels, bits: float) -> Columned | None:
     return Columned(levels, classes, piece.step, of_classes, code)
 
 
-def classes_of(levels: np.ndarray) -> np.ndarray | None:
+def column_classes(levels: np.ndarray) -> np.ndarray | None:
     """A class (columns,) int32 from 0 on for each column of levels (rows, columns); None where one model does for all.
 
     None of the classes, at most MOST_CLASSES, is empty, and a higher one has greater levels.

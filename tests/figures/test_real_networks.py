@@ -37,11 +37,13 @@ def test_an_aim_that_is_not_measured_is_not_met():
 
 
 def test_every_file_is_in_the_figure_or_below_what_it_shows():
-    for kinds in (real_networks.INPUTS, real_networks.SOUND):
+    for kinds in (real_networks.PICTURES, real_networks.SOUND):
         figure = real_networks.draw(kinds)
         assert len(figure.axes) == 2 * len(kinds) * len(real_networks.networks(*kinds))
         plt.close(figure)
-    of_pictures, of_sound = map(set, (real_networks.networks(*k) for k in (real_networks.INPUTS, real_networks.SOUND)))
+    of_pictures, of_sound = map(
+        set, (real_networks.networks(*k) for k in (real_networks.PICTURES, real_networks.SOUND))
+    )
     assert of_pictures | of_sound == set(real_networks.networks())
     assert not of_pictures & of_sound
 
@@ -55,12 +57,12 @@ def test_a_lossless_codec_has_one_size_for_all_outputs():
 
 def test_leaving_nothing_out_costs_nothing():
     for network in benchmark_rows("real_ablation")["network"].unique():
-        table = real_ideas.ingredients(network).set_index("left out")
+        table = real_ideas.real_ingredients(network).set_index("left out")
         assert table.loc["nothing", "more bytes for equal dB (%)"] == pytest.approx(0)
 
 
 def test_an_idea_is_held_against_files_that_had_as_much_to_go_by(monkeypatch):
-    outputs = {f"{inputs}_snr_db": [10.0, 20.0, 10.0, 20.0] for inputs in real_networks.INPUTS}
+    outputs = {f"{inputs}_snr_db": [10.0, 20.0, 10.0, 20.0] for inputs in real_networks.PICTURES}
     files = points(network="net", codec=["ilwp"] * 2 + ["ilwp, images"] * 2, bytes=[100, 400, 50, 200], **outputs)
     outputs_of_both = {column: [15.0, 15.0] for column in outputs}
     tried = points(
@@ -81,6 +83,6 @@ def test_shares_that_prose_quotes_are_those_of_the_aims():
 
 
 def test_no_other_way_to_code_levels_saves_a_share_that_cannot_be():
-    table = real_ideas.bounds()
+    table = real_ideas.real_bounds()
     assert table.notna().all(axis=None)
     assert ((table >= 0) & (table < 100)).all(axis=None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ilwp.common.errors import IlwpError
 from ilwp.whole import columns, level_segments
-from ilwp.whole.columns import MOST_CLASSES, classes_of
+from ilwp.whole.columns import MOST_CLASSES, column_classes
 from ilwp.whole.container import Segment
 from ilwp.whole.level_segments import COLUMNED, pack_levels, unpack_levels
 from ilwp.whole.models import fit_code
@@ -50,13 +50,13 @@ def test_columns_that_differ_take_about_what_each_would_take_by_itself(shape: tu
 
 
 def test_columns_that_are_alike_have_one_model():
-    assert classes_of(drawn((64, 80), 0)) is None
+    assert column_classes(drawn((64, 80), 0)) is None
     assert packed(drawn((64, 80), 0)).content[0] != COLUMNED
 
 
 def test_classes_are_told_apart_by_magnitude_and_are_few():
     magnitudes = 2 ** np.arange(24)
-    classes = classes_of(np.repeat(magnitudes[None], 40, 0).astype(np.int32))
+    classes = column_classes(np.repeat(magnitudes[None], 40, 0).astype(np.int32))
     assert (np.diff(classes) >= 0).all()
     assert set(classes.tolist()) == set(range(max(classes) + 1))
     assert max(classes) < MOST_CLASSES
