@@ -52,7 +52,7 @@ def kinds_of_inputs(network: str) -> dict[str, str]:
 
 
 def draw(kinds: Mapping[str, str]) -> Figure:
-    """A row of panels a network and kind of inputs, of PICTURES or SOUND: SNR of outputs, inputs that keep their class."""
+    """A row of panels a network and kind of inputs (PICTURES or SOUND): outputs' SNR, and inputs of the same class."""
     frame = benchmark_rows("real_networks")
     rows = [(network, inputs) for network in networks(*kinds) for inputs in kinds]
     figure, axes = plt.subplots(
@@ -159,7 +159,7 @@ def real_aims() -> pd.DataFrame:
 def shares_of_peer() -> dict[str, float]:
     """Bytes of a network over those of NNCodec's best file with as good outputs: ImageNet's MobileNetV2 without data
     for photographs, and `taught` by images for images of their kind; CREPE without data for recordings, `unknown`
-    without its graph, and `fine` at FINE_DB.
+    without its graph, `fine` at FINE_DB, and `kept` at AGREEMENT.
     """
     frame = benchmark_rows("real_networks")
     shares = {}
@@ -172,4 +172,5 @@ def shares_of_peer() -> dict[str, float]:
         theirs = files[~files["codec"].str.endswith(WITH_BIASES)]
         measure = partial(snr_bytes, inputs=inputs, snr_db=snr_db)
         shares[name] = measure(files[files["codec"] == codec]) / least(theirs, PEER, measure)
-    return shares
+    kept = partial(agreement_bytes, inputs="recordings")  # of CREPE, the last of these networks
+    return shares | {"kept": kept(files[files["codec"] == OUR_CODEC]) / least(theirs, PEER, kept)}
