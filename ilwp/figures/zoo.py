@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.benchmarks import IMAGENET
 from ilwp.figures.output import keep_table
-from ilwp.figures.style import BLUE, DASHED, INK, WIDTH
-from ilwp.whole.methods import QUALITY
+from ilwp.figures.style import BLUE, DASHED, WIDTH
+from ilwp.whole.methods import QUALITY, QUALITY_OF_WEIGHTS
 
 
 def compressed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -37,12 +37,12 @@ def zoo_numbers(rows: pd.DataFrame) -> dict[str, float]:
     """The numbers that prose quotes."""
     found, grouped = compressed(rows), families(rows)
     numbers = {
-        "networks": len(found), "tries": len(rows), "quality": QUALITY, "failed": (rows["failure"] != "").sum(),
-        "graphs": (rows["row"] == "graph").sum(),
+        "networks": len(found), "tries": len(rows), "quality": QUALITY_OF_WEIGHTS,
+        "failed": (rows["failure"] != "").sum(), "graphs": (rows["row"] == "graph").sum(),
         "most_millions": found["millions"].max(),
         "share_median": found["share"].median(), "share_most": found["share"].max(), "snr_least": found["snr_db"].min(),
         "layers": grouped["layers"].sum(), "free": grouped["free"].sum(), "refused": grouped["refused"].sum(),
-        "outputs_least": grouped["snr_db"].min(),
+        "outputs_least": grouped["snr_db"].min(), "of_noise": rows["of_noise_db"].min(),
     }  # fmt: skip
     return {name: float(value) for name, value in numbers.items()}
 
@@ -62,7 +62,8 @@ def sizes_and_losses(rows: pd.DataFrame) -> Figure:
         keep_table(ax, found[["network", "millions", column]].assign(graph=False))
         keep_table(ax, graphs[["network", "millions", column]].assign(graph=True))
     axes[0].set(ylabel="share of bytes", ylim=(0, None))
-    axes[1].axhline(QUALITY, color=INK, linewidth=1, linestyle=DASHED, label="the quality asked for")
+    for quality, colour, what in ((QUALITY_OF_WEIGHTS, BLUE, "tensors"), (QUALITY, with_graph, "outputs")):
+        axes[1].axhline(quality, color=colour, linewidth=1, linestyle=DASHED, label=f"asked for, of {what}")
     axes[1].set(ylabel="SNR, dB", xlabel="millions of parameters")
     axes[1].xaxis.set_major_formatter("{x:g}")
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=1)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ilwp.figures import benchmarks, output, speed, zoo
-from ilwp.whole.methods import QUALITY
+from ilwp.whole.methods import QUALITY_OF_WEIGHTS
 
 ROWS, TIMINGS = benchmarks.benchmark_rows("zoo"), benchmarks.benchmark_rows("speed")
 
@@ -16,7 +16,7 @@ def test_every_network_of_torchvision_was_tried_and_one_failed_with_its_graph():
     assert set(tried.loc[tried["library"] == "torchvision", "network"]) == known
     assert set(tried["failure"]) == {""}
     assert set(ROWS.loc[ROWS["failure"] != "", "network"]) == {"efficientnet_v2_l"}
-    assert tried["snr_db"].min() > QUALITY - 0.5
+    assert tried["snr_db"].min() > QUALITY_OF_WEIGHTS - 0.5
 
 
 def test_orders_are_free_in_every_family_and_nothing_was_refused():
@@ -31,6 +31,7 @@ def test_orders_are_free_in_every_family_and_nothing_was_refused():
 def test_a_failure_is_counted():
     row = {"row": "tensors", "network": "one", "library": "", "parameters": 1e6, "share": 0.2, "snr_db": 31.0}
     graph = {"row": "graph", "family": "MNASNet", "layers": 3, "free": 2, "signed": 1, "norms": 4, "folded": 4}
+    graph["of_noise_db"] = 3.0
     rows = pd.DataFrame(
         [row | {"failure": ""}, row | {"failure": "x"}, row | graph | {"failure": "", "refused": ["a"]}]
     )
