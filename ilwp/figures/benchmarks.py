@@ -58,9 +58,9 @@ def at_one_point(frame: pd.DataFrame) -> dict[str, float]:
     return ours | {PEER: least(frame, PEER, partial(bytes_at, accuracy=level))}
 
 
-def judged(aims: Sequence[tuple[str, str, float, float]]) -> pd.DataFrame:
+def judged(rows: Sequence[tuple[str, str, float, float]]) -> pd.DataFrame:
     """One row per aim: its `sense`, "at most" or "at least", what was `wanted`, what was `measured`, whether `met`."""
-    table = pd.DataFrame(aims, columns=["aim", "sense", "wanted", "measured"])
+    table = pd.DataFrame(rows, columns=["aim", "sense", "wanted", "measured"])
     below, above = (table["measured"] <= table["wanted"], table["measured"] >= table["wanted"])
     return table.assign(met=np.where(table["sense"] == "at most", below, above))
 
