@@ -98,6 +98,16 @@ def savings(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def quoted_savings(found: pd.DataFrame) -> dict[str, float]:
+    """The percentages that prose quotes, by kind and comparison, from the table of `savings`."""
+    own = found[found["prediction"] == OWN].set_index(["kind", "comparison"])["saved"]
+    return {
+        f"{name}_{short}": float(own[kind, comparison])
+        for name, kind in (("loss", LOSS), ("first", "first"))
+        for short, comparison in (("bits", AT_8_BITS), ("equal", EQUAL))
+    }
+
+
 def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
     """The answer to each of `QUESTIONS` in a sentence, by `CONTROL_RULE`, from the table of `savings`."""
     own = found[found["prediction"] == OWN]

@@ -157,3 +157,10 @@ def test_figure_and_tables_show_what_there_is(like: dict[str, float]):
     table = control_tables.savings_table(found).set_index("")
     assert [int(n) for n in table["seeds"]] == [5, *(3 if kind in like else 0 for kind in list(CONTROL_KINDS)[1:])]
     assert table.loc["loss (previous layer)", "of the loss's, at 8 bits"] == "1.00"
+
+
+def test_prose_quotes_what_the_table_of_savings_has():
+    found = savings_of({"first": 1})
+    quoted = controls.quoted_savings(found)
+    assert quoted["first_bits"] == of(found, "first", OWN, AT_8_BITS)["saved"]
+    assert quoted["loss_equal"] == of(found, "loss", OWN, EQUAL)["saved"]
