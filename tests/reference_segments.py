@@ -10,22 +10,8 @@ import numpy as np
 from reference_decoder import index
 
 TYPES = [
-    "<f4",
-    "<f2",
-    "bfloat16",
-    "<f8",
-    *4 * ["float8"],
-    "",
-    "i1",
-    "<i2",
-    "<i4",
-    "<i8",
-    "u1",
-    "<u2",
-    "<u4",
-    "<u8",
-    "?",
-]
+    "<f4", "<f2", "bfloat16", "<f8", *4 * ["float8"], "", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "?",
+]  # fmt: skip
 Uniform = constriction.stream.model.Uniform
 ANS = constriction.stream.stack.AnsCoder
 
@@ -92,7 +78,7 @@ def coders(data: Bytes, columns: int) -> tuple[int, list]:
             shares = table(data, 2 * reach + 1)
         else:
             shares = geometric(reach, data.byte(), data.byte() if kind % 3 else None)
-        models.append(constriction.stream.model.Categorical(np.array(shares), perfect=False))
+        models.append(constriction.stream.model.Categorical(np.array(shares), perfect=False) if reach else None)
     return reach, models * columns if kind >= 3 else models
 
 
@@ -121,23 +107,44 @@ def dense(data: Bytes, entries: list[dict]) -> list[np.ndarray]:
     heads = []
     for _ in entries:
         scale = data.byte()
+        if scale == 64:
+            step, count = data.step(), data.byte()
+            heads.append((scale, step, count, coders(data, 1), coders(data, count)))
+            continue
         step, centre = 0.0 if scale else data.step(), data.varint()
         code = coders(data, 1)
-        heads.append((scale, step, -(centre + 1) // 2 if centre % 2 else centre // 2, code))
-        heads[-1] += (coders(data, 1) if 0 < scale < 128 else None,)
+        centre = -(centre + 1) // 2 if centre % 2 else centre // 2
+        heads.append((scale, step, centre, code, coders(data, 1) if 0 < scale < 128 else None))
     stack, made = words(data.content), []
-    for entry, (scale, step, centre, (reach, (model,)), signs) in zip(entries, heads, strict=True):
+    for entry, head in zip(entries, heads, strict=True):
         kind, count = np.dtype(TYPES[entry["type"]]), math.prod(entry["shape"])
-        found = levels(stack, reach, model, count) + centre
-        if scale:
+        if head[0] in (0, 64):
+            found = in_classes(stack, entry["shape"], *head[2:]) if head[0] else levels_around(stack, count, *head[2:4])
+            inner = np.float64 if kind == np.float64 else np.float32
+            values = found.astype(inner) * inner(head[1])
+        else:
+            scale, _, centre, code, signs = head
+            found = levels_around(stack, count, centre, code)
             plus = levels(stack, signs[0], signs[1][0], count) if signs else np.ones(count, np.int64)
             values = plus * np.array([power_of_two(int(level), scale % 128 - 1) for level in found])
-        else:
-            inner = np.float64 if kind == np.float64 else np.float32
-            values = found.astype(inner) * inner(step)
         made.append(values.astype(kind).reshape(entry["shape"]))
     assert stack.is_empty()
     return made
+
+
+def levels_around(stack, count: int, centre: int, code: tuple[int, list]) -> np.ndarray:
+    return levels(stack, code[0], code[1][0], count) + centre
+
+
+def in_classes(stack, shape: list[int], count: int, of_classes: tuple[int, list], code: tuple[int, list]) -> np.ndarray:
+    """Levels of a tensor whose columns are in classes: first each column's class, then class after class."""
+    rows, columns = shape[0], math.prod(shape[1:])
+    classes = levels(stack, of_classes[0], of_classes[1][0], columns)
+    found = np.zeros((rows, columns), np.int64)
+    for number in range(count):
+        mine = classes == number
+        found[:, mine] = levels(stack, code[0], code[1][number], rows * int(mine.sum())).reshape(rows, -1)
+    return found
 
 
 def power_of_two(level: int, fineness: int) -> float:

@@ -53,6 +53,8 @@ def test_a_decoder_written_from_the_tables_alone_finds_the_same_bits(method: str
     tensors = state_dict() | {f"deep.{i}.weight": t for i, t in enumerate(np.split(np.float32(deep()), 2))}
     tensors |= {"half.weight": tensors["stem.weight"].astype(np.float16), "tied.weight": tensors["stem.weight"]}
     tensors |= {"double.weight": tensors["stem.weight"].astype(np.float64), "zero": np.zeros((2, 3), np.int16)}
+    rims = np.random.default_rng(3).laplace(0, 0.1, (64, 9, 3, 3)) * np.geomspace(1, 0.05, 81).reshape(9, 3, 3)
+    tensors["rims.weight"] = rims.astype(np.float32)
     free = [Symmetry(n, np.arange(len(t)) // 5, signed=()) for n, t in tensors.items() if "depthwise" in n]
     plan = Plan(method=method, bits=bits, dense_bits=bits, vector_bits=bits)
     for file in (segments.write_pieces(encode_tensors(tensors, plan, free)), FILE):
