@@ -86,12 +86,13 @@ def best_attempt(
         task = _Task(plan, structure, bar.update)
         if trial and shared:
             return _with_images(task, arrange, trial, quality if by_quality and steps else None)
-        return _without_images(task, arrange, trial, quality if by_quality and steps else None)
+        if trial:
+            return _without_images(task, arrange, trial, quality if by_quality and steps else None)
+        ready = arrange(1.0)
+        return Attempt(_settled(task, ready, _coded(task, ready, None), {}), ())
 
 
-def _without_images(
-    task: _Task, arrange: Callable[[float], Arranged], trial: Trial | None, quality: float | None
-) -> Attempt:
+def _without_images(task: _Task, arrange: Callable[[float], Arranged], trial: Trial, quality: float | None) -> Attempt:
     """Every weight to its nearest level, and biases that batch norms correct where it helps; steps are made finer where
     outputs, which are foreseen to first order only, fall short of `quality`. Arguments are those of `_with_images`.
     """
@@ -100,10 +101,7 @@ def _without_images(
     fine: tuple[float, float] | None = None
     for _ in range(1 + FINER):
         ready = arrange(factor)
-        coded = _coded(task, ready, None)
-        if trial is None:
-            return Attempt(_settled(task, ready, coded, {}), ())
-        attempt = _data_free(_attempts(task, trial, ready, coded, trial.seen(ready.tensors)))
+        attempt = _data_free(_attempts(task, trial, ready, _coded(task, ready, None), trial.seen(ready.tensors)))
         snr = attempt.snrs[0]
         if quality is None or not math.isfinite(snr):
             return attempt
@@ -118,7 +116,10 @@ def _without_images(
 
 
 def _between(coarse: tuple[float, float], fine: tuple[float, float] | None, quality: float) -> float:
-    """The factor of the steps at which outputs should have that SNR; of a coarser and a finer one both are known."""
+    """The factor of the steps at which outputs should have that SNR in dB.
+
+    `coarse` is a factor and the SNR that it gave, which is too low; `fine`, if there is one, gave a higher one.
+    """
     if fine is None:
         return coarse[0] * _coarser(coarse[1], quality)
     share = (quality - coarse[1]) / (fine[1] - coarse[1])

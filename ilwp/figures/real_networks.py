@@ -6,7 +6,7 @@ What a codec needs for an SNR lies between two of its own files, on a line of th
 is as in `bytes_at`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -161,16 +161,19 @@ def shares_of_peer() -> dict[str, float]:
     for photographs, and `taught` by images for images of their kind; CREPE without data for recordings, `unknown`
     without its graph, `fine` at FINE_DB, and `kept` at AGREEMENT.
     """
-    frame = benchmark_rows("real_networks")
-    shares = {}
-    for name, network, codec, inputs, snr_db in (
-        ("plain", IMAGENET, OUR_CODEC, "photographs", DB), ("taught", IMAGENET, TAUGHT, "enlarged", DB),
-        ("sound", CREPE, OUR_CODEC, "recordings", DB), ("unknown", CREPE, NO_GRAPH, "recordings", DB),
-        ("fine", CREPE, OUR_CODEC, "recordings", FINE_DB),
-    ):  # fmt: skip
-        files = frame[frame["network"] == network]
-        theirs = files[~files["codec"].str.endswith(WITH_BIASES)]
-        measure = partial(snr_bytes, inputs=inputs, snr_db=snr_db)
-        shares[name] = measure(files[files["codec"] == codec]) / least(theirs, PEER, measure)
-    kept = partial(agreement_bytes, inputs="recordings")  # of CREPE, the last of these networks
-    return shares | {"kept": kept(files[files["codec"] == OUR_CODEC]) / least(theirs, PEER, kept)}
+    recorded = partial(snr_bytes, inputs="recordings")
+    return {
+        "plain": _share_of_peer(IMAGENET, OUR_CODEC, snr_bytes),
+        "taught": _share_of_peer(IMAGENET, TAUGHT, partial(snr_bytes, inputs="enlarged")),
+        "sound": _share_of_peer(CREPE, OUR_CODEC, recorded),
+        "unknown": _share_of_peer(CREPE, NO_GRAPH, recorded),
+        "fine": _share_of_peer(CREPE, OUR_CODEC, partial(recorded, snr_db=FINE_DB)),
+        "kept": _share_of_peer(CREPE, OUR_CODEC, partial(agreement_bytes, inputs="recordings")),
+    }
+
+
+def _share_of_peer(network: str, codec: str, measure: Callable[[pd.DataFrame], float]) -> float:
+    """The bytes that one of our codecs needs, over the least that NNCodec needs by its own means."""
+    files = benchmark_rows("real_networks").pipe(lambda frame: frame[frame["network"] == network])
+    theirs = files[~files["codec"].str.endswith(WITH_BIASES)]
+    return measure(files[files["codec"] == codec]) / least(theirs, PEER, measure)

@@ -1,6 +1,6 @@
 """Levels of weight tensors whose columns are not alike; the format is at the top of `segments`.
 
-    levels (rows, columns) -> column_classes -> columned -> Columned.push -> coder -> pop_columns -> levels
+    levels (rows, columns) -> column_classes -> columned -> Columned.push -> coder -> pop_columned -> levels
 
 A column holds what one tap of one input channel gives to every output. Where taps at a kernel's rim, or some of the
 inputs, count for little, their levels are much smaller than the others'. So columns with about the same mean magnitude

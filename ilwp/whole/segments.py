@@ -21,11 +21,12 @@ column, or one for each class, kernels have one for each tap or coefficient. "ge
 two, "table" gamma codes filled up to whole bytes.
 
 The ANS coder is constriction's, a stack. Reading takes off it, layer by layer, indices if the method has them, then
-levels: of a tensor as they lie, less its centre, and then its signs, or the class of each column of its first axis'
-rows and then the levels class by class, each row by row; of kernels tap by tap, or cell by cell as `sets.pop_set` says.
-After the kernels SEED is left, after other levels nothing. A weight is its level times the step, multiplied in float32
-(in float64 for float64) and rounded to its type; with a fineness it is what `pieces.powers` makes of it. What kernels
-are made of is in `pieces.layer`.
+levels. Those of a tensor come as they lie, less its centre, and then its signs. Where its columns are in classes, the
+class of each column comes first, and then the levels of each class, row by row. Those of kernels come tap by tap, or
+cell by cell as `sets.pop_set` says. After the kernels SEED is left, after other levels nothing. A tensor's rows are its
+first axis, and its columns all others together. A weight is its level times the step, multiplied in float32 (in float64
+for float64) and rounded to its type; with a fineness it is what `pieces.powers` makes of it. What kernels are made of
+is in `pieces.layer`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

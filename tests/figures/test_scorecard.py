@@ -13,8 +13,8 @@ from ilwp.experiments.records import Measurement, RunRecord, read_kernels, read_
 from ilwp.figures import scorecard_evidence
 from ilwp.figures.claims_sizes import weight_one_is_smallest
 from ilwp.figures.scorecard import CLAIMS, scorecard
-from ilwp.figures.scorecard_evidence import Evidence, collect_evidence, means_over_seeds
-from ilwp.figures.scores import FAILS, HOLDS, IN_PART, RULE, UNTESTED, Score, mean_and_range
+from ilwp.figures.scorecard_evidence import Evidence, collect_evidence
+from ilwp.figures.scores import FAILS, HOLDS, IN_PART, RULE, UNTESTED, Score
 from ilwp.paper.hypothesis import Sources
 
 # of the rules as frozen: who changes a rule changes this too, and says so on the page
@@ -235,13 +235,6 @@ def test_zeros_are_counted_in_the_loop_that_is_asked_for():
     kernels = {name: np.array([[weights]], np.float32) for name, weights in layers.items()}
     found = collect_evidence(runs, lambda path: kernels)
     assert [found.zeros("ill", 1, loop).tolist() for loop in ("open", "closed")] == [[50], [25]]
-
-
-def test_each_network_and_data_set_counts_once():
-    rows = [("A", "x", 0, 1.0), ("A", "x", 1, 3.0), ("B", "x", 0, 5.0)]
-    means = means_over_seeds(pd.DataFrame(rows, columns=["network", "dataset", "seed", "lift"]))
-    assert means["lift"].tolist() == [2, 5]
-    assert mean_and_range(means["lift"]) == "3.50 (2.00 to 5.00)"
 
 
 @pytest.mark.parametrize(("lost", "wanted"), [(0.19, HOLDS), (0.21, FAILS)])

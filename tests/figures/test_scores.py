@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Part, Score, mean_and_deviation
+from ilwp.figures.scorecard_evidence import means_over_seeds
+from ilwp.figures.scores import FAILS, HOLDS, IN_PART, UNTESTED, Part, Score, mean_and_deviation, mean_and_range
 
 
 def score(*holds: bool | None) -> Score:
@@ -31,3 +33,10 @@ def test_in_part_says_which_part():
 
 def test_spreads_are_put_plainly():
     assert [mean_and_deviation(np.array(v), 1) for v in ([], [-1.0], [1.0, 3.0])] == ["none", "-1.0", "2.0 ± 1.4"]
+
+
+def test_each_network_and_data_set_counts_once():
+    rows = [("A", "x", 0, 1.0), ("A", "x", 1, 3.0), ("B", "x", 0, 5.0)]
+    means = means_over_seeds(pd.DataFrame(rows, columns=["network", "dataset", "seed", "lift"]))
+    assert means["lift"].tolist() == [2, 5]
+    assert mean_and_range(means["lift"]) == "3.50 (2.00 to 5.00)"
