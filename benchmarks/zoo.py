@@ -85,14 +85,13 @@ def of_graph(builder: Builder) -> dict[str, Any]:
     snr = output_differences(module, other, [synthetic_inputs(natural_shape(module), seed=2)]).snr_db
     refused = [f"{what}: {why}" for what, why in structure.belief.refused.items()]
     wrong = [f"outputs have {snr:.1f} dB"] * (snr < QUALITY - OUTPUTS_SLACK)
-    # what is left of the outputs of a network that amplifies any error, whatever a codec does
-    of_noise = {"of_noise_db": _with_noise(module, builder.make())} if wrong else {}
-    return of_noise | {
+    return {
         "family": builder.family, "layers": len(structure.symmetries),
         "free": sum(s.ordered for s in structure.symmetries),
         "signed": sum(s.signed is not None for s in structure.symmetries),
         "norms": len(structure.all_norms), "folded": len(structure.foldable_norms), "refused": refused,
-        "bytes": len(found.content), "snr_db": snr, "prove_s": proving, "encode_s": encoding,
+        "bytes": len(found.content), "snr_db": snr, "of_noise_db": _with_noise(module, builder.make()),
+        "prove_s": proving, "encode_s": encoding,
         "failure": "; ".join(wrong),
     }  # fmt: skip
 

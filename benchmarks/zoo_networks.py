@@ -1,14 +1,18 @@
 """Every network that torchvision builds, and timm's where it is installed, with random weights.
 
 Weights are drawn for each network from a seed of its own: normal, as large as the number of inputs asks for, each
-output with a scale of its own. Batch norms have gains and offsets that do something. Their statistics are random, too,
-but where orders of channels are looked for those of what the layers before give, as after training: without that a deep
-network of random weights is chaos, in which every error grows.
+output with a scale of its own. Batch norms have gains and offsets that do something. Their statistics are random, too.
+
+Where outputs are compared, the networks are made as calm as trained ones. Batch norms' statistics are those of what the
+layers before give, and gains at the ends of residual branches are small. Otherwise a deep network of random weights is
+chaos, in which every error grows: changing each weight by a thousandth of itself leaves EfficientNet-V2-L's outputs
+3 dB. It leaves those of MobileNetV2 26 dB with random weights, 37 dB with small gains, and 36 dB with ImageNet's.
 """
 
 import importlib
 import importlib.util
 import inspect
+import operator
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from ilwp.networks.sensitivity import natural_shape, synthetic_inputs
 
@@ -25,6 +29,10 @@ FREE = {
     "mobilenet_v2": "MobileNetV2", "mobilenet_v3": "MobileNetV3", "efficientnet": "EfficientNet",
     "shufflenet_v2": "ShuffleNetV2", "mnasnet": "MNASNet", "convnext": "ConvNeXt",
 }  # fmt: skip
+
+
+ADDITIONS = (operator.add, operator.iadd, torch.add)
+BRANCH_GAIN = 0.3  # what gains at the ends of residual branches are multiplied with
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,10 @@ def randomise(network: nn.Module, seed: int) -> None:
 
 
 def _settle(network: nn.Module) -> None:
-    """Set batch norms' statistics to those of made-up images."""
+    """Make residual branches small, and set batch norms' statistics to those of made-up images."""
+    with torch.no_grad():
+        for norm in _branch_ends(network):
+            norm.weight.mul_(BRANCH_GAIN)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.train()
@@ -98,6 +109,19 @@ def _settle(network: nn.Module) -> None:
         with torch.no_grad():
             network(synthetic_inputs(natural_shape(network)))
     network.eval()
+
+
+def _branch_ends(network: nn.Module) -> Iterator[nn.BatchNorm2d]:
+    """The last batch norm of each residual branch; dropping of branches may stand between it and the addition."""
+    modules, places = dict(network.named_modules()), {}
+    for place, node in enumerate(fx.symbolic_trace(network).graph.nodes):
+        places[node] = place
+        if node.target in ADDITIONS:
+            end = max(node.all_input_nodes, key=lambda term: places[term])
+            while end.op == "call_function" and end.target not in ADDITIONS:
+                end = end.all_input_nodes[0]
+            if end.op == "call_module" and isinstance(modules[end.target], nn.BatchNorm2d):
+                yield modules[end.target]
 
 
 def _made(library: str, name: str) -> nn.Module:
