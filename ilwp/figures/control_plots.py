@@ -20,7 +20,7 @@ TITLES = {AT_8_BITS: "At 8 bits", EQUAL: "At equal accuracy"}
 
 
 def saved(found: pd.DataFrame) -> Figure:
-    """A line per kind of loss: percent of texture saved by each prediction, with the interval of what it trained for."""
+    """A line per kind of loss: percent of texture saved by each prediction, with the interval of OWN."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.9), sharey=True)
     lines = list(CONTROL_KINDS)
     for ax, (comparison, title) in zip(axes, TITLES.items(), strict=True):
