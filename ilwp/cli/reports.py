@@ -99,12 +99,12 @@ def tensor_table(rows: Sequence[Row], file_bytes: int) -> str:
         cells = {"tensor": row.tensor, "stored": row.stored, "weights": row.weights, "bytes": row.bytes}
         snr = None if row.snr is None or math.isinf(row.snr) else row.snr
         shown.append(
-            cells | {"bits per weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {})
+            cells | {"bits/weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {})
         )
     formats = {
         "weights": "{:,}".format,
         "bytes": "{:,.0f}".format,
-        "bits per weight": "{:.2f}".format,
+        "bits/weight": "{:.2f}".format,
         "SNR, dB": "{:.1f}".format,
     }
     return f"{table(shown, formats)}\n{_times_smaller(raw, file_bytes)} its tensors"
