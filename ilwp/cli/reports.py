@@ -98,9 +98,7 @@ def tensor_table(rows: Sequence[Row], file_bytes: int) -> str:
         bits = 8 * row.bytes / row.weights if row.weights else None
         cells = {"tensor": row.tensor, "stored": row.stored, "weights": row.weights, "bytes": row.bytes}
         snr = None if row.snr is None or math.isinf(row.snr) else row.snr
-        shown.append(
-            cells | {"bits/weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {})
-        )
+        shown.append(cells | {"bits/weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {}))
     formats = {
         "weights": "{:,}".format,
         "bytes": "{:,.0f}".format,
