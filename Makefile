@@ -19,7 +19,7 @@ help:
 	@echo "make bench-peers  measure the codec beside its peers, in an environment of its own; needs ILWP_DATA"
 	@echo "make bench-neighbours  measure weight fixing and additive quantization beside it; needs ILWP_DATA"
 	@echo "make bench-startup  measure how long commands take to start beside Python importing NumPy"
-	@echo "make bench-training  measure images a second in training beside a plain loop; needs ILWP_DATA"
+	@echo "make bench-training  measure images per second in training beside a plain loop; needs ILWP_DATA"
 	@echo "make bench-wild   test the hypothesis on public networks, whose packages it downloads"
 	@echo "make bench-zoo   compress, decode and compare every network that torchvision builds; an hour, resumable"
 	@echo "make bench-speed  measure speed and memory beside NNCodec, zstd and ZipNN, in the peers' environment"

@@ -28,7 +28,7 @@ NETWORKS = (IMAGENET, *TRAINED)
 
 
 def karhunen_loeve(kernels: StateDict) -> np.ndarray:
-    """The basis that decorrelates a network's own kernels, one a row, in a byte an entry."""
+    """The basis that decorrelates a network's own kernels, one per row, in a byte per entry."""
     flat = np.concatenate([k.reshape(len(k), -1) for k in kernels.values()]).astype(np.float64)
     return np.rint(127 * np.linalg.eigh(flat.T @ flat)[1].T[::-1]) / 127
 

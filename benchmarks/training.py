@@ -142,7 +142,7 @@ def compared(name: str, width: float, images: datasets.Images) -> dict[str, Any]
 
 
 def alone(width: float, images: datasets.Images) -> None:
-    """Our step of MobileNet, once `SECONDS` have a beginning on standard input; prints images a second of the clock."""
+    """Our step of MobileNet, once `SECONDS` have a beginning on standard input; prints images per second."""
     loop, _ = our_loop("mobilenet", width, images)
     loop()
     print("ready", flush=True)

@@ -1,4 +1,4 @@
-"""What was tried on the codec and left out: bits a weight that each idea would save at one distortion.
+"""What was tried on the codec and left out: bits per weight that each idea would save at one distortion.
 
     python benchmarks/tried.py    (`make bench-peers`; 2 minutes)
 

@@ -25,7 +25,7 @@ def cell(name: str | None, **data: str) -> dict[str, Any]:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "fig.ipynb"
-    code = 'bits: int = 8  # bits a level, 2 to 8\nname: str = "a b"  # whose'
+    code = 'bits: int = 8  # bits per level, 2 to 8\nname: str = "a b"  # whose'
     cells = [v4.new_code_cell(code, metadata={"tags": ["parameters"]})]
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     nbformat.write(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
@@ -37,7 +37,7 @@ def test_note_has_the_command_with_every_parameter_and_what_it_means(source: Pat
     figure_notes.add_notes(notebook, source, {"bits": 4})
     figure, note, other = notebook["cells"]
     assert "papermill notebooks/fig.ipynb -p bits 4 -p name 'a b'\n" in note["source"]
-    assert "- `bits`: bits a level, 2 to 8" in note["source"]
+    assert "- `bits`: bits per level, 2 to 8" in note["source"]
     assert "figures/dots.csv" in note["source"]
     assert "figures/dots.svg" in note["source"]
     assert list(figure["outputs"][0]["data"]) == ["image/svg+xml"]

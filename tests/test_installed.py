@@ -56,7 +56,7 @@ def test_a_network_is_compressed_and_decoded_in_an_empty_folder(site: Path, tmp_
     script = str(site / "bin" / "ilwp")
     assert "compress" in call(site, tmp_path, script, "--help")
     call(site, tmp_path, script, "compress", "net.safetensors")
-    assert "bits a weight" in call(site, tmp_path, script, "inspect", "net.ilwp")
+    assert "bits/weight" in call(site, tmp_path, script, "inspect", "net.ilwp")
     call(site, tmp_path, script, "decompress", "net.ilwp", "-o", "back.safetensors")
     assert read_tensors(tmp_path / "back.safetensors").keys() == state_dict().keys()
     assert files(tmp_path) == ["back.safetensors", "net.ilwp", "net.safetensors"]

@@ -100,7 +100,7 @@ as they are.
 )
 @click.option(
     "--table", type=click.Choice(["layer", "network"]), default="network", show_default=True,
-    help="Huffman: one table a layer, or one for all.",
+    help="Huffman: one table per layer, or one for all.",
 )  # fmt: skip
 @click.option(
     "--graph", metavar="GRAPH",

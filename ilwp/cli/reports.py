@@ -81,13 +81,13 @@ def rate_table(rate: Rate, weights: int) -> str:
     rows = [{"part": part, "bytes": bits / 8} for part, bits in parts.items()]
     return (
         f"{table(rows, {'bytes': '{:,.2f}'.format})}\n"
-        f"depthwise kernels: {depthwise / 8:,.0f} bytes, {depthwise / weights:.2f} bits a weight, "
+        f"depthwise kernels: {depthwise / 8:,.0f} bytes, {depthwise / weights:.2f} bits per weight, "
         f"{_times_smaller(32 * weights, depthwise)} float32"
     )
 
 
 def tensor_table(rows: Sequence[Row], file_bytes: int) -> str:
-    """One row per tensor: how it is stored, its weights, bytes, bits a weight and, where it is known, its SNR in dB.
+    """One row per tensor: how it is stored, its weights, bytes, bits per weight and, where it is known, its SNR in dB.
 
     Below them stands the file as a whole.
     """
@@ -98,10 +98,13 @@ def tensor_table(rows: Sequence[Row], file_bytes: int) -> str:
         bits = 8 * row.bytes / row.weights if row.weights else None
         cells = {"tensor": row.tensor, "stored": row.stored, "weights": row.weights, "bytes": row.bytes}
         snr = None if row.snr is None or math.isinf(row.snr) else row.snr
-        shown.append(
-            cells | {"bits a weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {})
-        )
-    formats = {"bytes": "{:,.0f}".format, "bits a weight": "{:.2f}".format, "SNR, dB": "{:.1f}".format}
+        shown.append(cells | {"bits/weight": bits} | ({"SNR, dB": snr} if any(r.snr is not None for r in rows) else {}))
+    formats = {
+        "weights": "{:,}".format,
+        "bytes": "{:,.0f}".format,
+        "bits/weight": "{:.2f}".format,
+        "SNR, dB": "{:.1f}".format,
+    }
     return f"{table(shown, formats)}\n{_times_smaller(raw, file_bytes)} its tensors"
 
 

@@ -2,7 +2,7 @@
 
     bytes             what
     1                 flags: 1 values are float16, else float32; 2 tensors have scales
-    4 a tensor        its scale (float32) if they have them
+    4 per tensor      its scale (float32) if they have them
     varint            weights in a vector
     1                 number of codebooks; then
       per codebook    number of codewords (varint); model (1): 0 all codes alike, 1 followed by `code` as in `segments`

@@ -37,7 +37,7 @@ def _shared(one: bytes, other: bytes) -> int:
 
 
 def pack_varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first, 128 added to all but the last; for numbers from 0 on.
+    """Seven bits per byte, the lowest first, 128 added to all but the last; for numbers from 0 on.
 
     >>> pack_varint(300).hex()
     'ac02'

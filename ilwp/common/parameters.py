@@ -1,6 +1,6 @@
 """Parameters of notebooks: their types, and the values that the comments beside them allow.
 
-bits: int = 8  # bits a weight, 2 to 8
+bits: int = 8  # bits per weight, 2 to 8
 network: str = "mobilenet"  # one of mobilenet, shufflenet
 """
 

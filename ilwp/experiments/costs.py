@@ -12,7 +12,7 @@ from ilwp.experiments.records import RunRecord
 from ilwp.training.recipe import TrainConfig
 
 IMAGES = 50_000  # of CIFAR to train on
-Paces = Mapping[tuple[str, float], float]  # network, width -> images a second in training, as measured on one core
+Paces = Mapping[tuple[str, float], float]  # network, width -> images per second in training, as measured on one core
 
 
 def seconds_an_epoch(network: str, width: float, records: Iterable[RunRecord], paces: Paces) -> float:

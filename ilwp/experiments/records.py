@@ -33,7 +33,7 @@ class Measurement:
 class Execution:
     """How a GPU took the steps of a run. `images_per_second` counts whole epochs, with their evaluation.
 
-    `layouts` says what a probe before the first step measured, images a second in each layout; the faster was taken.
+    `layouts` says what a probe before the first step measured, images per second in each layout; the faster was taken.
     Two such runs of one configuration end in different bits, since a GPU adds up in no fixed order.
     """
 

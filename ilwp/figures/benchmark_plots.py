@@ -67,9 +67,18 @@ ALL_METHODS = {
     "weight fixing": Line("weight fixing, not fine-tuned", "#882255", "D", ":", filled=False),
     "weight fixing, fine-tuned": Line("weight fixing, fine-tuned", "#882255", "D"),
     "additive": Line("additive, not fine-tuned", "#332288", "p", ":", filled=False),
-    "additive, own codebooks": Line("additive, own codebooks", "#8878c3", "h", ":", filled=False),
+    "additive, own codebooks": Line("additive, own codebooks", "#332288", "p", ":", filled=False),
     "additive, fine-tuned": Line("additive, fine-tuned", "#332288", "p"),
 }
+# what the page on codebooks draws of each scope; its table has all of them
+DRAWN = {
+    "kernels": ("ILWP baseline", "ILWP ill", "aligned", "multiset", "weight fixing", "additive, own codebooks"),
+    "whole": (
+        "ilwp", "ilwp, images", "NNCodec", "linear + Huffman", "weight fixing", "weight fixing, fine-tuned",
+        "additive, own codebooks", "additive, fine-tuned",
+    ),
+}  # fmt: skip
+FINE_TUNED = ("weight fixing", "additive")  # one name with and without: the marker is filled or hollow
 GENERAL = ("zstd", "lzma", "brotli")
 SNR, SHARE, FILE, ACCURACY = "signal-to-noise ratio (dB)", "share of NNCodec's bits", "file (kB)", "top-1 accuracy (%)"
 
@@ -126,19 +135,20 @@ def roundings(ax: Axes, networks: pd.DataFrame, below: float = 4) -> None:
     ax.set_ylim(networks["accuracy"].max() - below, networks["accuracy"].max() + 0.6)
 
 
-def all_methods(ax: Axes, points: pd.DataFrame, below: float) -> None:
-    """Accuracy against kilobytes of one network in one scope, down to `below` points under the network as trained.
-
-    Methods whose files are the same are drawn once.
-    """
+def all_methods(ax: Axes, points: pd.DataFrame, scope: str, below: float) -> None:
+    """Accuracy against kilobytes of one network in one scope, down to `below` points under the network as trained."""
+    points = points[points["scope"] == scope]
     trained = _trained_line(ax, points, "method")
-    points = points.drop_duplicates(["bytes", "accuracy"])
-    _accuracies(ax, points[points["accuracy"] > trained - below], ALL_METHODS, "method")
+    lines = {name: ALL_METHODS[name] for name in DRAWN[scope]}
+    for family in FINE_TUNED:
+        lines |= {name: replace(line, title=family) for name, line in lines.items() if name.startswith(family)}
+    _accuracies(ax, points[points["accuracy"] > trained - below], lines, "method")
     ax.set(xscale="log", ylim=(trained - below, trained + 0.8))
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
+    named = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    ax.legend(named.values(), named.keys(), loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
 
 
 def _trained_line(ax: Axes, points: pd.DataFrame, column: str) -> float:
@@ -154,7 +164,7 @@ def _accuracies(ax: Axes, points: pd.DataFrame, lines: Mapping[str, Line], colum
 
 
 def draw_lines(ax: Axes, table: pd.DataFrame, lines: Mapping[str, Line], column: str, x: str, y: str) -> None:
-    """A line a value of `column` that `lines` knows, `y` against `x`."""
+    """A line per value of `column` that `lines` knows, `y` against `x`."""
     for name, line in lines.items():
         rows = table[table[column] == name]
         if rows.empty:

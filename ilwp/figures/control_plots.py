@@ -20,7 +20,7 @@ TITLES = {AT_8_BITS: "At 8 bits", EQUAL: "At equal accuracy"}
 
 
 def saved(found: pd.DataFrame) -> Figure:
-    """A line a kind of loss: percent of texture saved by each prediction, with the interval of the one trained for."""
+    """A line per kind of loss: percent of texture saved by each prediction, with the interval of OWN."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.9), sharey=True)
     lines = list(CONTROL_KINDS)
     for ax, (comparison, title) in zip(axes, TITLES.items(), strict=True):
@@ -36,7 +36,8 @@ def saved(found: pd.DataFrame) -> Figure:
         for line, kind in enumerate(lines):
             if kind not in set(here["kind"]):
                 middle = {"ha": "center", "va": "center", "transform": ax.get_yaxis_transform()}
-                ax.text(0.5, line, "not run yet", color="#5f5f5f", **middle)
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                ax.text(0.5, line, "not run yet", color="#5f5f5f", bbox=box, **middle)
         ax.set(title=title, xlabel="texture saved (%)")
         name_rows(ax, [CONTROL_KINDS[kind].replace(" (", "\n(") for kind in lines], below=0.6)
         keep_table(ax, here[["kind", "prediction", "seeds", "saved", "low", "high"]])

@@ -26,6 +26,8 @@ Controls = Mapping[TrainConfig, tuple[Path, RunRecord] | None]
 NONE, LOSS = "no loss", "loss"
 CONTROL_KINDS = {LOSS: "loss (previous layer)", "random": "loss (random earlier layer)", "first": "loss (first layer)",
          "zero": "L1 penalty", "decay": "weight decay"}  # fmt: skip
+IN_WORDS = {"random": "the loss with a random earlier layer", "first": "the loss with the first layer",
+         "zero": "an L1 penalty", "decay": "weight decay"}  # fmt: skip
 OWN, PREVIOUS, UNPREDICTED = "as trained", "from the previous layer", "without prediction"
 PREDICTIONS = (OWN, PREVIOUS, UNPREDICTED)
 # what each kind was trained to be coded with, where that is not its own targets
@@ -129,13 +131,14 @@ def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
 def _answer(question: str, shares: pd.DataFrame) -> str:
     """The answer given the least and greatest share of each control."""
     best = str(shares["min"].idxmax())
-    amount = f"{CONTROL_KINDS[best]} saves {100 * shares.loc[best, 'min']:.0f} to {100 * shares.loc[best, 'max']:.0f} %"
+    least, most = (f"{100 * shares.loc[best, of]:.0f}" for of in ("min", "max"))
+    amount = f"{IN_WORDS[best]} saves {least} to {most} % of what the paper's loss saves"
     yes, no = ("No", "Yes") if question == NEIGHBOUR else ("Yes", "No")
     if shares.loc[best, "min"] >= AS_MUCH:
-        return f"{yes}: {amount} of what the loss saves. Smoothness between neighbours is not what saves."
+        return f"{yes}: {amount}. Smoothness between neighbours is not what saves."
     if (shares["max"] < LITTLE).all():
-        return f"{no}: even {amount} of what the loss saves."
-    return f"In part: {amount} of what the loss saves."
+        return f"{no}: even {amount}."
+    return f"In part: {amount}."
 
 
 def _files(record: RunRecord) -> pd.DataFrame:

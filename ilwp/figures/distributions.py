@@ -65,13 +65,15 @@ class Distribution:
         return words
 
     def quoted(self, name: str) -> dict[str, float]:
-        """What prose quotes of it, by names that begin with `name`."""
-        numbers = {f"{name}_scale": self.fit.scale, f"{name}_relative_scale": self.relative_fit.scale}
-        for loop, coding in self.codings.items():
-            peaks = {f"{name}_{loop}_peak_low": coding.peaks.min(), f"{name}_{loop}_peak_high": coding.peaks.max()}
-            numbers |= peaks | {f"{name}_{loop}_zeros": coding.zeros, f"{name}_{loop}_entropy": coding.entropy}
-            numbers[f"{name}_{loop}_snr"] = coding.snr_db
-        return {key: float(value) for key, value in numbers.items()}
+        """What prose quotes of it, by names that begin with `name`; peaks are those of the closed loop."""
+        closed, opened = self.codings["closed"], self.codings["open"]
+        return {
+            f"{name}_scale": self.fit.scale,
+            f"{name}_peak_low": float(closed.peaks.min()),
+            f"{name}_peak_high": float(closed.peaks.max()),
+            f"{name}_closed_zeros": closed.zeros,
+            f"{name}_open_zeros": opened.zeros,
+        }
 
 
 def distribution(kernels: Kernels, method: Method, bits: int) -> Distribution:

@@ -17,7 +17,7 @@ from ilwp.paper.settings import Settings
 def loop_errors(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
     """Plain values for a page's script: `layers`, one an entry, of layers (c_i, kh, kw).
 
-    Of one kernel a layer, the one at `channel` modulo the layer's channels, an entry has the weights `trained` and in
+    Of one kernel per layer, the one at `channel` modulo the layer's channels, an entry has the weights `trained` and in
     each loop the `decoded` ones. `error` is the root mean square error of the whole layer in percent of its root mean
     square weight, and `bound` the most that quantization alone can do to a weight, half a step, in the same unit.
     """

@@ -15,7 +15,7 @@ from ilwp.paper.kernels import Kernels
 IMAGES = 10_000  # of CIFAR-10's test
 FINETUNED = {"fixing": "weight fixing", "adding": "additive"}
 ONE_POINT = {
-    "ours": "ilwp", "images": "ilwp, images", "nncodec": "NNCodec", "linear": "linear + Huffman",
+    "ours": "ilwp", "images": "ilwp, images", "nncodec": "NNCodec",
     "one_fixing": "weight fixing, fine-tuned", "one_adding": "additive, fine-tuned",
 }  # fmt: skip
 TUNED = {
@@ -80,13 +80,11 @@ def quoted_codebooks(points: pd.DataFrame, tuned: pd.DataFrame) -> dict[str, flo
         untuned = whole[(whole["method"] == method) & (whole["setting"] == best["setting"])]
         numbers |= {
             f"{name}_accuracy": float(best["accuracy"]),
-            f"{name}_kb": float(best["bytes"] / 1000),
             f"{name}_smaller": float(trained["bytes"] / best["bytes"]),
-            f"{name}_bits": float(best["entropy"]),
             f"{name}_untuned": float(untuned["accuracy"].iloc[0]),
         }
         if name == "fixing":  # codewords of additive quantization are vectors, not values
-            numbers["fixing_values"] = int(best["codewords"])
+            numbers |= {"fixing_values": int(best["codewords"]), "fixing_bits": float(best["entropy"])}
     table = _smallest(points, (1,))[1]
     return numbers | {f"{name}_one_point": float(table[method]) for name, method in ONE_POINT.items()}
 

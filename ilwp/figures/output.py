@@ -14,7 +14,7 @@ from IPython.core.pylabtools import print_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# what the figures' greys and whites are on a dark page; data keep their colours
+# what the figures' greys and whites are on a dark page, and data of dark colours; others keep their colours
 DARK = {
     "#ffffff": "#121212",  # the page
     "#222222": "#e8eaed",  # ink
@@ -22,6 +22,8 @@ DARK = {
     "#5f5f5f": "#a9afb6",
     "#bbbbbb": "#5d646c",
     "#e4e4e4": "#33383e",  # grid
+    "#882255": "#d06c9c",
+    "#332288": "#9d8fe0",
 }
 _TABLES: WeakKeyDictionary[Axes, list[pd.DataFrame]] = WeakKeyDictionary()
 

@@ -14,7 +14,7 @@ ENOUGH = 3  # pairs for an interval
 
 @dataclass(frozen=True)
 class Paired:
-    """One value a pair of runs of the same seed, (n,) float64: a ratio or a difference; NaN where there is none."""
+    """One value per pair of runs of the same seed, (n,) float64: a ratio or a difference; NaN where there is none."""
 
     values: np.ndarray
 

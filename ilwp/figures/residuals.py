@@ -1,6 +1,6 @@
 """Fig. 7 and what a range quantizer makes of residuals: how peaked they are decides, not how small.
 
-kernels -> coded_residuals -> one array a layer -> peakedness, relative, layer_differences
+kernels -> coded_residuals -> one array per layer -> peakedness, layer_differences
 runs -> peaks_and_bits -> Peaks
 """
 
@@ -28,15 +28,12 @@ FIG7_BITS = 8
 class Peaks:
     """What a curve's later layers are like, one entry per run: (n, layers) but for `snr_db`, which is (n,).
 
-    `peaks` are largest over mean absolute values, `bits` the entropy of each layer's levels of 8 bits, `means` the mean
-    absolute values, `relative` those in units of the layer's root mean square weight. `shares` (layers,) says what part
-    of all weights a layer has.
+    `peaks` are largest over mean absolute values, `bits` the entropy of each layer's levels of 8 bits. `shares`
+    (layers,) says what part of all weights a layer has.
     """
 
     peaks: np.ndarray
     bits: np.ndarray
-    means: np.ndarray
-    relative: np.ndarray
     snr_db: np.ndarray
     shares: np.ndarray
 
@@ -90,14 +87,13 @@ def peaks_and_bits(runs: Runs, kernels: Callable[[Path], Kernels], curve: str, l
     trained = [kernels(path) for path in select(runs, inter_layer=CURVES[curve].inter_layer)]
     rows = [_peaks(k, method, loop) for k in trained]
     counts = np.array([layer.size for layer in list(trained[0].values())[1:]]) if trained else np.ones(1)
-    peaks, bits, means, relative, snr_db = (np.array([row[i] for row in rows]) for i in range(5))
-    return Peaks(peaks, bits, means, relative, snr_db, counts / counts.sum())
+    peaks, bits, snr_db = (np.array([row[i] for row in rows]) for i in range(3))
+    return Peaks(peaks, bits, snr_db, counts / counts.sum())
 
 
 def _peaks(kernels: Kernels, method: Method, loop: Loop) -> tuple[np.ndarray, ...]:
     residuals = coded_residuals(kernels, method, loop)
     coded = codec.encode_kernels(kernels, Settings(method, FIG7_BITS, loop))
-    means = np.array([np.abs(layer).mean() for layer in residuals])
     bits = np.array([entropy(np.unique(q, return_counts=True)[1]) for q in coded.levels])
     snr_db = np.array(later_layers_snr(kernels, codec.decode_kernels(coded)))
-    return peakedness(residuals), bits, means, means / rms_of_later_layers(kernels), snr_db
+    return peakedness(residuals), bits, snr_db

@@ -20,7 +20,7 @@ from ilwp.figures.scores import FAILS, HOLDS, IN_PART, MARKS, UNTESTED, Score, m
 from ilwp.training import datasets
 
 TITLE = (networks.TITLES[FIRST[0]], datasets.TITLES[FIRST[1]])
-FIRST_LIFTS = [f"{which}_{name}" for which in ("first", "first_loss") for name in ("share", "lift", "unit")]
+FIRST_LIFTS = [f"{which}_{name}" for which in ("first", "first_loss") for name in ("lift", "unit")]
 VERDICTS = {HOLDS: "holds", IN_PART: "in_part", FAILS: "fails", UNTESTED: "untested"}
 
 
@@ -67,28 +67,20 @@ def quoted_scores(found: Evidence, scores: Sequence[Score]) -> dict[str, float]:
 
 
 def peak_numbers(found: Evidence) -> dict[str, float]:
-    """How peaked weights and residuals are, and what that is worth in bits: MobileNet on CIFAR-10, closed loop.
+    """How much more peaked the loss makes what is coded, and what that is worth: MobileNet on CIFAR-10, closed loop.
 
-    `_peak_low` and `_peak_high` are of layers' means over runs; `log_peaks` is the difference of mean log2 between the
-    baseline and the loss, and `peak_bits` the difference of their levels' entropies.
+    `log_peaks` is the difference of mean log2 between the loss and the baseline, over runs and weights, and `peak_bits`
+    the difference of their levels' entropies. The SNRs tell how near files of 8 bits come.
     """
     runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
-    peaks = {curve: peaks_and_bits(runs, found.kernels, curve, "closed") for curve in ("baseline", "fss", "ill")}
-    numbers: dict[str, float] = {}
-    for curve, of in peaks.items():
-        layers = of.peaks.mean(axis=0) if len(of.peaks) else np.array([np.nan])
-        numbers |= {f"{curve}_peak_low": layers.min(), f"{curve}_peak_high": layers.max()}
-        typical = float(2 ** of.mean(np.log2(of.peaks)))  # a geometric mean over runs and weights
-        numbers |= {f"{curve}_peak": typical, f"{curve}_level_bits": of.mean(of.bits)}
-    baseline, ill = peaks["baseline"], peaks["ill"]
-    opened = peaks_and_bits(runs, found.kernels, "ill", "open")
+    baseline, ill, opened = (
+        peaks_and_bits(runs, found.kernels, *curve)
+        for curve in (("baseline", "closed"), ("ill", "closed"), ("ill", "open"))
+    )
     nearness = {"baseline_snr": baseline.snr_db, "ill_closed_snr": ill.snr_db, "ill_open_snr": opened.snr_db}
-    numbers |= {name: float(values.mean()) if len(values) else np.nan for name, values in nearness.items()}
-    return numbers | {
-        "shrunk": baseline.mean(baseline.means) / ill.mean(ill.means),
-        "shrunk_relative": baseline.mean(baseline.relative) / ill.mean(ill.relative),
-        "log_peaks": np.log2(numbers["ill_peak"] / numbers["baseline_peak"]),
-        "peak_bits": numbers["baseline_level_bits"] - numbers["ill_level_bits"],
+    return {name: float(values.mean()) if len(values) else np.nan for name, values in nearness.items()} | {
+        "log_peaks": ill.mean(np.log2(ill.peaks)) - baseline.mean(np.log2(baseline.peaks)),
+        "peak_bits": baseline.mean(baseline.bits) - ill.mean(ill.bits),
     }
 
 
@@ -100,13 +92,13 @@ def _lifts(found: Evidence) -> dict[str, float]:
     without = found.lifts(0)
     means = means_over_seeds(without)
     if without.empty:
-        names = ("lift", "unit", "untrained", "unit_Mobile", "unit_Shuffle", *FIRST_LIFTS)
+        names = ("untrained", "unit_Mobile", "unit_Shuffle", *FIRST_LIFTS)
         return dict.fromkeys(names, np.nan) | {f"{n}_{f}": 0 for n in ("runs", "above") for f in ("Mobile", "Shuffle")}
-    numbers = {name: float(means[name].mean()) for name in ("lift", "unit", "untrained")}
+    numbers = {"untrained": float(means["untrained"].mean())}
     for inter_layer, which in ((0, "first"), (1, "first_loss")):
         table = found.lifts(inter_layer)
         mine = table[table["network"].eq(TITLE[0]) & table["dataset"].eq(TITLE[1])] if len(table) else table
-        numbers |= {f"{which}_{n}": float(mine[n].mean()) if len(mine) else np.nan for n in ("share", "lift", "unit")}
+        numbers |= {f"{which}_{n}": float(mine[n].mean()) if len(mine) else np.nan for n in ("lift", "unit")}
     for family in ("Mobile", "Shuffle"):
         runs = without[without["network"].str.startswith(family)]
         numbers[f"unit_{family}"] = float(means[means["network"].str.startswith(family)]["unit"].mean())
@@ -116,21 +108,18 @@ def _lifts(found: Evidence) -> dict[str, float]:
 
 def _sizes(found: Evidence) -> dict[str, float]:
     """Sizes and accuracies on MobileNet and CIFAR-10, and what they mean for a whole network."""
-    total = {curve: found.ratio(curve).mean for curve in ("fss", "lss", "ill")}
     mobilenets = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
     near = distortion.rates_and_distortions(mobilenets, found.kernels)
-    equal = {c: distortion.at_equal_distortion(near, c, 6) for c in total}
+    equal = {c: distortion.at_equal_distortion(near, c, 6) for c in ("fss", "lss", "ill")}
     record = next(iter(evidence.select(mobilenets, inter_layer=0).values()), None)
     share = 100 * record.depthwise_weights / record.parameters if record else np.nan
     elsewhere = [found.ratio("ill", panel=panel).mean for panel in found.panels() if panel != FIRST]
-    numbers = {f"{curve}_ratio": ratio for curve, ratio in total.items()}
-    numbers |= {f"{curve}_equal": float(ratios.mean()) if len(ratios) else np.nan for curve, ratios in equal.items()}
+    numbers = {f"{curve}_equal": float(ratios.mean()) if len(ratios) else np.nan for curve, ratios in equal.items()}
     numbers |= {f"{curve}_equal_accuracy": paired.mean for curve, paired in equal_accuracy(found).items()}
     return numbers | {
-        "change": found.points("ill").mean,
         "open_change": found.points("ill", "open").mean,
         "elsewhere_low": min(elsewhere, default=np.nan),
         "elsewhere_high": max(elsewhere, default=np.nan),
         "depthwise_share": share,
-        "whole_saving": share * (1 - total["ill"]),
+        "whole_saving": share * (1 - found.ratio("ill").mean),
     }

@@ -89,9 +89,7 @@ def verdicts(sides: Sequence[Side]) -> pd.DataFrame:
 def quoted_pairs(found: Evidence) -> dict[str, float]:
     """The numbers of the prose, means over runs or pairs of them, by name; NaN where there is no run."""
     return {
-        "accuracy": float(found.by_seed("baseline", "accuracy").mean()),
         "total": found.ratio("ill").mean,
-        "open_total": found.ratio("ill", loop="open").mean,
         "change": found.points("ill").mean,
         "open_change": found.points("ill", "open").mean,
     }

@@ -63,12 +63,12 @@ def size_table(runs: Runs, bits: int, loop: Loop) -> pd.DataFrame:
 
 
 def quoted_sizes(found: Evidence, bits: int, loop: Loop) -> dict[str, float]:
-    """Each method's least and greatest share of the baseline's bytes over networks and data sets; NaN without runs.
+    """Least and greatest share of the baseline's bytes over networks and data sets, by method; NaN without runs.
 
     A share is a mean over pairs of runs with one seed.
     """
     numbers = {}
-    for curve in CURVES:
+    for curve in ("fss", "lss", "ill"):
         shares = [found.ratio(curve, loop=loop, panel=panel, bits=bits).mean for panel in found.panels(curve)]
         numbers[f"{curve}_least"] = min(shares, default=float("nan"))
         numbers[f"{curve}_most"] = max(shares, default=float("nan"))

@@ -66,39 +66,32 @@ def quoted_wild(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -
     """The numbers that prose quotes, of `sequences`, `layers` and `stages`."""
     public, own = found[found["public"]], found[~found["public"]]
     above, below = _clearly(public)
-    in_public = each[each["public"]]
     numbers = {
         "networks": public["network"].nunique(), "sequences": len(public), "above": above.sum(), "below": below.sum(),
-        "neither": (~above & ~below).sum(), "layers": len(in_public), "dead": public["dead"].sum(),
+        "neither": (~above & ~below).sum(), "dead": public["dead"].sum(),
     }  # fmt: skip
-    columns = ("lift", "unit_lift", "random", "unit_random")
-    for name, frame, wanted in (
-        ("public", public, columns),
-        ("own", own, columns),
-        ("layer", in_public, ("unit_lift",)),
-    ):
-        for column in wanted:
-            values = frame[column]
-            numbers |= {f"{name}_{column}_{of}": value for of, value in (
-                ("least", values.min()), ("median", values.median()), ("most", values.max()))}  # fmt: skip
+    numbers |= {f"public_{column}_median": public[column].median() for column in ("unit_lift", "unit_random")}
+    for name, values in (
+        ("public_unit_random", public["unit_random"]), ("own_unit_random", own["unit_random"]),
+        ("own_random", own["random"]),
+    ):  # fmt: skip
+        numbers |= {f"{name}_least": values.min(), f"{name}_most": values.max()}
     for name in ("MobileNetV1", "MobileNetV2"):
         row = public[public["network"] == name].iloc[0]
-        numbers |= {f"{name}_{key}": row[key] for key in ("lift", "unit_lift", "unit_lift_low", "unit_lift_high")}
-        numbers |= {f"{name}_{key}": row[key] for key in ("unit_null_low", "unit_null_high")}
-        mine = in_public.loc[in_public["network"] == name, "unit_lift"]
-        numbers |= {f"{name}_layer_least": mine.min(), f"{name}_layer_most": mine.max()}
-    for name, is_public in (("", True), ("own_", False)):
-        mine, stage = each[each["public"] == is_public], staged[staged["public"] == is_public]
-        for short, kind in zip(("plain", "strided", "after"), KINDS, strict=True):
-            numbers |= _named(f"{name}{short}", _mean(mine[mine["kind"] == kind]))
-        numbers |= _named(f"{name}stage", _mean(stage))
-        akin = mine[mine["strided"].astype(bool) & mine["unit_akin_lift"].notna()]
-        numbers |= _named(f"{name}akin", _mean(akin, "unit_akin_lift"))
-        clear, worse = _clearly(stage)
-        numbers |= {f"{name}stages": len(stage), f"{name}stages_above": clear.sum()}
-        numbers[f"{name}stages_below"] = worse.sum()
+        numbers |= {f"{name}_{key}": row[key] for key in ("unit_lift", "unit_lift_low", "unit_lift_high")}
+    mine, ours = each[each["public"]], each[~each["public"]]
+    for name, kind in zip(("plain", "strided", "after"), KINDS, strict=True):
+        numbers |= _named(name, _mean(mine[mine["kind"] == kind]))
+        numbers[f"own_{name}"] = _mean(ours[ours["kind"] == kind])[0]
+    numbers |= _named(
+        "akin", _mean(mine[mine["strided"].astype(bool) & mine["unit_akin_lift"].notna()], "unit_akin_lift")
+    )
+    stage, own_stage = staged[staged["public"]], staged[~staged["public"]]
+    clear, worse = _clearly(stage)
+    numbers |= {"stages": len(stage), "stages_above": clear.sum(), "stages_below": worse.sum()}
+    numbers |= _named("stage", _mean(stage))
     for family in ("Mobile", "Shuffle"):
-        numbers |= _named(f"own_{family}", _mean(stage[stage["network"].str.startswith(family)]))
+        numbers |= _named(f"own_{family}", _mean(own_stage[own_stage["network"].str.startswith(family)]))
     return {name: float(value) for name, value in numbers.items()}
 
 

@@ -4,15 +4,15 @@
     4                 "ILWP"
     1                 format version, 1
     1                 method: 0 baseline, 1 fss, 2 lss, 3 ill, 4 aligned
-    1                 bits a weight, 2 to 8
+    1                 bits per weight, 2 to 8
     1                 flags: 1 open loop, 2 affine quantizer, 4 one range, 8 one code table for the network
     1 + 1             kernel height and width
     2                 number of layers N
     4                 length of the coded section in bytes
     per layer         its name: bytes shared with the start of the name before (1) and with its end (1),
                       length of what lies between (1), and that in UTF-8; then its channels (4)
-    4 a weight        the first layer, float32
-    4 or 8 a layer    from the second layer on (or once): step and, if affine, offset, float32
+    4 per weight      the first layer, float32
+    4 or 8 per layer  from the second layer on (or once): step and, if affine, offset, float32
     coded section     from the second layer on: code table (or once, in front), indices, code words
     until the end     the other tensors as a safetensors file; nothing if there are none
     4                 CRC-32 of everything before

@@ -20,7 +20,7 @@ LONGEST = 31  # the longest code the decoder follows
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Shannon's bound in bits a symbol for symbols that occur `counts` (m,) times.
+    """Shannon's bound in bits per symbol for symbols that occur `counts` (m,) times.
 
     >>> entropy(np.array([2, 1, 1]))
     1.5

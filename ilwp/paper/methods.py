@@ -5,7 +5,7 @@ from typing import Literal, get_args
 Method = Literal["baseline", "fss", "lss", "ill", "aligned"]
 METHODS: tuple[Method, ...] = get_args(Method)
 PAPER_METHODS = METHODS[:4]
-SEARCHES = ("fss", "lss")  # the methods that store an index a kernel: the paper's non-texture bits
+SEARCHES = ("fss", "lss")  # the methods that store an index per kernel: the paper's non-texture bits
 Loop = Literal["closed", "open"]
 LOOPS: tuple[Loop, ...] = get_args(Loop)
 BITS = range(2, 9)

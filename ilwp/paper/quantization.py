@@ -35,7 +35,7 @@ def of_range(low: float, high: float, bits: int, symmetric: bool) -> Quantizer:
     Quantizer(step=1.0, offset=0.0, lowest=-1, highest=1)
     """
     if bits not in BITS:
-        raise IlwpError(f"{bits} bits a weight are not supported: choose {BITS[0]} to {BITS[-1]}")
+        raise IlwpError(f"{bits} bits per weight are not supported: choose {BITS[0]} to {BITS[-1]}")
     highest = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
     offset = 0.0 if symmetric else _float32_below(low)
     reach = max(-low, high) if symmetric else high - offset

@@ -19,7 +19,7 @@ class Settings:
     bits: Annotated[int, Field(ge=BITS[0], le=BITS[-1])] = 8
     loop: Loop = "closed"  # predict from reconstructed kernels (Eq. 4) or from the originals (section 3.1)
     quantizer: Literal["symmetric", "affine"] = "symmetric"
-    range: Literal["layer", "network"] = "layer"  # one quantization step a layer, or one for all
+    range: Literal["layer", "network"] = "layer"  # one quantization step per layer, or one for all
     table: Literal["layer", "network"] = "network"  # one Huffman table a layer, or one for all
 
 

@@ -9,5 +9,5 @@ def device() -> torch.device:
 
 
 def single_threaded() -> None:
-    """Give this process one thread of the CPU, so that sums have one order and runs fit one a core."""
+    """Give this process one thread of the CPU, so that sums have one order and runs fit one per core."""
     torch.set_num_threads(1)

@@ -16,7 +16,7 @@ from ilwp.cli import papermill_engine
 from ilwp.common.paths import ROOT
 
 PARAMETERS = """\
-bits: int = 8  # bits a weight, 2 to 8
+bits: int = 8  # bits per weight, 2 to 8
 step: float = 0.5  # of the quantizer, 1e-3 to inf
 network: str = "mobilenet"  # one of mobilenet, shufflenet
 open_loop: bool = False  # predict from the original
@@ -191,7 +191,7 @@ def test_explicit_output_and_help_still_work(place: Path) -> None:
     printed = shell(f"{PAPERMILL} notebooks/fig5.ipynb - -p bits 4 --prepare-only")
     assert "bits = 4" in "".join(json.loads(printed.stdout)["cells"][1]["source"])
     help_text = shell(f"{PAPERMILL} --help-notebook notebooks/fig5.ipynb <&-").stdout
-    assert "bits: int (default 8)           bits a weight, 2 to 8" in help_text
+    assert "bits: int (default 8)           bits per weight, 2 to 8" in help_text
 
 
 def test_other_notebooks_are_papermills_own_business(place: Path) -> None:

@@ -13,7 +13,7 @@ from ilwp.common.parameters import Parameter, check_parameters, check_values, de
 from ilwp.common.paths import NOTEBOOKS
 
 CODE = """\
-bits: int = 8  # bits a weight, 2 to 8
+bits: int = 8  # bits per weight, 2 to 8
 step: float = 0.5  # of the quantizer, 1e-3 to inf
 network: str = "mobilenet"  # one of mobilenet, shufflenet
 title: str = ""
@@ -24,7 +24,7 @@ PAGES = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if declared(nbformat
 
 def test_declarations_are_read_with_their_comments():
     assert declared_in(CODE) == {
-        "bits": Parameter("int", 8, "bits a weight, 2 to 8"),
+        "bits": Parameter("int", 8, "bits per weight, 2 to 8"),
         "step": Parameter("float", 0.5, "of the quantizer, 1e-3 to inf"),
         "network": Parameter("str", "mobilenet", "one of mobilenet, shufflenet"),
         "title": Parameter("str", "", ""),

@@ -62,18 +62,18 @@ def test_what_is_coded_as_the_loss_is_saves_as_much_and_small_weights_alone_save
         assert of(found, "zero", PREVIOUS, comparison)["share"] == pytest.approx(1)
     assert of(found, "decay", OWN, EQUAL)["size"] == 1
     assert controls.control_verdicts(found) == {
-        NEIGHBOUR: "No: loss (random earlier layer) saves 100 to 100 % of what the loss saves. "
+        NEIGHBOUR: "No: the loss with a random earlier layer saves 100 to 100 % of what the paper's loss saves. "
         "Smoothness between neighbours is not what saves.",
         SHRINKAGE: controls.control_verdicts(found)[SHRINKAGE],
     }
-    assert controls.control_verdicts(found)[SHRINKAGE].startswith("No: even L1 penalty saves ")
+    assert controls.control_verdicts(found)[SHRINKAGE].startswith("No: even an L1 penalty saves ")
 
 
 def test_penalties_that_leave_larger_weights_than_the_loss_are_not_judged():
     found = savings_of({"random": 0, "first": 0, "zero": 0, "decay": 1})
     answers = controls.control_verdicts(found)
     assert answers[SHRINKAGE] == "No verdict: the weights are not as small as the loss leaves them with L1 penalty."
-    assert answers[NEIGHBOUR].startswith("Yes: even loss (")
+    assert answers[NEIGHBOUR].startswith("Yes: even the loss with ")
 
 
 def test_without_its_seeds_a_question_is_left_open():
@@ -98,11 +98,11 @@ def table_of(first: tuple[float, float], random: tuple[float, float]) -> pd.Data
 @pytest.mark.parametrize(
     ("first", "random", "answer"),
     [
-        ((AS_MUCH, 1.2), (0.1, 0.1), "No: loss (first layer) saves 90 to 120 % of what"),
-        ((AS_MUCH - 0.01, 1.2), (0.1, 0.1), "In part: loss (first layer) saves 89 to 120 %"),
-        ((0.2, 0.1), (LITTLE - 0.01, 0.3), "Yes: even loss (random earlier layer) saves 30 to 49 %"),
-        ((0.2, 0.1), (LITTLE, 0.3), "In part: loss (random earlier layer) saves 30 to 50 %"),
-        ((-0.2, 0.6), (0.1, 0.1), "In part: loss (random earlier layer) saves 10 to 10 %"),
+        ((AS_MUCH, 1.2), (0.1, 0.1), "No: the loss with the first layer saves 90 to 120 % of what"),
+        ((AS_MUCH - 0.01, 1.2), (0.1, 0.1), "In part: the loss with the first layer saves 89 to 120 %"),
+        ((0.2, 0.1), (LITTLE - 0.01, 0.3), "Yes: even the loss with a random earlier layer saves 30 to 49 %"),
+        ((0.2, 0.1), (LITTLE, 0.3), "In part: the loss with a random earlier layer saves 30 to 50 %"),
+        ((-0.2, 0.6), (0.1, 0.1), "In part: the loss with a random earlier layer saves 10 to 10 %"),
     ],
 )
 def test_the_rule_has_its_bounds(first: tuple[float, float], random: tuple[float, float], answer: str):

@@ -68,7 +68,7 @@ def test_a_distribution_quotes_what_its_table_says():
     row, quoted = found.row(8), found.quoted("fss")
     assert row["scale b"] == f"{quoted['fss_scale']:.4f}"
     assert row["levels that are zero, open loop (%)"] == f"{quoted['fss_open_zeros']:.1f}"
-    assert row["signal-to-noise ratio, closed loop (dB)"] == f"{quoted['fss_closed_snr']:.1f}"
+    assert row["largest over mean, by layer, closed loop"].endswith(f" to {quoted['fss_peak_high']:.1f}")
 
 
 def test_the_distance_to_a_laplace_distribution_by_hand():

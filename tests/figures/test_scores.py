@@ -32,7 +32,8 @@ def test_in_part_says_which_part():
 
 
 def test_spreads_are_put_plainly():
-    assert [mean_and_deviation(np.array(v), 1) for v in ([], [-1.0], [1.0, 3.0])] == ["none", "-1.0", "2.0 ± 1.4"]
+    words = [mean_and_deviation(np.array(values), 1) for values in ([], [-1.0], [1.0, 3.0])]
+    assert words == ["none", "-1.0", "2.0\u00a0±\u00a01.4"]
 
 
 def test_each_network_and_data_set_counts_once():

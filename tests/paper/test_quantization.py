@@ -90,7 +90,7 @@ def test_values_out_of_range_become_the_outermost_level():
 
 @pytest.mark.parametrize("bits", [-3, 0, 1, 9, 16])
 def test_other_numbers_of_bits_are_refused(bits: int):
-    with pytest.raises(IlwpError, match=f"{bits} bits a weight"):
+    with pytest.raises(IlwpError, match=f"{bits} bits per weight"):
         of_range(-1, 1, bits, symmetric=True)
 
 
