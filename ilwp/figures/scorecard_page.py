@@ -72,7 +72,7 @@ def peak_numbers(found: Evidence) -> dict[str, float]:
     `_peak_low` and `_peak_high` are of layers' means over runs; `log_peaks` is the difference of mean log2 between the
     baseline and the loss, and `peak_bits` the difference of their levels' entropies.
     """
-    runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
+    runs = found.first_runs()
     peaks = {curve: peaks_and_bits(runs, found.kernels, curve, "closed") for curve in ("baseline", "fss", "ill")}
     numbers: dict[str, float] = {}
     for curve, of in peaks.items():
@@ -117,7 +117,7 @@ def _lifts(found: Evidence) -> dict[str, float]:
 def _sizes(found: Evidence) -> dict[str, float]:
     """Sizes and accuracies on MobileNet and CIFAR-10, and what they mean for a whole network."""
     total = {curve: found.ratio(curve).mean for curve in ("fss", "lss", "ill")}
-    mobilenets = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
+    mobilenets = found.first_runs()
     near = distortion.rates_and_distortions(mobilenets, found.kernels)
     equal = {c: distortion.at_equal_distortion(near, c, 6) for c in total}
     record = next(iter(evidence.select(mobilenets, inter_layer=0).values()), None)
