@@ -39,14 +39,18 @@ def variants(
 ) -> Iterator[tuple[str, Plan, dict[str, float], AbstractContextManager[Any]]]:
     """What is left out, the plan, the steps, and what is changed meanwhile."""
     quality, of_weights = QUALITIES[network]
-    found = roles(subject.tensors, subject.structure.known)
-    weights = (*found.dense, *found.kernels)
-    steps = subject.structure.steps((*weights, *found.vectors), found.factors, quality)
+    structure = subject.structure
+    found = roles(subject.tensors, structure.known)
+    weights, vectors = (*found.dense, *found.kernels), found.vectors
+    steps = structure.steps((*weights, *vectors), found.factors, quality)
+    with patch("ilwp.door.structure.halfway_to_spread", lambda steps, _: dict(steps)):
+        by_sensitivity = structure.steps((*weights, *vectors), found.factors, quality)
     plan = Plan(method=WITH_GRAPH.method, quality=quality)
     yield "nothing", plan, steps, nullcontext()
     yield "corrected biases", plan, steps, patch("ilwp.door.trial.corrections", lambda *_: {})
     yield "steps by sensitivity", Plan(method=WITH_GRAPH.method, quality=of_weights), {}, nullcontext()
-    yield "quantized vectors", plan, steps | dict.fromkeys(found.vectors, 0.0), nullcontext()
+    yield "the weights' spread in steps", plan, by_sensitivity, nullcontext()
+    yield "quantized vectors", plan, steps | dict.fromkeys(vectors, 0.0), nullcontext()
     if found.kernels:
         yield "sets: the order is stored", Plan(method="baseline", quality=quality), steps, nullcontext()
         yield "cosine transform", plan, steps, with_basis(np.eye(TAPS))

@@ -20,6 +20,7 @@ from ilwp.networks.tensors import batch_norms_of, load_tensors, matched
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.belief import Belief, believed
 from ilwp.whole.roles import Known
+from ilwp.whole.rounding import halfway_to_spread
 
 
 @dataclass
@@ -82,19 +83,24 @@ class Structure:
     ) -> dict[str, float]:
         """Steps of `weights`, after batch norms are folded, with which the outputs' SNR is about `quality` dB.
 
-        Of `factors` they are steps of natural logarithms. Each weight adds the same noise to the outputs, which takes
-        the fewest bits. Weights that the outputs do not depend on have no step. Outputs are those for synthetic inputs,
-        of `shape` without the batch axis where that is given. Raises IlwpError where the network takes none.
+        Of `factors` they are steps of natural logarithms. Each element of a vector adds the same noise to the outputs;
+        of larger tensors steps are `halfway_to_spread`. Weights that the outputs do not depend on have no step. Outputs
+        are those for synthetic inputs, of `shape` without the batch axis where that is given. Raises IlwpError where
+        the network takes none.
         """
         network = copy.deepcopy(self.network)
-        load_tensors(network, folded(self.tensors, self.foldable_norms))
+        tensors = folded(self.tensors, self.foldable_norms)
+        load_tensors(network, tensors)
         inputs = inputs_for(network, shape or self.input_shape)
         own = {theirs: name for name, theirs in self.names.items()}
         found = sensitivities(network, inputs, logarithms={own[name] for name in factors if name in own})
         noise = power(batched_outputs(network, inputs)) * 10 ** (-quality / 10)
         count = sum(self.tensors[name].size for name in weights)
-        return {
-            name: float(np.float32((12 * noise / count / sensitivity) ** 0.5))
+        even = {
+            name: (12 * noise / count / sensitivity) ** 0.5
             for name in weights
             if (sensitivity := found.get(own.get(name, ""), 0.0)) > 0
         }
+        larger = {name: step for name, step in even.items() if tensors[name].ndim > 1}
+        steps = even | halfway_to_spread(larger, tensors)
+        return {name: float(np.float32(step)) for name, step in steps.items()}

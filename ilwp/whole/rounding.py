@@ -1,11 +1,12 @@
 """Values to levels: the step that a quality or a number of bits stands for, and what a tensor becomes with a step."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ilwp.common.numbers import BLOCK
+from ilwp.common.tensor_files import StateDict
 from ilwp.paper.quantization import TINIEST, quantize
 from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import MOST_FINENESS, Exact, Levels, Powers
@@ -28,6 +29,21 @@ def step_of_quality(scale: float, size: int, quality: float, total: int) -> floa
 def step_of_bits(tensors: Sequence[np.ndarray], bits: float) -> float:
     """The step that gives the largest of all values the last of its levels."""
     return of_step(max(map(largest_of, tensors), default=0.0) / (2 ** (bits - 1) - 1)).step
+
+
+def halfway_to_spread(steps: Mapping[str, float], tensors: StateDict) -> dict[str, float]:
+    """Steps of weights that add as much noise to the outputs as `steps`, with which each weight adds the same.
+
+    Each step is the geometric mean of two, but for a factor that all share: the one in `steps`, and the one that gives
+    a tensor's relative error its share of the weights, as `step_of_quality` does. The first takes the fewest bits where
+    errors are small and sensitivities exact. They are estimates, and far off for some tensors. A tensor whose weights
+    or step are 0 keeps its step.
+    """
+    spread = {name: root_mean_square(tensors[name]) * math.sqrt(tensors[name].size) for name in steps}
+    mixed = {name: math.sqrt(step * spread[name]) for name, step in steps.items() if step * spread[name] > 0}
+    sizes = {name: tensors[name].size for name in mixed}
+    noise = sum(size * (mixed[name] / steps[name]) ** 2 for name, size in sizes.items()) / max(sum(sizes.values()), 1)
+    return dict(steps) | {name: step / math.sqrt(noise) for name, step in mixed.items()}
 
 
 def levels_of(tensor: np.ndarray, step: float) -> Levels | Exact:

@@ -12,7 +12,7 @@ from ilwp.whole import segments
 from ilwp.whole.coding import encode_tensors
 from ilwp.whole.pieces import Exact, Levels, Powers, decode_pieces
 from ilwp.whole.plan import Plan
-from ilwp.whole.rounding import step_of_quality, vector_of
+from ilwp.whole.rounding import halfway_to_spread, step_of_quality, vector_of
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -141,3 +141,21 @@ def test_any_values_come_back_at_any_quality(tensors: dict[str, np.ndarray], qua
     for name, tensor in tensors.items():
         # all errors may be as large as they get, which is 4.8 dB, and powers of two are only so fine, which is 3
         assert snr([tensor], [back[name]]) > min(quality, 90) - 8
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.floats(1e-4, 1e4), st.floats(1e-4, 1e4)), min_size=1, max_size=6))
+def test_halfway_steps_add_the_same_noise_and_are_geometric_means(drawn: list[tuple[int, float, float]]):
+    tensors = {str(i): scale * normal(size, 2, seed=i) for i, (size, scale, _) in enumerate(drawn)}
+    steps = {str(i): step for i, (_, _, step) in enumerate(drawn)}
+    found = halfway_to_spread(steps, tensors)
+    noise = {name: tensors[name].size * (found[name] / steps[name]) ** 2 for name in steps}
+    assert sum(noise.values()) == pytest.approx(sum(t.size for t in tensors.values()))
+    spread = {name: math.sqrt(np.square(t.astype(np.float64)).sum()) for name, t in tensors.items()}
+    factors = [found[name] ** 2 / steps[name] / spread[name] for name in steps]
+    np.testing.assert_allclose(factors, factors[0], rtol=1e-6)
+
+
+def test_a_tensor_of_zeros_keeps_its_step():
+    tensors = {"a": normal(5, 5), "b": np.zeros((3, 3), np.float32)}
+    assert halfway_to_spread({"a": 0.5, "b": 0.25}, tensors) == {"a": pytest.approx(0.5), "b": 0.25}
+    assert halfway_to_spread({}, {}) == {}
