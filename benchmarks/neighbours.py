@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from results import TRAINED, load, save
 
-from ilwp.codebooks import additive, codebook_file, weight_fixing
-from ilwp.codebooks.codebooks import Codebooks, CodedNetwork, cut, ordered
+from ilwp.codebooks import additive, weight_fixing
+from ilwp.codebooks.codebooks import Codebooks, cut, ordered
 from ilwp.codebooks.methods import WeightFixing
 from ilwp.common.gamma_code import encode_lengths
 from ilwp.door import compress_coded, compress_network, decoded, structure_of
@@ -119,8 +119,8 @@ def planned(method: str, tensors: Tensors, structure: Structure) -> Iterator[Poi
 
 def coded(method: str, setting: str, sets: list[Codebooks], tensors: Tensors) -> Point:
     """A file of sets and nothing else."""
-    network = CodedNetwork(tuple(sets), {})
-    return method, setting, len(codebook_file.write_codebook_file(network)), tensors | network.tensors()
+    found = {name: tensor for one in sets for name, tensor in one.tensors().items()}
+    return method, setting, len(compress_coded(found, sets).content), tensors | found
 
 
 def main() -> None:

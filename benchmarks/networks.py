@@ -3,7 +3,7 @@
     ILWP_DATA=... python benchmarks/networks.py    (`make bench-peers`; 20 minutes, most of them evaluating)
 
 Nothing is retrained. All get folded batch norms: NNCodec with its trellis and two steps for vectors, both coarser than
-its default, ours of 8 bits with kernels as sets, and with 1,000 training images or none.
+its default, ours with kernels as sets, by quality and by bits, and with 1,000 training images or none.
 """
 
 import numpy as np
@@ -21,8 +21,18 @@ from ilwp.whole.plan import Plan
 
 NETWORKS = ("MobileNet", "ShuffleNetV2")
 PEER = [(-26, -50), (-24, -50), (-22, -50), (-26, -40), (-24, -40), (-22, -40), (-20, -40)]
-PLAIN = [(8.0, 8.0), (7.5, 7.5), (7.5, 7.0), (7.0, 6.5), (7.0, 6.0)]  # bits of kernels and of dense weights
-ROUNDED = [(7.5, 6.5), (7.0, 6.0), (7.0, 5.5), (7.0, 5.0), (6.5, 4.75)]
+# qualities in dB, or bits of kernels and of dense weights
+PLAIN = [20, 17, 15, 13, (8.0, 8.0), (7.5, 7.5), (7.5, 7.0), (7.0, 6.5), (7.0, 6.0)]
+ROUNDED = [16, 13, (7.5, 6.5), (7.0, 6.0), (7.0, 5.5), (7.0, 5.0), (6.5, 4.75)]
+
+
+def planned(wanted: int | tuple[float, float]) -> tuple[Plan, str]:
+    """A file's plan, and the setting in words."""
+    if isinstance(wanted, int):
+        return Plan(method="multiset", quality=wanted), f"{wanted} dB"
+    bits, dense_bits = wanted
+    plan = Plan(method="multiset", bits=bits, range="network", dense_bits=dense_bits, vector_bits=8)
+    return plan, f"{bits:g} and {dense_bits:g} bits"
 
 
 def main() -> None:
@@ -52,11 +62,11 @@ def main() -> None:
             back, decoding = timed(lambda file=file: nncodec_decode(file, shapes), 1)  # noqa: B023
             row("NNCodec", f"qp {qp}, vectors {vector_qp}", len(file), simpler | back, encoding, decoding)
         for codec, shown, grid in (("ilwp", None, PLAIN), ("ilwp, images", seen, ROUNDED)):
-            for bits, dense_bits in grid:
-                plan = Plan(method="multiset", bits=bits, range="network", dense_bits=dense_bits, vector_bits=8)
+            for wanted in grid:
+                plan, setting = planned(wanted)
                 found, encoding = timed(lambda p=plan, s=shown: compress_network(tensors, p, structure, s), 1)  # noqa: B023
                 back, decoding = timed(lambda content=found.content: decoded(content), 1)
-                row(codec, f"{bits:g} and {dense_bits:g} bits", len(found.content), back, encoding, decoding)
+                row(codec, setting, len(found.content), back, encoding, decoding)
     save("networks", rows)
 
 

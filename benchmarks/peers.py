@@ -14,6 +14,7 @@ import numpy as np
 import zstandard
 
 Tensors = dict[str, np.ndarray]
+VECTOR_QP = -75  # NNCodec's default
 GENERAL: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
     "zstd": (zstandard.ZstdCompressor(level=22).compress, zstandard.ZstdDecompressor().decompress),
     "lzma": (lambda content: lzma.compress(content, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
@@ -22,9 +23,9 @@ GENERAL: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = 
 
 
 def nncodec_encode(
-    tensors: Mapping[str, np.ndarray], qp: int, trellis: bool, vector_qp: int = -75, opt_qp: bool = False
+    tensors: Mapping[str, np.ndarray], qp: int, trellis: bool, vector_qp: int = VECTOR_QP, opt_qp: bool = False
 ) -> bytes:
-    """NNCodec's bytes; `vector_qp` is its step for tensors of one axis, -75 its default.
+    """NNCodec's bytes; `vector_qp` is its step for tensors of one axis.
 
     With `opt_qp` it gives each weight a step of its own, by the weight's size and deviation.
     """

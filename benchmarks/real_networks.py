@@ -16,8 +16,8 @@ from typing import Any
 import audio
 import numpy as np
 import torch
-from peers import nncodec_decode, nncodec_encode, zipnn_decode, zipnn_encode
-from results import CREPE, EFFICIENTNET, IMAGENET, kept_rows, load, save, timed
+from peers import VECTOR_QP, nncodec_decode, nncodec_encode, zipnn_decode, zipnn_encode
+from results import EFFICIENTNET, kept_rows, load, save, timed
 from test_inputs import Judge, pictures, teaching
 
 from ilwp.common.tensor_files import Tensors
@@ -25,6 +25,7 @@ from ilwp.door import compress_network, decoded
 from ilwp.door.structure import Structure
 from ilwp.door.trial import Trial
 from ilwp.door.writing import structure_of_module
+from ilwp.figures.benchmark_names import CREPE, FOLDED, IMAGENET, NO_GRAPH, OPT_QP, OURS, PEER, TAUGHT, WITH_BIASES
 from ilwp.whole.batch_norms import folded
 from ilwp.whole.plan import Plan
 
@@ -34,24 +35,35 @@ SCALES = {  # mean and deviation of the channels that a network was trained with
     EFFICIENTNET: ((0.496, 0.496, 0.496), (0.502, 0.502, 0.502)),
 }
 WITH_GRAPH, ALONE = Plan(method="multiset"), Plan()
-IMAGES = "ilwp, images"  # enlarged training images of CIFAR-10, without labels
-QUALITIES = {"ilwp": (31, 21, 26, 16, 12), "ilwp, no graph": (31, 40, 24, 20, 36), IMAGES: (26, 21, 16, 14)}  # dB
+QUALITIES = {OURS: (31, 21, 26, 16, 12), NO_GRAPH: (31, 40, 24, 20, 36), TAUGHT: (26, 21, 16, 14)}  # dB
 COARSE = -50  # NNCodec's step for vectors where its default is finer than it need be
-Peer = tuple[tuple[int, ...], dict[str, Any], bool, bool]  # steps, settings, folded, our biases
-PEER: dict[str, Peer] = {
-    "NNCodec, opt_qp": ((-46, -43, -41), {"opt_qp": True}, False, False),
-    "NNCodec": ((-38, -34, -30), {}, False, False),
-    "NNCodec, folded, opt_qp": ((-46, -43, -41, -38), {"opt_qp": True, "vector_qp": COARSE}, True, False),
-    "NNCodec, folded, opt_qp, our biases": ((-46, -43, -41, -38), {"opt_qp": True, "vector_qp": COARSE}, True, True),
+
+
+@dataclass(frozen=True)
+class Way:
+    """How NNCodec makes its files of a network: a file per step of weights, `qps`."""
+
+    qps: tuple[int, ...]
+    opt_qp: bool = False
+    vector_qp: int = VECTOR_QP
+    folded: bool = False  # batch norms, beforehand
+    our_biases: bool = False
+
+
+WAYS = {
+    OPT_QP: Way((-46, -43, -41), opt_qp=True),
+    PEER: Way((-38, -34, -30)),
+    FOLDED: Way((-46, -43, -41, -38), opt_qp=True, vector_qp=COARSE, folded=True),
+    WITH_BIASES: Way((-46, -43, -41, -38), opt_qp=True, vector_qp=COARSE, folded=True, our_biases=True),
 }
 # in place of those above: sound keeps more of its pitch at coarse steps, and vectors as fine as NNCodec's default
-QUALITIES_OF = {CREPE: {"ilwp": (21, 26, 31, 16), "ilwp, no graph": (4, 8, 12, 2)}}
-PEER_OF: dict[str, dict[str, Peer]] = {
+QUALITIES_OF = {CREPE: {OURS: (21, 26, 31, 16), NO_GRAPH: (4, 8, 12, 2)}}
+WAYS_OF = {
     CREPE: {
-        "NNCodec, opt_qp": ((-18, -12, -25, -6), {"opt_qp": True}, False, False),
-        "NNCodec": ((-14, -8, -2), {}, False, False),
-        "NNCodec, folded, opt_qp": ((-18, -12, -25, -6), {"opt_qp": True}, True, False),
-        "NNCodec, folded, opt_qp, our biases": ((-18, -12, -25), {"opt_qp": True}, True, True),
+        OPT_QP: Way((-18, -12, -25, -6), opt_qp=True),
+        PEER: Way((-14, -8, -2)),
+        FOLDED: Way((-18, -12, -25, -6), opt_qp=True, folded=True),
+        WITH_BIASES: Way((-18, -12, -25), opt_qp=True, folded=True, our_biases=True),
     }
 }
 
@@ -87,28 +99,28 @@ Row = dict[str, Any]
 
 def ours(subject: Subject, codec: str, quality: float) -> Row:
     """A file of `ilwp compress` with its defaults at a quality in dB."""
-    graph = codec in ("ilwp", IMAGES)
+    graph = codec in (OURS, TAUGHT)
     plan = Plan(method=(WITH_GRAPH if graph else ALONE).method, quality=quality)
     structure = subject.structure if graph else None
-    images = subject.images if codec == IMAGES else None
+    images = subject.images if codec == TAUGHT else None
     made, encoding = timed(lambda: compress_network(subject.tensors, plan, structure, images), 1)
     back, decoding = timed(lambda: decoded(made.content), 1)
     return _row(subject, made.content, back, encoding + subject.proof_s * graph, decoding)
 
 
-def peer(subject: Subject, how: Peer, qp: int) -> Row:
+def peer(subject: Subject, way: Way, qp: int) -> Row:
     """A file of NNCodec."""
-    _, settings, is_folded, ours_too = how
-    norms = subject.structure.foldable_norms if is_folded else {}
+    norms = subject.structure.foldable_norms if way.folded else {}
     shapes = {name: t.shape for name, t in subject.tensors.items() if t.dtype == np.float32}
 
     def encoded(tensors: Mapping[str, np.ndarray]) -> bytes:
         simpler = folded(tensors, norms)
-        return nncodec_encode({name: simpler[name] for name in shapes}, qp, True, **settings)
+        weights = {name: simpler[name] for name in shapes}
+        return nncodec_encode(weights, qp, True, vector_qp=way.vector_qp, opt_qp=way.opt_qp)
 
     def encode() -> bytes:
         file = encoded(subject.tensors)
-        if not ours_too:
+        if not way.our_biases:
             return file
         # folding leaves weights as they are, and only batch norms that are not folded know the means
         found = {name: t for name, t in nncodec_decode(file, shapes).items() if t.ndim > 1}
@@ -144,9 +156,9 @@ def wanted() -> Iterator[tuple[str, str, str, Callable[[Subject], Row]]]:
     """Network, codec, setting and measurement of every row, what matters most first."""
     for network in (*SCALES, CREPE):
         yield network, "ZipNN", "", lossless
-        qualities, peers = QUALITIES_OF.get(network, QUALITIES), PEER_OF.get(network, PEER)
+        qualities, ways = QUALITIES_OF.get(network, QUALITIES), WAYS_OF.get(network, WAYS)
         of_ours = {c: [(f"{q} dB", partial(ours, codec=c, quality=q)) for q in qualities[c]] for c in qualities}
-        of_peer = {c: [(f"qp {qp}", partial(peer, how=peers[c], qp=qp)) for qp in peers[c][0]] for c in peers}
+        of_peer = {c: [(f"qp {qp}", partial(peer, way=way, qp=qp)) for qp in way.qps] for c, way in ways.items()}
         for codec, points in (of_ours | of_peer).items():
             for setting, measure in points:
                 yield network, codec, setting, measure

@@ -18,6 +18,7 @@ import torch
 from ilwp.common.files import atomic_write
 from ilwp.common.paths import EVIDENCE
 from ilwp.door import read_state_dict
+from ilwp.figures.benchmark_names import CREPE, IMAGENET
 from ilwp.networks.graphs import network_for
 from ilwp.networks.tensors import load_tensors
 from ilwp.paper.kernels import Kernels, as_weights, depthwise_kernels
@@ -35,9 +36,7 @@ TRAINED = {
     "MobileNet, inter-layer loss": ("cifar10-mobilenet-lambda1-seed0", "mobilenet", 0.5),
     "ShuffleNetV2": ("cifar10-shufflenetv2-lambda0-seed0", "shufflenetv2", 0.5),
 }
-IMAGENET = "MobileNetV2, ImageNet"
 EFFICIENTNET = "EfficientNet-Lite0, ImageNet"
-CREPE = "CREPE, sound"
 
 
 def load(name: str) -> tuple[dict[str, np.ndarray], Any]:

@@ -29,9 +29,9 @@ from zipnn import ZipNN
 
 import ilwp
 from ilwp.common.tensor_files import from_safetensors, read_tensors, to_safetensors, write_state_dict
+from ilwp.figures.benchmark_names import AS_SMALL, AS_SMALL_DB, IMAGENET, OURS, PEER
 
 QP = -38  # NNCodec's default
-AS_SMALL = 26.0  # dB, at which our file of MobileNetV2 is no larger than NNCodec's
 VIT, CONVNEXT = "ViT-B/16, random", "ConvNeXt-T, random"
 TORCHVISION = {VIT: "vit_b_16", CONVNEXT: "convnext_tiny"}
 Tensors = dict[str, np.ndarray]
@@ -65,11 +65,13 @@ def _floats(tensors: Tensors) -> Tensors:
 
 
 CODECS = {
-    "ilwp": Codec(ilwp.compress, lambda content, _: ilwp.decompress(content)),
-    f"ilwp, {AS_SMALL:.0f} dB": Codec(
-        lambda tensors: ilwp.compress(tensors, quality=AS_SMALL), lambda content, _: ilwp.decompress(content), large=0
+    OURS: Codec(ilwp.compress, lambda content, _: ilwp.decompress(content)),
+    AS_SMALL: Codec(
+        lambda tensors: ilwp.compress(tensors, quality=AS_SMALL_DB),
+        lambda content, _: ilwp.decompress(content),
+        large=0,
     ),
-    "NNCodec": Codec(
+    PEER: Codec(
         lambda tensors: nncodec_encode(_floats(tensors), QP, True),
         lambda content, tensors: nncodec_decode(content, {n: t.shape for n, t in _floats(tensors).items()}),
         small=2,
@@ -109,7 +111,7 @@ def measured(network: str, tensors: Tensors, codecs: Mapping[str, Codec], folder
             "network": network, "codec": name, "weights": weights, "memory": memory, "bytes": len(content),
             "encode_s": encoding, "decode_s": decoding,
         } | peaks  # fmt: skip
-        if name == "ilwp" and many:
+        if name == OURS and many:
             row["two_cores"] = _gain_of_two(plain, coded)
         print(row, flush=True)
         rows.append(row)
@@ -149,11 +151,11 @@ def _child(*arguments: object) -> str:
 
 def peak(codec: str, way: str, plain: Path, coded: Path) -> None:
     """Print the bytes that one direction takes at most, in this process."""
-    importlib.import_module("nncodec.nn" if codec == "NNCodec" else "ilwp.door")
+    importlib.import_module("nncodec.nn" if codec == PEER else "ilwp.door")
     before = _most_held()
     if way == "encode":
         CODECS[codec].encode(read_tensors(plain))
-    elif codec == "NNCodec":  # it has to be told shapes, which take no memory
+    elif codec == PEER:  # it has to be told shapes, which take no memory
         shapes = {n: np.broadcast_to(np.float32(0), t.shape) for n, t in _floats(read_tensors(plain)).items()}
         CODECS[codec].decode(coded.read_bytes(), shapes)
     else:
@@ -193,13 +195,13 @@ def main() -> None:
         plain, coded, number, parts = wanted.part
         part(Path(plain), Path(coded), int(number), int(parts))
     else:
-        from results import IMAGENET, load, save  # which no process that is measured needs
+        from results import load, save  # which no process that is measured needs
 
         rows = []
         with tempfile.TemporaryDirectory() as folder:
             for network in (IMAGENET, VIT, CONVNEXT):
                 tensors = load(network)[0] if network == IMAGENET else _random(TORCHVISION[network])
-                codecs = {"ilwp": CODECS["ilwp"]} if network == CONVNEXT else CODECS
+                codecs = {OURS: CODECS[OURS]} if network == CONVNEXT else CODECS
                 rows += measured(network, tensors, codecs, Path(folder))
         save("speed", rows, ("numpy", "constriction", "nncodec", "zstandard", "zipnn"))
 

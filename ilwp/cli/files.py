@@ -57,5 +57,5 @@ def inspect(file: Path, as_json: bool, key: str | None) -> None:
 
     content = read_bytes(file) if file.suffix == ".ilwp" and key is None else read_state_dict(file, key)
     with about(file):
-        summary, text = reports.inspected(content) if isinstance(content, bytes) else reports.listed(content)
+        summary, text = reports.inspected(content) if isinstance(content, bytes) else reports.listed_tensors(content)
     show(json.dumps({"file": str(file), **summary}) if as_json else text)

@@ -22,7 +22,7 @@ from typing import Any
 import click
 import yaml
 
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, one_line
 from ilwp.common.parameters import check_values, declared
 from ilwp.common.paths import NOTEBOOK_OUTPUTS, NOTEBOOKS
 
@@ -131,7 +131,7 @@ def _checked(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
     try:
         known = declared(json.loads(notebook.read_text()))
     except (ValueError, LookupError, TypeError, AttributeError, SyntaxError) as error:
-        raise IlwpError(f"this is no notebook ({' '.join(str(error).split())[:120]})") from error
+        raise IlwpError(f"this is no notebook ({one_line(error)})") from error
     check_values(known, parameters)
     return {name: parameters[name] for name in known if name in parameters}
 

@@ -34,11 +34,11 @@ def rates(compressed: Compressed) -> str:
     """Where the bits of a file go that was just made, and what its weights lost, the worst first."""
     if compressed.rate:
         return rate_table(compressed.rate, compressed.weights)
-    listed = tensor_table(sorted(compressed.rows, key=lambda row: row.snr or math.inf), len(compressed.content))
+    shown = tensor_table(sorted(compressed.rows, key=lambda row: row.snr or math.inf), len(compressed.content))
     if compressed.outputs_snr is None:
-        return listed
+        return shown
     snr = "exact" if math.isinf(compressed.outputs_snr) else f"SNR {compressed.outputs_snr:.1f} dB"
-    said = f"{listed}\nthe network's outputs for synthetic inputs: {snr}"
+    said = f"{shown}\nthe network's outputs for synthetic inputs: {snr}"
     if compressed.held_out_snr is None:
         return said
     return f"{said}\nthe same for images that taught nothing: {compressed.held_out_snr:.1f} dB"
@@ -149,7 +149,7 @@ def _kernels_inspected(content: bytes) -> tuple[dict[str, Any], str]:
     return summary, "\n".join(text)
 
 
-def listed(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
+def listed_tensors(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], str]:
     """What `compress` takes each tensor of a state dict for, as plain values and as text.
 
     Raises IlwpError for weights that are NaN or infinite.

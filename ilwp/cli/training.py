@@ -179,7 +179,7 @@ def _record(path: Path) -> Path:
 COMMANDS = (train, measure, status, evaluate, data)
 
 
-def main() -> None:
+def run_commands() -> None:
     """These commands alone."""
     try:
         click.Group("ilwp", {str(command.name): command for command in COMMANDS})()
@@ -189,4 +189,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_commands()

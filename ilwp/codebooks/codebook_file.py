@@ -23,34 +23,20 @@ from itertools import pairwise
 import constriction
 import numpy as np
 
-from ilwp.codebooks.codebooks import Codebooks, CodedNetwork
+from ilwp.codebooks.codebooks import Codebooks
 from ilwp.common.bytes import WEIGHTS_LIMIT, Reader, decoding_limit, pack_varint
 from ilwp.common.errors import IlwpError
-from ilwp.whole import container
 from ilwp.whole.container import CODEBOOKS, Segment
 from ilwp.whole.index_fields import Form
 from ilwp.whole.models import AnsStack, Code, code_bits, fit_code, read_code
 from ilwp.whole.pieces import FLOAT32
 from ilwp.whole.segment_parts import Packed, ans_words, stack_of_rest
-from ilwp.whole.segments import pack_all
 
 HALF, SCALED = 1, 2
 MOST_BOOKS = 64
 MOST_CODEWORDS = 1 << 16
 
 CodeOrUniform = Code | None  # None: all codes are equally likely
-
-
-def write_codebook_file(network: CodedNetwork) -> bytes:
-    """A file of format 2: the tensors of the sets, then the rest.
-
-    Raises IlwpError as `pack_codebooks` and `write_container`.
-    """
-    packed = [*map(pack_codebooks, network.sets), *pack_all(network.rest.items())]
-    names = [name for books in network.sets for name in books.shapes] + list(network.rest)
-    if len(set(names)) < len(names):
-        raise IlwpError("a tensor is in two sets of codebooks, or in one and outside it")
-    return container.write_container([p.segment for p in packed], names)
 
 
 def pack_codebooks(books: Codebooks) -> Packed:

@@ -1,4 +1,4 @@
-"""Tensors whose weights are read from codebooks, and the state dict that they and all other tensors make up.
+"""Tensors whose weights are read from codebooks.
 
 A tensor is cut into vectors of d weights, the last filled up with zeros; a vector is the sum of one codeword of each
 codebook, times the tensor's scale if it has one. With one codebook and d = 1 that is a list of values, as weight fixing
@@ -15,7 +15,7 @@ import numpy as np
 from ilwp.common.errors import IlwpError
 from ilwp.paper.huffman import entropy
 from ilwp.paper.quantization import quantize
-from ilwp.whole.pieces import Exact, Levels, Piece, decode_pieces
+from ilwp.whole.pieces import Exact, Levels, Piece
 from ilwp.whole.steps import of_step
 
 
@@ -47,19 +47,6 @@ class Codebooks:
         """Bits a weight that codes take at least, each codebook's coded on its own."""
         bits = sum(entropy(np.bincount(codes)) for codes in self.codes.T) * len(self.codes)
         return float(bits / max(sum(map(math.prod, self.shapes.values())), 1))
-
-
-@dataclass(frozen=True)
-class CodedNetwork:
-    """Tensors in `sets`, each set with codebooks of its own, and the `rest` as `pieces`."""
-
-    sets: tuple[Codebooks, ...]
-    rest: Mapping[str, Piece]
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """All tensors: those of the sets, then the rest."""
-        coded = {name: tensor for books in self.sets for name, tensor in books.tensors().items()}
-        return coded | decode_pieces(self.rest)
 
 
 def cut(tensors: Mapping[str, np.ndarray], length: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How far decoded weights are from the trained ones."""
+"""How large weights are, and how far decoded ones are from the trained ones."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,6 +34,11 @@ def later_layers_snr(kernels: Mapping[str, np.ndarray], decoded: Mapping[str, np
     """`snr` of all layers but the first, which a file stores exactly."""
     later = list(kernels)[1:]
     return snr([kernels[name] for name in later], [decoded[name] for name in later])
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square of real values of any shape, summed as float64."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def zero_share(levels: Sequence[np.ndarray]) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ilwp.common.distortion import rms
 from ilwp.paper.hypothesis import Sources
 from ilwp.paper.kernels import Kernels
 
@@ -28,8 +29,7 @@ def unit_length(kernels: Kernels) -> Kernels:
 
 def equal_scale(kernels: Kernels) -> Kernels:
     """Every layer scaled to a root mean square of one, so that all layers have one scale; zeros stay."""
-    scales = {name: float(np.sqrt(np.mean(np.square(layer, dtype=np.float64)))) for name, layer in kernels.items()}
-    return {name: layer / np.float32(scales[name] or 1) for name, layer in kernels.items()}
+    return {name: layer / np.float32(rms(layer) or 1) for name, layer in kernels.items()}
 
 
 def shuffled(kernels: Kernels, seed: int) -> Kernels:

@@ -85,35 +85,8 @@ def paper_table1() -> pd.DataFrame:
     return pd.DataFrame(json.loads((EVIDENCE / "paper" / "table1.json").read_text())["rows"]).set_index("method")
 
 
-def made_from(records: Iterable[RunRecord]) -> str:
-    """One sentence on what a figure stands on: networks, data sets, widths, epochs, seeds, lambda."""
-    seeds: dict[tuple[Any, ...], dict[float, set[int]]] = {}
-    for r in records:
-        c = r.config
-        run = (c.epochs, c.batch_size, c.width, c.network, c.dataset)
-        seeds.setdefault(run, {}).setdefault(c.inter_layer, set()).add(c.seed)
-    if not seeds:
-        return "Made from no run yet."
-    alike: dict[tuple[Any, ...], dict[str, list[str]]] = {}
-    for (epochs, batch, width, network, dataset), by_lambda in seeds.items():
-        group = alike.setdefault((epochs, batch, width, _lambdas(by_lambda)), {})
-        group.setdefault(networks.TITLES[network], []).append(datasets.TITLES[dataset])
-    trained: dict[tuple[int, int], list[str]] = {}
-    for (epochs, batch, width, lambdas), by_network in alike.items():
-        places: dict[str, list[str]] = {}
-        for network, where in by_network.items():
-            places.setdefault(listed(where), []).append(network)
-        trained.setdefault((epochs, batch), []).extend(
-            f"{listed(names)} at width {width:g} on {where}, λ = {lambdas}" for where, names in places.items()
-        )
-    sentences = [
-        f"{'; '.join(parts)}; {epochs} epochs of batches of {batch}" for (epochs, batch), parts in trained.items()
-    ]
-    return f"Made from {'; '.join(sentences)}. The paper: width 1, 200 epochs, batches of 256, 5 runs each."
-
-
 def provenance(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """What `made_from` says as a table: a row for runs alike but for network and data set, the last for the paper."""
+    """What a figure stands on: a row for runs alike but for network and data set, and the last for the paper."""
     columns = ["networks", "data sets", "width", "epochs", "batch", "runs for each λ"]
     seeds: dict[tuple[Any, ...], dict[float, set[int]]] = {}
     for c in (record.config for record in records):
@@ -126,6 +99,19 @@ def provenance(records: Iterable[RunRecord]) -> pd.DataFrame:
         table = table.groupby(others, sort=False, as_index=False)[alike].agg(lambda names: listed(list(names)))
     paper = ("the paper: all four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds")
     return pd.concat([table[columns], pd.DataFrame([paper], columns=columns)], ignore_index=True)
+
+
+def made_from(records: Iterable[RunRecord]) -> str:
+    """What `provenance` says, as a sentence."""
+    *rows, (_, _, width, epochs, batch, seeds) = provenance(records).itertuples(index=False, name=None)
+    if not rows:
+        return "Made from no run yet."
+    paper = f"The paper: width {width}, {epochs} epochs, batches of {batch}, {seeds}."
+    trained: dict[tuple[int, int], list[str]] = {}
+    for names, places, width, epochs, batch, lambdas in rows:
+        trained.setdefault((epochs, batch), []).append(f"{names} at width {width} on {places}, λ = {lambdas}")
+    alike = (f"{'; '.join(runs)}; {epochs} epochs of batches of {batch}" for (epochs, batch), runs in trained.items())
+    return f"Made from {'; '.join(alike)}. {paper}"
 
 
 def missing_commands(profile: str, dataset: str, network: str, weights: Sequence[float]) -> str:

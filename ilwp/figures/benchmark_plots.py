@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from ilwp.experiments.curves import CURVES
+from ilwp.figures.benchmark_names import OURS, PEER, TAUGHT
 from ilwp.figures.output import keep_table
 from ilwp.figures.style import BLUE, DASHED, INK, name_rows
 
@@ -30,7 +31,7 @@ def _of_curve(name: str, title: str = "") -> Line:
 
 
 _ALIGNED, _A_SET, _NNCODEC = (
-    Line("aligned", "#cc79a7", "P"), Line("set", BLUE, "*"), Line("NNCodec", CURVES["tied"].colour, "X", "--"),
+    Line("aligned", "#cc79a7", "P"), Line("set", BLUE, "*"), Line(PEER, CURVES["tied"].colour, "X", "--"),
 )  # fmt: skip
 # in each table of benchmarks: a codec's name -> its line
 CODECS = {  # the beginning of its name
@@ -38,13 +39,13 @@ CODECS = {  # the beginning of its name
     "ilwp ill": _of_curve("ill"),
     "ilwp aligned": _ALIGNED,
     "ilwp multiset": _A_SET,
-    "NNCodec": _NNCODEC,
+    PEER: _NNCODEC,
     "general": Line("zstd, lzma, brotli", CURVES["fss"].colour, "^", ":"),
 }
 WHOLE = {
-    "ilwp, images": replace(_A_SET, title="ours, with images"),
-    "ilwp": Line("ours", CURVES["lss"].colour, "o"),
-    "NNCodec": _NNCODEC,
+    TAUGHT: replace(_A_SET, title="ours, with images"),
+    OURS: Line("ours", CURVES["lss"].colour, "o"),
+    PEER: _NNCODEC,
 }
 ROUNDINGS = {  # of dense weights; the number is what a bit may cost, in squared steps
     "nearest": Line("nearest", BLUE, "o"),
@@ -60,9 +61,9 @@ ALL_METHODS = {
     "aligned": _ALIGNED,
     "ILWP aligned": _ALIGNED,
     "multiset": Line("set", BLUE, "o", filled=False),
-    "ilwp": Line("set", BLUE, "o", filled=False),
-    "ilwp, images": replace(_A_SET, title="set, with images"),
-    "NNCodec": _NNCODEC,
+    OURS: Line("set", BLUE, "o", filled=False),
+    TAUGHT: replace(_A_SET, title="set, with images"),
+    PEER: _NNCODEC,
     "linear + Huffman": Line("linear + Huffman", "#8c8c8c", "d", ":"),
     "weight fixing": Line("weight fixing, not fine-tuned", "#882255", "D", ":", filled=False),
     "weight fixing, fine-tuned": Line("weight fixing, fine-tuned", "#882255", "D"),
@@ -89,7 +90,7 @@ def rates_of_codecs(ax: Axes, kernels: pd.DataFrame) -> None:
     Where NNCodec has no files of as high or as low an SNR nothing is drawn.
     """
     parts = []
-    peer = lower_envelope(kernels[kernels["codec"].str.startswith("NNCodec")])
+    peer = lower_envelope(kernels[kernels["codec"].str.startswith(PEER)])
     for name, line in CODECS.items():
         chosen = kernels["codec"].isin(GENERAL) if name == "general" else kernels["codec"].str.startswith(name)
         parts.append(lower_envelope(kernels[chosen]).assign(codec=line.title))

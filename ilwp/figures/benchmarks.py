@@ -10,9 +10,7 @@ import pandas as pd
 from ilwp.common.errors import IlwpError
 from ilwp.common.files import read_bytes
 from ilwp.common.paths import EVIDENCE
-
-IMAGENET = "MobileNetV2, ImageNet"
-PEER = "NNCodec"
+from ilwp.figures.benchmark_names import IMAGENET, OURS, PEER, TAUGHT
 
 
 def benchmark_rows(name: str) -> pd.DataFrame:
@@ -54,7 +52,7 @@ def least(frame: pd.DataFrame, codec: str, measure: Callable[[pd.DataFrame], flo
 def at_one_point(frame: pd.DataFrame) -> dict[str, float]:
     """Bytes of whole files of one network where one point of accuracy is lost: ours, and the least of NNCodec's."""
     level = float(frame[frame["codec"] == "float32"]["accuracy"].iloc[0]) - 1
-    ours = {codec: bytes_at(frame[frame["codec"] == codec], level) for codec in ("ilwp", "ilwp, images")}
+    ours = {codec: bytes_at(frame[frame["codec"] == codec], level) for codec in (OURS, TAUGHT)}
     return ours | {PEER: least(frame, PEER, partial(bytes_at, accuracy=level))}
 
 
@@ -79,12 +77,12 @@ def aims() -> pd.DataFrame:
     networks = benchmark_rows("networks")
     for network, frame in networks.groupby("network", sort=False):
         sizes = at_one_point(frame)
-        for codec, title in (("ilwp", "no data"), ("ilwp, images", "unlabelled images")):
+        for codec, title in ((OURS, "no data"), (TAUGHT, "unlabelled images")):
             aim = f"whole {network}, {title}: bytes over NNCodec's where 1 point is lost"
             rows.append((aim, "at most", 0.9, sizes[codec] / sizes[PEER]))
         medians = frame.groupby("codec")[["encode_s", "decode_s"]].median()
         for step in ("encode", "decode"):
-            faster = medians.loc[PEER, f"{step}_s"] / medians.loc["ilwp", f"{step}_s"]
+            faster = medians.loc[PEER, f"{step}_s"] / medians.loc[OURS, f"{step}_s"]
             rows.append((f"whole {network}: times NNCodec's speed to {step}", "at least", 10, float(faster)))
     search = benchmark_rows("search")
     ratio = search[(search["search"] == "ilwp")]["of_fastest"].iloc[0]

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from scipy.special import gammaln
 
 from ilwp.figures import benchmark_plots, benchmarks
-from ilwp.figures.benchmarks import IMAGENET, PEER, at_one_point, bits_at, least
+from ilwp.figures.benchmark_names import IMAGENET, OURS, PEER, TAUGHT
+from ilwp.figures.benchmarks import at_one_point, bits_at, least
 from ilwp.figures.style import WIDTH, label_outer_panels, shared_legend
 from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
@@ -133,13 +134,13 @@ def _of_networks(networks: pd.DataFrame) -> dict[str, float]:
     seconds = frame.groupby("codec")[["encode_s", "decode_s"]].median()
     channels = [len(layer) for layer in kernels_of(build("mobilenet", 10, 0.5)).values()]
     return {
-        "whole_plain": sizes["ilwp"] / sizes[PEER],
-        "whole_images": sizes["ilwp, images"] / sizes[PEER],
-        "whole_kb": sizes["ilwp"] / 1000,
+        "whole_plain": sizes[OURS] / sizes[PEER],
+        "whole_images": sizes[TAUGHT] / sizes[PEER],
+        "whole_kb": sizes[OURS] / 1000,
         "order_kb": order_bytes(channels) / 1000,
-        "encode_times": seconds.loc[PEER, "encode_s"] / seconds.loc["ilwp", "encode_s"],
-        "decode_times": seconds.loc[PEER, "decode_s"] / seconds.loc["ilwp", "decode_s"],
-        "images_seconds": networks[networks["codec"] == "ilwp, images"]["encode_s"].median(),
+        "encode_times": seconds.loc[PEER, "encode_s"] / seconds.loc[OURS, "encode_s"],
+        "decode_times": seconds.loc[PEER, "decode_s"] / seconds.loc[OURS, "decode_s"],
+        "images_seconds": networks[networks["codec"] == TAUGHT]["encode_s"].median(),
     }
 
 

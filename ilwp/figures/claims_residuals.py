@@ -6,11 +6,10 @@ Each claim is a function; the rule that it states is made of the thresholds that
 import numpy as np
 import pandas as pd
 
-from ilwp.experiments import evidence
 from ilwp.experiments.curves import CURVES
 from ilwp.figures.paired import Paired, differences
 from ilwp.figures.residuals import coded_residuals, laplace_distance
-from ilwp.figures.scorecard_evidence import FIRST, LOOP_TITLES, Evidence
+from ilwp.figures.scorecard_evidence import LOOP_TITLES, Evidence
 from ilwp.figures.scores import Part, Score, mean_and_deviation
 from ilwp.paper.laplace import fit_laplace
 from ilwp.paper.methods import Loop
@@ -76,7 +75,7 @@ def entropies_are_in_order(found: Evidence) -> Score:
 def _residuals(found: Evidence, name: str, loop: Loop) -> dict[int, np.ndarray]:
     """All residuals of each of a curve's runs of MobileNet on CIFAR-10, by seed."""
     curve = CURVES[name]
-    runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1], inter_layer=curve.inter_layer)
+    runs = found.first_runs(inter_layer=curve.inter_layer)
     return {
         record.config.seed: np.concatenate(
             [r.ravel() for r in coded_residuals(found.kernels(path), curve.method, loop)]
@@ -86,4 +85,4 @@ def _residuals(found: Evidence, name: str, loop: Loop) -> dict[int, np.ndarray]:
 
 
 def _runs(found: Evidence, name: str) -> int:
-    return len(evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1], inter_layer=CURVES[name].inter_layer))
+    return len(found.first_runs(inter_layer=CURVES[name].inter_layer))

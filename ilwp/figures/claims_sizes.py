@@ -6,8 +6,7 @@ loss are judged by runs whose lambda is the paper's as printed, where there are 
 
 import math
 
-from ilwp.experiments import evidence
-from ilwp.figures.scorecard_evidence import FIRST, LOOP_TITLES, Evidence
+from ilwp.figures.scorecard_evidence import LOOP_TITLES, Evidence
 from ilwp.figures.scores import Part, Score
 from ilwp.paper.methods import SEARCHES, Loop
 
@@ -118,7 +117,7 @@ def _judged(found: Evidence) -> Evidence:
 
 def _by_weight(found: Evidence, loop: Loop) -> dict[float, tuple[float, float]]:
     """Bytes and accuracy of collocated files of 8 bits by finite lambda, at seed 0."""
-    runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1], seed=0)
+    runs = found.first_runs(seed=0)
     files = {
         record.config.inter_layer: (m.rate.total / 8, m.accuracy)
         for record in runs.values()

@@ -5,7 +5,6 @@ import itertools
 import pandas as pd
 
 from ilwp.codebooks import additive, codebook_file
-from ilwp.codebooks.codebooks import CodedNetwork
 from ilwp.common.distortion import snr
 from ilwp.common.paths import RUNS
 from ilwp.experiments.records import read_record
@@ -66,7 +65,7 @@ def codebooks_of_kernels(kernels: Kernels, length: int, bits: int) -> pd.DataFra
         sets = additive.quantize_additive(kernels, books, bits, length, shared)
         packed = [codebook_file.pack_codebooks(one) for one in sets]
         codes = sum(sum(p.bits.values()) for p in packed) / 8
-        back = CodedNetwork(tuple(sets), {}).tensors()
+        back = {name: tensor for one in sets for name, tensor in one.tensors().items()}
         rows.append({
             "codebooks": f"{books}, {'shared' if shared else 'of each layer'}",
             "codes": codes, "codewords": sum(len(p.segment.content) for p in packed) - codes,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilwp.common.distortion import zero_share
+from ilwp.common.distortion import rms, zero_share
 from ilwp.experiments.controls import encode_against
 from ilwp.experiments.evidence import Runs, listed, select
 from ilwp.experiments.records import RunRecord
@@ -165,14 +165,14 @@ def _saved(prediction: str, mine: pd.DataFrame, baseline: pd.DataFrame, within: 
 
 
 def _network(record: RunRecord, kernels: Kernels) -> dict[str, float]:
-    later = np.concatenate([layer.ravel() for layer in list(kernels.values())[1:]]).astype(np.float64)
+    later = np.concatenate([layer.ravel() for layer in list(kernels.values())[1:]])
     if record.targets:
         coded = encode_against(kernels, record.targets, Settings("ill", 8))[0]
     else:
         method: Method = "ill" if AS_TRAINED[control_of(record.config)] == PREVIOUS else "baseline"
         coded = codec.encode_kernels(kernels, Settings(method, 8))
     return {
-        "rms": float(np.sqrt(np.mean(later**2))),
+        "rms": rms(later),
         "zeros": 100 * zero_share(coded.levels),
         "lift": hypothesis.best_sources(kernels).lift,
     }

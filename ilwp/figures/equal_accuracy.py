@@ -27,8 +27,7 @@ def draw_equal_accuracy(found: Evidence, profile: str, loop: Loop, span: float =
     loop, a mean over runs.
     """
     figure, ax = plt.subplots(figsize=(style.WIDTH, 2.8))
-    runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
-    table = evidence.curve_results(evidence.same_seeds(evidence.trained_with(runs, (0, 1))), loop)
+    table = evidence.curve_results(evidence.same_seeds(evidence.trained_with(found.first_runs(), (0, 1))), loop)
     if table.empty or not len(found.points("ill")):
         style.say_not_run(ax, profile, FIRST[1], FIRST[0], [0, 1])
         return figure

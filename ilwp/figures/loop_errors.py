@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ilwp.common.distortion import rms
 from ilwp.paper import codec
 from ilwp.paper.kernels import Kernels
 from ilwp.paper.methods import LOOPS
@@ -25,16 +26,14 @@ def loop_errors(kernels: Kernels, bits: int, channel: int) -> dict[str, Any]:
     decoded = {loop: codec.decode_kernels(coded[loop]) for loop in LOOPS}
     layers = []
     for i, (name, layer) in enumerate(kernels.items()):
-        scale = float(np.sqrt(np.mean(np.square(layer, dtype=np.float64)))) or 1.0
+        scale = rms(layer) or 1.0
         errors = {loop: decoded[loop][name].astype(np.float64) - layer for loop in LOOPS}
         shown = channel % len(layer)
         layers.append(
             {
                 "trained": _values(layer[shown]),
                 "decoded": {loop: _values(decoded[loop][name][shown]) for loop in LOOPS},
-                "error": {
-                    loop: round(100 * float(np.sqrt(np.mean(np.square(errors[loop])))) / scale, 3) for loop in LOOPS
-                },
+                "error": {loop: round(100 * rms(errors[loop]) / scale, 3) for loop in LOOPS},
                 "bound": round(100 * coded["closed"].quantizers[i - 1].step / 2 / scale, 3) if i else 0.0,
             }
         )

@@ -9,13 +9,14 @@ import pandas as pd
 from torch.nn import Conv2d, Linear
 
 from ilwp.figures import benchmark_plots, benchmarks, codebook_results
+from ilwp.figures.benchmark_names import OURS, PEER, TAUGHT
 from ilwp.networks.build import build
 from ilwp.paper.kernels import Kernels
 
 IMAGES = 10_000  # of CIFAR-10's test
 FINETUNED = {"fixing": "weight fixing", "adding": "additive"}
 ONE_POINT = {
-    "ours": "ilwp", "images": "ilwp, images", "nncodec": "NNCodec",
+    "ours": OURS, "images": TAUGHT, "nncodec": PEER,
     "one_fixing": "weight fixing, fine-tuned", "one_adding": "additive, fine-tuned",
 }  # fmt: skip
 TUNED = {
@@ -62,7 +63,7 @@ def needs_table(tuned: pd.DataFrame) -> pd.DataFrame:
         ("ILL", "labelled images", "from the start, with the inter-layer loss", levels),
         ("aligned, set", "the network's graph", "none", levels),
         ("set, with images", "the graph and 1,000 images, no labels", "none", levels),
-        ("NNCodec", "nothing", "none", levels),
+        (PEER, "nothing", "none", levels),
         ("weight fixing", "labelled images", "fine-tuning in ten steps", fixed),
         ("additive quantization", "labelled images, or nothing at many bits", "fine-tuning", added),
     ]

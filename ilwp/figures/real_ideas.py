@@ -5,8 +5,9 @@ real_ablation.json, real_tried.json, real_bounds.json, real_networks.json -> rea
 
 import pandas as pd
 
+from ilwp.figures.benchmark_names import OURS, TAUGHT
 from ilwp.figures.benchmarks import benchmark_rows
-from ilwp.figures.real_networks import ENCODE_SECONDS, OUR_CODEC, PICTURES, TAUGHT, kinds_of_inputs, snr_bytes
+from ilwp.figures.real_networks import ENCODE_SECONDS, PICTURES, kinds_of_inputs, snr_bytes
 
 BEYOND = 1.5  # dB under the worst of our files, where an idea is still held against the line to it
 
@@ -18,7 +19,7 @@ def real_ingredients(network: str) -> pd.DataFrame:
     """
     ablation, files = benchmark_rows("real_ablation"), benchmark_rows("real_networks")
     ablation = ablation[ablation["network"] == network]
-    whole, kinds = files[(files["network"] == network) & (files["codec"] == OUR_CODEC)], kinds_of_inputs(network)
+    whole, kinds = files[(files["network"] == network) & (files["codec"] == OURS)], kinds_of_inputs(network)
     first = next(iter(kinds))
     same = ablation[ablation["left out"] == "nothing"].iloc[0]
     usual = snr_bytes(whole, first, same[f"{first}_snr_db"])
@@ -44,7 +45,7 @@ def tried_ideas() -> pd.DataFrame:
     tried, files = benchmark_rows("real_tried"), benchmark_rows("real_networks")
     rows: dict[str, dict[str, float]] = {}
     for row in tried.to_dict("records"):
-        codec = TAUGHT if row["images"] else OUR_CODEC
+        codec = TAUGHT if row["images"] else OURS
         whole = files[(files["network"] == row["network"]) & (files["codec"] == codec)]
         found = rows.setdefault(row["idea"], {"images": row["images"], ENCODE_SECONDS: 0.0})
         found[ENCODE_SECONDS] = max(found[ENCODE_SECONDS], row["encode_s"])

@@ -15,22 +15,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ilwp.figures import style
+from ilwp.figures.benchmark_names import CREPE, FOLDED, IMAGENET, NO_GRAPH, OPT_QP, OURS, PEER, TAUGHT, WITH_BIASES
 from ilwp.figures.benchmark_plots import WHOLE, Line, draw_lines
-from ilwp.figures.benchmarks import IMAGENET, PEER, at_one_point, benchmark_rows, bytes_at, least
+from ilwp.figures.benchmarks import at_one_point, benchmark_rows, bytes_at, least
 
 PICTURES = {"photographs": "photographs", "enlarged": "CIFAR-10, enlarged"}
 SOUND = {"recordings": "recordings", "tones": "made-up tones"}
 DB, FINE_DB, AGREEMENT = 20.5, 30.0, 0.87  # where files are compared
-OUR_CODEC, TAUGHT, NO_GRAPH = "ilwp", "ilwp, images", "ilwp, no graph"
-WITH_BIASES, CERWU, CREPE = ", our biases", "CERWU's rule", "CREPE, sound"
+CERWU = "CERWU's rule"
 CODECS = {
-    "ilwp": Line("ours", style.BLUE, "*"),
-    "ilwp, images": Line("ours, images", style.BLUE, "^", "--"),
-    "ilwp, no graph": Line("ours, graph unknown", "#56b4e9", "o", ":", filled=False),
-    "NNCodec": Line("NNCodec as it comes", "#8c8c8c", "d", ":", filled=False),
-    "NNCodec, opt_qp": Line("NNCodec, opt_qp", WHOLE[PEER].colour, "s", "--", filled=False),
-    "NNCodec, folded, opt_qp": Line("NNCodec, opt_qp, folded", WHOLE[PEER].colour, "X", "--"),
-    "NNCodec, folded, opt_qp, our biases": Line("the same with our biases", "#882255", "P", "-."),
+    OURS: Line("ours", style.BLUE, "*"),
+    TAUGHT: Line("ours, images", style.BLUE, "^", "--"),
+    NO_GRAPH: Line("ours, graph unknown", "#56b4e9", "o", ":", filled=False),
+    PEER: Line("NNCodec as it comes", "#8c8c8c", "d", ":", filled=False),
+    OPT_QP: Line("NNCodec, opt_qp", WHOLE[PEER].colour, "s", "--", filled=False),
+    FOLDED: Line("NNCodec, opt_qp, folded", WHOLE[PEER].colour, "X", "--"),
+    WITH_BIASES: Line("the same with our biases", "#882255", "P", "-."),
 }
 ENCODE_SECONDS = "encode (s)"
 SNR, KEPT, SIZE = "SNR of outputs (dB)", "same class (%)", "file (MB)"
@@ -124,11 +124,11 @@ def real_aims() -> pd.DataFrame:
     """Each aim, at most how much was wanted and what was reached, NaN where it is not measured."""
     frame = benchmark_rows("real_networks")
     frame = frame[frame["network"] == IMAGENET]
-    helped = frame["codec"].str.endswith(WITH_BIASES)
-    ours = frame[frame["codec"] == OUR_CODEC]
+    helped = frame["codec"] == WITH_BIASES
+    ours = frame[frame["codec"] == OURS]
     rows = []
     for codec, title, inputs, of_best, of_helped in (
-        (OUR_CODEC, "no data", "photographs", 0.80, 0.85),
+        (OURS, "no data", "photographs", 0.80, 0.85),
         (TAUGHT, "unlabelled images of another kind", "photographs", 0.60, 0.75),
         (TAUGHT, "unlabelled images of the kind", "enlarged", 0.60, 0.75),
     ):
@@ -143,13 +143,13 @@ def real_aims() -> pd.DataFrame:
     theirs = rules.groupby("idea").apply(snr_bytes, "enlarged").min()
     own = frame[frame["codec"] == TAUGHT]
     rows.append((f"the same at {DB:g} dB of CERWU's rule on our coder", 0.90, snr_bytes(own, "enlarged") / theirs))
-    best = frame[frame["codec"] == "NNCodec, folded, opt_qp"]["encode_s"].median()
+    best = frame[frame["codec"] == FOLDED]["encode_s"].median()
     seconds = ours["encode_s"].median() / best
     rows.append(("ImageNet's MobileNetV2, no data, seconds to encode of NNCodec's", 0.2, seconds))
     networks = benchmark_rows("networks")
     for network, plain, images in (("MobileNet", 0.55, 0.40), ("ShuffleNetV2", 0.75, 0.60)):
         sizes = at_one_point(networks[networks["network"] == network])
-        for codec, title, wanted in ((OUR_CODEC, "no data", plain), (TAUGHT, "unlabelled images", images)):
+        for codec, title, wanted in ((OURS, "no data", plain), (TAUGHT, "unlabelled images", images)):
             aim = f"the book's {network}, {title}, bytes at 1 point lost of NNCodec's"
             rows.append((aim, wanted, sizes[codec] / sizes[PEER]))
     table = pd.DataFrame(rows, columns=["aim", "wanted", "reached"])
@@ -163,17 +163,17 @@ def shares_of_peer() -> dict[str, float]:
     """
     recorded = partial(snr_bytes, inputs="recordings")
     return {
-        "plain": _share_of_peer(IMAGENET, OUR_CODEC, snr_bytes),
+        "plain": _share_of_peer(IMAGENET, OURS, snr_bytes),
         "taught": _share_of_peer(IMAGENET, TAUGHT, partial(snr_bytes, inputs="enlarged")),
-        "sound": _share_of_peer(CREPE, OUR_CODEC, recorded),
+        "sound": _share_of_peer(CREPE, OURS, recorded),
         "unknown": _share_of_peer(CREPE, NO_GRAPH, recorded),
-        "fine": _share_of_peer(CREPE, OUR_CODEC, partial(recorded, snr_db=FINE_DB)),
-        "kept": _share_of_peer(CREPE, OUR_CODEC, partial(agreement_bytes, inputs="recordings")),
+        "fine": _share_of_peer(CREPE, OURS, partial(recorded, snr_db=FINE_DB)),
+        "kept": _share_of_peer(CREPE, OURS, partial(agreement_bytes, inputs="recordings")),
     }
 
 
 def _share_of_peer(network: str, codec: str, measure: Callable[[pd.DataFrame], float]) -> float:
     """The bytes that one of our codecs needs, over the least that NNCodec needs by its own means."""
     files = benchmark_rows("real_networks").pipe(lambda frame: frame[frame["network"] == network])
-    theirs = files[~files["codec"].str.endswith(WITH_BIASES)]
+    theirs = files[files["codec"] != WITH_BIASES]
     return measure(files[files["codec"] == codec]) / least(theirs, PEER, measure)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from ilwp.common.distortion import later_layers_snr
+from ilwp.common.distortion import later_layers_snr, rms
 from ilwp.experiments.curves import CURVES
 from ilwp.experiments.evidence import Runs, select
 from ilwp.paper import codec
@@ -62,7 +62,7 @@ def laplace_distance(values: np.ndarray, fit: LaplaceFit) -> float:
 
 def rms_of_later_layers(kernels: Kernels) -> np.ndarray:
     """Root mean square weight of each layer from the second on, (layers,)."""
-    return np.array([np.sqrt(np.mean(np.square(layer, dtype=np.float64))) for layer in list(kernels.values())[1:]])
+    return np.array([rms(layer) for layer in list(kernels.values())[1:]])
 
 
 def peakedness(residuals: Sequence[np.ndarray]) -> np.ndarray:
@@ -76,7 +76,7 @@ def peakedness(residuals: Sequence[np.ndarray]) -> np.ndarray:
 
 def layer_differences(kernels: Kernels) -> np.ndarray:
     """Root mean square difference of each later layer from the kernels beside it, over the layer's own; (layers,)."""
-    differences = np.array([np.sqrt(np.mean(np.square(d))) for d in codec.residuals(kernels, "ill")])
+    differences = np.array([rms(residual) for residual in codec.residuals(kernels, "ill")])
     of_layers: np.ndarray = differences / rms_of_later_layers(kernels)
     return of_layers
 

@@ -94,9 +94,13 @@ class Evidence:
         }
         return pd.Series(smallest, dtype=float)
 
+    def first_runs(self, **wanted: Any) -> Runs:
+        """The runs of MobileNet on CIFAR-10 whose configuration has these values."""
+        return evidence.select(self.runs, network=FIRST[0], dataset=FIRST[1], **wanted)
+
     def zeros(self, curve: str, inter_layer: float, loop: Loop, bits: int = 8) -> np.ndarray:
         """Percent of a method's levels that are zero, MobileNet on CIFAR-10, run by run."""
-        paths = evidence.select(self.runs, network=FIRST[0], dataset=FIRST[1], inter_layer=inter_layer)
+        paths = self.first_runs(inter_layer=inter_layer)
         coded = [codec.encode_kernels(self.kernels(path), Settings(curve, bits, loop)) for path in paths]  # type: ignore[arg-type]
         return np.array([100 * zero_share(c.levels) for c in coded])
 

@@ -72,7 +72,7 @@ def peak_numbers(found: Evidence) -> dict[str, float]:
     `log_peaks` is the difference of mean log2 between the loss and the baseline, over runs and weights, and `peak_bits`
     the difference of their levels' entropies. The SNRs tell how near files of 8 bits come.
     """
-    runs = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
+    runs = found.first_runs()
     baseline, ill, opened = (
         peaks_and_bits(runs, found.kernels, *curve)
         for curve in (("baseline", "closed"), ("ill", "closed"), ("ill", "open"))
@@ -108,7 +108,7 @@ def _lifts(found: Evidence) -> dict[str, float]:
 
 def _sizes(found: Evidence) -> dict[str, float]:
     """Sizes and accuracies on MobileNet and CIFAR-10, and what they mean for a whole network."""
-    mobilenets = evidence.select(found.runs, network=FIRST[0], dataset=FIRST[1])
+    mobilenets = found.first_runs()
     near = distortion.rates_and_distortions(mobilenets, found.kernels)
     equal = {c: distortion.at_equal_distortion(near, c, 6) for c in ("fss", "lss", "ill")}
     record = next(iter(evidence.select(mobilenets, inter_layer=0).values()), None)

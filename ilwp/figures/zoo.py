@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ilwp.experiments.curves import CURVES
-from ilwp.figures.benchmarks import IMAGENET
+from ilwp.figures.benchmark_names import IMAGENET
 from ilwp.figures.output import keep_table
 from ilwp.figures.style import BLUE, DASHED, WIDTH
 from ilwp.whole.methods import QUALITY, QUALITY_OF_WEIGHTS

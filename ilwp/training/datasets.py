@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ilwp.common.errors import IlwpError, printable
+from ilwp.common.errors import IlwpError, one_line
 from ilwp.common.files import atomic_write, check_writable
 from ilwp.common.npz_files import read_npz
 from ilwp.common.paths import images_folder
@@ -101,6 +101,13 @@ def read_cifar(name: str, path: Path) -> tuple[np.ndarray, ...]:
     return x_train, y_train, x_test, y_test
 
 
+def write_cifar(path: Path, x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> None:
+    """Write the NPZ that `read_cifar` reads, whole or not at all."""
+    content = io.BytesIO()
+    np.savez(content, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    atomic_write(path, content.getvalue())
+
+
 def augment(images: torch.Tensor, top: torch.Tensor, left: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
     """A 32x32 window of each image (n, 3, 32, 32) in a black border of 4 pixels, mirrored where `flipped`.
 
@@ -170,15 +177,9 @@ def _download(name: str, path: Path) -> None:
         check_writable(path)
         train, test = (source(path.parent, train=part, download=True) for part in (True, False))
     except (IlwpError, OSError, RuntimeError) as error:
-        reason = printable(" ".join(str(error).split()))[:120]
         raise IlwpError(
-            f"{TITLES[name]} is neither at {path} nor could it be downloaded ({reason}): connect to the internet and "
-            f"run again, or put {path.name} (x_train, y_train, x_test, y_test) into the folder that ILWP_DATA names"
+            f"{TITLES[name]} is neither at {path} nor could it be downloaded ({one_line(error)}): connect to the "
+            f"internet and run again, or put {path.name} (x_train, y_train, x_test, y_test) into the folder that "
+            "ILWP_DATA names"
         ) from error
-    content = io.BytesIO()
-    np.savez(
-        content,
-        x_train=train.data, y_train=np.asarray(train.targets, np.uint8),
-        x_test=test.data, y_test=np.asarray(test.targets, np.uint8),
-    )  # fmt: skip
-    atomic_write(path, content.getvalue())
+    write_cifar(path, train.data, np.asarray(train.targets, np.uint8), test.data, np.asarray(test.targets, np.uint8))

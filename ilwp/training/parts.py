@@ -9,7 +9,6 @@ modulo 256, and channels are stored one after the other.
 """
 
 import hashlib
-import io
 import lzma
 from pathlib import Path
 from typing import Annotated
@@ -89,9 +88,7 @@ def unpack_dataset(listing_file: Path) -> Path:
     if _digest(x_train, y_train, x_test, y_test) != listing.arrays:
         raise IlwpError(f"the images of {listing_file} are not those that were packed: pack them again")
     path = images_folder() / f"{listing.dataset}.npz"
-    npz = io.BytesIO()
-    np.savez(npz, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-    atomic_write(path, npz.getvalue())
+    datasets.write_cifar(path, x_train, y_train, x_test, y_test)
     return path
 
 

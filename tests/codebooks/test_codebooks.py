@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilwp.codebooks.codebooks import Codebooks, CodedNetwork, by_use, cut, joined, ordered, pieces
+from ilwp.codebooks.codebooks import Codebooks, by_use, cut, joined, ordered, pieces
 from ilwp.common.errors import IlwpError
 from ilwp.whole.pieces import Exact, Levels
 
@@ -66,4 +66,4 @@ def test_vectors_become_levels_only_if_they_vary():
 def test_a_sum_too_large_for_float32_is_refused():
     book = np.full((1, 1), 3e38, np.float32)
     with pytest.raises(IlwpError, match="too large for float32"):
-        CodedNetwork((Codebooks({"a": (1,)}, (book, book), np.zeros((1, 2), np.int32)),), {}).tensors()
+        Codebooks({"a": (1,)}, (book, book), np.zeros((1, 2), np.int32)).tensors()

@@ -12,7 +12,7 @@ def run(network: str, dataset: str, inter_layer: float, seed: int = 0, epochs: i
     return SimpleNamespace(config=config)
 
 
-PAPER = ". The paper: width 1, 200 epochs, batches of 256, 5 runs each."
+PAPER = ". The paper: width 1, 200 epochs, batches of 256, 5 seeds."
 ONE = [run("mobilenet", "cifar10", 0)]
 
 

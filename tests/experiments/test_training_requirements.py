@@ -20,7 +20,7 @@ from pathlib import Path
 from ilwp.cli import training
 from ilwp.experiments import profiles, runs
 profiles.CONFIG = runs.CHECKPOINTS = runs.RUNS = Path(sys.argv.pop(1))
-training.main()
+training.run_commands()
 """
 
 

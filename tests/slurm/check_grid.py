@@ -11,9 +11,9 @@ import grids
 import psutil
 import pytest
 
-from ilwp.experiments.profiles import cell_name, load_profile
+from ilwp.experiments.profiles import cell_name, load_profile, train_options
 
-CELLS = [cell_name(config) for config in load_profile("smoke").cells()]
+CELLS = {cell_name(config): train_options(config) for config in load_profile("smoke").cells()}
 LIMIT = 900  # seconds
 
 
@@ -42,9 +42,7 @@ def trainings(root: Path) -> list[psutil.Process]:
 
 
 def training_of(root: Path, cell: str) -> psutil.Process | None:
-    dataset, network, inter_layer, seed = cell.split("-")
-    wanted = {dataset, network, inter_layer.removeprefix("lambda") + ".0", seed.removeprefix("seed")}
-    return next((p for p in trainings(root) if wanted <= set(p.cmdline())), None)
+    return next((p for p in trainings(root) if " ".join(p.cmdline()).endswith(CELLS[cell])), None)
 
 
 def after_its_first_epoch(root: Path, but: Container[str], grid: subprocess.Popen[bytes]) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,7 +17,7 @@ PACKAGES = ("numpy", "scipy", "constriction", "bitarray", "pydantic", "safetenso
 
 
 def save(name: str, figures: dict[str, Any]) -> None:
-    """Leave a long check's figures with the versions that they were made with; a quick one leaves none."""
+    """Leave a long check's figures with the day and the versions that they were made with; a quick one leaves none."""
     if not LONG:
         return
     path = FOLDER / f"{name}.json"
@@ -28,5 +29,6 @@ def save(name: str, figures: dict[str, Any]) -> None:
         except PackageNotFoundError:
             continue
     made_by = f"make test-trust LONG=1 (tests/trust/check_{name}.py)"
-    content = {"made by": made_by, "software": software, "figures": known | figures}
+    today = date.today().isoformat()
+    content = {"made by": made_by, "date": today, "software": software, "figures": known | figures}
     atomic_write(path, (json.dumps(content, indent=1) + "\n").encode())

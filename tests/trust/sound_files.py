@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from samples import SMALL, VARIANTS, kernels, state_dict
 
-from ilwp.codebooks import additive, codebook_file
-from ilwp.codebooks.codebooks import CodedNetwork, pieces
+from ilwp.codebooks import additive
 from ilwp.common.paths import RUNS
+from ilwp.door import compress_coded
 from ilwp.networks.symmetry import Symmetry
 from ilwp.paper import bitstream, codec
 from ilwp.paper.methods import PAPER_METHODS
@@ -49,8 +49,7 @@ def files_of_format_2() -> list[bytes]:
 def files_of_codebooks() -> list[bytes]:
     tensors = state_dict()
     sets = [additive.quantize_additive(tensors, books, 3, 4, shared) for books in (1, 2) for shared in (True, False)]
-    rest = pieces({name: t for name, t in tensors.items() if t.ndim < 2}, None)
-    written = [codebook_file.write_codebook_file(CodedNetwork(tuple(found), rest)) for found in sets]
+    written = [compress_coded(tensors, found).content for found in sets]
     return [*written, (EXPECTED / "codebooks.ilwp").read_bytes()]
 
 
