@@ -159,7 +159,9 @@ def _trained_line(ax: Axes, points: pd.DataFrame, column: str) -> float:
 
 
 def _accuracies(ax: Axes, points: pd.DataFrame, lines: Mapping[str, Line], column: str) -> None:
+    """Lines through the files of each kind that no smaller one of their kind beats."""
     known = points[points[column].isin(lines)].sort_values("bytes")
+    known = known[known["accuracy"] >= known.groupby(column)["accuracy"].cummax()]
     table = pd.DataFrame({column: known[column], FILE: known["bytes"] / 1000, ACCURACY: known["accuracy"]})
     draw_lines(ax, table, lines, column, FILE, ACCURACY)
 
