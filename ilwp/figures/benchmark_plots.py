@@ -75,7 +75,7 @@ ALL_METHODS = {
 DRAWN = {
     "kernels": ("ILWP baseline", "ILWP ill", "aligned", "multiset", "weight fixing", "additive, own codebooks"),
     "whole": (
-        "ilwp", "ilwp, images", "NNCodec", "linear + Huffman", "weight fixing", "weight fixing, fine-tuned",
+        OURS, TAUGHT, PEER, "linear + Huffman", "weight fixing", "weight fixing, fine-tuned",
         "additive, own codebooks", "additive, fine-tuned",
     ),
 }  # fmt: skip

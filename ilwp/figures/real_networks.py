@@ -52,7 +52,7 @@ def kinds_of_inputs(network: str) -> dict[str, str]:
 
 
 def draw(kinds: Mapping[str, str]) -> Figure:
-    """A row of panels a network and kind of inputs (PICTURES or SOUND): outputs' SNR, and inputs of the same class."""
+    """A row of panels per network and kind of inputs (PICTURES or SOUND): SNR of outputs, inputs of the same class."""
     frame = benchmark_rows("real_networks")
     rows = [(network, inputs) for network in networks(*kinds) for inputs in kinds]
     figure, axes = plt.subplots(

@@ -42,7 +42,7 @@ def zoo_numbers(rows: pd.DataFrame) -> dict[str, float]:
         "most_millions": found["millions"].max(),
         "share_median": found["share"].median(), "share_most": found["share"].max(), "snr_least": found["snr_db"].min(),
         "layers": grouped["layers"].sum(), "free": grouped["free"].sum(), "refused": grouped["refused"].sum(),
-        "outputs_least": grouped["snr_db"].min(), "of_noise": rows["of_noise_db"].min(),
+        "of_noise": rows["of_noise_db"].min(),
     }  # fmt: skip
     return {name: float(value) for name, value in numbers.items()}
 
