@@ -1,7 +1,7 @@
 """How large weights are, and how far decoded ones are from the trained ones."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -37,10 +37,22 @@ def later_layers_snr(kernels: Mapping[str, np.ndarray], decoded: Mapping[str, np
 
 
 def rms(values: np.ndarray) -> float:
-    """Root mean square of real values of any shape, summed as float64."""
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+    """Root mean square of real values of any shape; no square vanishes or overflows on the way."""
+    largest = largest_of(values) or 1.0
+    return largest * math.sqrt(math.fsum(float(np.square(b / largest).sum()) for b in _blocks(values)) / values.size)
+
+
+def largest_of(values: np.ndarray) -> float:
+    """The greatest magnitude, 0 of no values."""
+    return max((float(np.abs(block).max()) for block in _blocks(values)), default=0.0)
 
 
 def zero_share(levels: Sequence[np.ndarray]) -> float:
     """Share of quantized values that are exactly zero."""
     return float((np.concatenate([q.ravel() for q in levels]) == 0).mean())
+
+
+def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Values in float64, some at a time."""
+    flat = values.reshape(-1)
+    return (flat[start : start + BLOCK].astype(np.float64) for start in range(0, flat.size, BLOCK))

@@ -22,9 +22,9 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
-def one_line(error: Exception) -> str:
-    """What an error says, on one printable line of at most 120 characters."""
-    return printable(" ".join(str(error).split()))[:120]
+def one_line(error: BaseException) -> str:
+    """What an error says, or else its type, on one printable line of at most 120 characters."""
+    return printable(" ".join(str(error).split()))[:120] or type(error).__name__
 
 
 def first_problem(error: "ValidationError") -> str:

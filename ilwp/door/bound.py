@@ -21,12 +21,12 @@ from ilwp.door.reading import decoded
 from ilwp.door.structure import Structure
 from ilwp.door.writing import Compressed, compress_network
 from ilwp.networks.comparison import top_classes
+from ilwp.networks.moments import BATCH
 from ilwp.networks.tensors import load_tensors
 from ilwp.training.inputs import Inputs
 from ilwp.whole.plan import Plan
 
 HIGHEST, HALVINGS = 100.0, 9  # dB; the quality is found to a fifth of one
-BATCH = 20
 
 
 @dataclass(frozen=True)

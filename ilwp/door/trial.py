@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 from ilwp.common.distortion import decibels
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, one_line
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.bias_correction import MeanInputs, corrections, mean_inputs
+from ilwp.networks.moments import BATCH
 from ilwp.networks.sensitivity import inputs_for
 from ilwp.networks.tensors import load_tensors
-from ilwp.networks.trace import floating, in_short
+from ilwp.networks.trace import floating
 
-BATCH = 20
 ONE_IN = 5  # images is held out
 
 
@@ -106,7 +106,7 @@ def batched_outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tens
             return [output.double() for output in merged]
     except Exception as error:  # whatever the network's code raises
         shape = " x ".join(map(str, inputs.shape[1:]))
-        raise IlwpError(f"the network does not take inputs of {shape} ({in_short(error)})") from error
+        raise IlwpError(f"the network does not take inputs of {shape} ({one_line(error)})") from error
 
 
 def power(outputs: list[torch.Tensor]) -> float:

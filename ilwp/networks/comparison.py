@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from ilwp.common.distortion import decibels, snr
-from ilwp.common.errors import IlwpError, printable
-from ilwp.networks.trace import floating, in_short
+from ilwp.common.errors import IlwpError, one_line, printable
+from ilwp.networks.trace import floating
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _outputs(network: nn.Module, batch: torch.Tensor) -> list[torch.Tensor]:
             return [t.double() for t in floating(network(batch))]
     except Exception as error:  # whatever the network's code raises
         shape = " x ".join(map(str, batch.shape[1:]))
-        raise IlwpError(f"the network does not take inputs of {shape} ({in_short(error)})") from error
+        raise IlwpError(f"the network does not take inputs of {shape} ({one_line(error)})") from error
 
 
 def _numbers(tensor: np.ndarray) -> np.ndarray:

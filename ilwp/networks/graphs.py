@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, one_line
 from ilwp.networks.build import build
 from ilwp.networks.tensors import load_tensors
-from ilwp.networks.trace import in_short
 
 
 def network_for(graph: str, width: float, tensors: Mapping[str, np.ndarray]) -> nn.Module:
@@ -36,7 +35,7 @@ def check_takes(network: nn.Module, inputs: torch.Tensor) -> None:
             network(inputs)
     except Exception as error:  # whatever the network's code raises
         shape = " x ".join(map(str, inputs.shape[1:]))
-        raise IlwpError(f"the network does not take inputs of {shape} ({in_short(error)})") from error
+        raise IlwpError(f"the network does not take inputs of {shape} ({one_line(error)})") from error
 
 
 def classes_of(network: nn.Module, images: torch.Tensor) -> int:
@@ -46,8 +45,7 @@ def classes_of(network: nn.Module, images: torch.Tensor) -> int:
             return int(network(images).shape[1])
     except Exception as error:  # whatever the network's code raises
         shape = " x ".join(map(str, images.shape[1:]))
-        reason = " ".join(str(error).split())[:120]
-        raise IlwpError(f"the network does not classify images of {shape} ({reason})") from error
+        raise IlwpError(f"the network does not classify images of {shape} ({one_line(error)})") from error
 
 
 def _made_by(module: str, function: str) -> nn.Module:
@@ -56,7 +54,7 @@ def _made_by(module: str, function: str) -> nn.Module:
     try:
         network = getattr(importlib.import_module(module), function)()
     except (Exception, SystemExit) as error:  # whatever the user's code raises, a script's exit included
-        raise IlwpError(f"{module}:{function} makes no network ({' '.join(str(error).split())[:120]})") from error
+        raise IlwpError(f"{module}:{function} makes no network ({one_line(error)})") from error
     if not isinstance(network, nn.Module):
         raise IlwpError(f"{module}:{function} makes no network but a {type(network).__name__}")
     return network

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-BATCH = 20
+BATCH = 20  # inputs that go through a network at a time
 
 
 def layers_of(network: nn.Module) -> dict[str, nn.Module]:

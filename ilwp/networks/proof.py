@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, one_line
 from ilwp.common.tensor_files import StateDict
-from ilwp.networks.trace import ExampleInputs, in_short, named_tensors, outputs
+from ilwp.networks.trace import ExampleInputs, named_tensors, outputs
 
 ROUNDING, SHARE, LIMIT = 30, 1e-9, 1e-2
 """When two runs count as equal, for each output.
@@ -70,7 +70,7 @@ class _Trial:
             self.inputs, first = other, self.inputs
             others, self.inputs = self._outputs(tensors), first
         except Exception as error:  # whatever the network's code raises
-            raise IlwpError(f"the network does not run in double precision ({in_short(error)})") from error
+            raise IlwpError(f"the network does not run in double precision ({one_line(error)})") from error
         if _differences(self.before, again) != [0.0] * len(again):
             raise IlwpError("what the network gives is random or not a number: nothing can be proven")
         varying, rounding = _differences(self.before, others), _differences(self.before, shaken)

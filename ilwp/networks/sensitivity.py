@@ -17,8 +17,8 @@ from collections.abc import Collection
 import torch
 from torch import nn
 
-from ilwp.common.errors import IlwpError
-from ilwp.networks.trace import floating, in_short
+from ilwp.common.errors import IlwpError, one_line
+from ilwp.networks.trace import floating
 from ilwp.networks.trials import places_of, random_inputs, vocabulary
 
 SAMPLES = 8
@@ -101,7 +101,7 @@ def sensitivities(
                     changed = derivative * parameters[name].detach() if name in logarithms else derivative
                     total[name] += float(changed.square().mean()) / len(inputs)
     except Exception as error:  # whatever the network's code raises
-        raise IlwpError(f"the network's outputs cannot be differentiated ({in_short(error)})") from error
+        raise IlwpError(f"the network's outputs cannot be differentiated ({one_line(error)})") from error
     finally:
         for p, before in zip(parameters.values(), wanted, strict=True):
             p.requires_grad_(before)

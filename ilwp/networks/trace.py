@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
-from ilwp.common.errors import IlwpError
+from ilwp.common.errors import IlwpError, one_line
 
 ExampleInputs = tuple[torch.Tensor, ...]
 
@@ -62,7 +62,7 @@ def traced(network: nn.Module, inputs: ExampleInputs) -> Trace:
         with torch.no_grad(), torch.device("meta"), swapped(network, empty), recorder:
             result = network(*(x.to("meta", kind if x.is_floating_point() else x.dtype) for x in inputs))
     except Exception as error:  # whatever the network's code raises when it sees no numbers
-        raise IlwpError(f"the network's graph cannot be traced ({in_short(error)})") from error
+        raise IlwpError(f"the network's graph cannot be traced ({one_line(error)})") from error
     return Trace(recorder.calls, result, {name: empty[id(t)] for name, t in own.items()})
 
 
@@ -125,11 +125,6 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 def floating(value: Any) -> list[torch.Tensor]:
     """The tensors of floating point among those of `tensors_in`."""
     return [tensor for tensor in tensors_in(value) if tensor.is_floating_point()]
-
-
-def in_short(error: BaseException) -> str:
-    """An error of other people's code in one line."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 class _Recorder(TorchFunctionMode):

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from ilwp.common.errors import IlwpError
-from ilwp.networks.trace import ExampleInputs, in_short, traced
+from ilwp.common.errors import IlwpError, one_line
+from ilwp.networks.trace import ExampleInputs, traced
 
 SIDES = (64, 32, 224, 28, 256, 299, 384, 448, 512)  # of images, tried in this order: small ones are fast
 LENGTH, FRAMES, TOKENS = 256, 16, 16
@@ -81,7 +81,7 @@ def _needed(network: nn.Module) -> int:
     try:
         parameters = inspect.signature(network.forward).parameters.values()
     except (TypeError, ValueError) as error:
-        raise IlwpError(f"the network does not say what it takes ({in_short(error)})") from error
+        raise IlwpError(f"the network does not say what it takes ({one_line(error)})") from error
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
     return max(needed, 1) if any(p.kind == p.VAR_POSITIONAL for p in parameters) or positional else needed

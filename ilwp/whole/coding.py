@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ilwp.common.distortion import snr
+from ilwp.common.distortion import rms, snr
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.symmetry import Symmetry
 from ilwp.whole.depthwise import coded_kernels
@@ -29,7 +29,6 @@ from ilwp.whole.roles import Known, Roles, all_finite, is_factor, roles, varianc
 from ilwp.whole.rounding import (
     given_levels,
     levels_of,
-    root_mean_square,
     step_of_bits,
     step_of_quality,
     vector_of,
@@ -172,7 +171,7 @@ def _scale(name: str, tensors: StateDict) -> float:
     """What a tensor's error is measured against: its own values; of a batch norm's means its deviations too, above all
     the smallest.
     """
-    scale = root_mean_square(tensors[name])
+    scale = rms(tensors[name])
     if (variance := variances_of(name)) in tensors:
         positive = tensors[variance].astype(np.float64).clip(LEAST_VARIANCE)
         return min(scale, math.sqrt(1 / float(np.mean(1 / positive))))

@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from ilwp.common.distortion import largest_of
 from ilwp.networks.symmetry import Symmetry, rearranged
 from ilwp.paper.methods import SEARCHES, Method
 from ilwp.paper.prediction import candidates, predict, references
@@ -19,7 +20,7 @@ from ilwp.whole.models import can_be_modelled, fit_code
 from ilwp.whole.pieces import WEIGHTS, KernelLevels, flat, layer
 from ilwp.whole.plan import Plan
 from ilwp.whole.roles import Roles
-from ilwp.whole.rounding import largest_of, step_of_bits
+from ilwp.whole.rounding import step_of_bits
 from ilwp.whole.steps import MOST_REACH, of_step
 from ilwp.whole.transform import basis, forward
 

@@ -1,11 +1,11 @@
 """Values to levels: the step that a quality or a number of bits stands for, and what a tensor becomes with a step."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ilwp.common.numbers import BLOCK
+from ilwp.common.distortion import largest_of, rms
 from ilwp.common.tensor_files import StateDict
 from ilwp.paper.quantization import TINIEST, quantize
 from ilwp.whole.models import can_be_modelled, fit_code
@@ -39,7 +39,7 @@ def halfway_to_spread(steps: Mapping[str, float], tensors: StateDict) -> dict[st
     errors are small and sensitivities exact. They are estimates, and far off for some tensors. A tensor whose weights
     or step are 0 keeps its step.
     """
-    spread = {name: root_mean_square(tensors[name]) * math.sqrt(tensors[name].size) for name in steps}
+    spread = {name: rms(tensors[name]) * math.sqrt(tensors[name].size) for name in steps}
     mixed = {name: math.sqrt(step * spread[name]) for name, step in steps.items() if step * spread[name] > 0}
     sizes = {name: tensors[name].size for name in mixed}
     noise = sum(size * (mixed[name] / steps[name]) ** 2 for name, size in sizes.items()) / max(sum(sizes.values()), 1)
@@ -76,17 +76,6 @@ def vector_of(tensor: np.ndarray, step: float, factor: bool) -> Levels | Powers 
     return piece if bits < EXACT_SHARE * 8 * tensor.nbytes else Exact(tensor)
 
 
-def root_mean_square(tensor: np.ndarray) -> float:
-    """Of all values, which neither vanish nor overflow on the way."""
-    largest = largest_of(tensor) or 1.0
-    return largest * math.sqrt(math.fsum(float(np.square(b / largest).sum()) for b in _blocks(tensor)) / tensor.size)
-
-
-def largest_of(tensor: np.ndarray) -> float:
-    """The greatest magnitude, 0 of an empty tensor."""
-    return max((float(np.abs(block).max()) for block in _blocks(tensor)), default=0.0)
-
-
 def _powers(tensor: np.ndarray, step: float) -> Powers | Exact:
     """Powers of two whose exponents are at most `step` apart but for a factor of the square root of two, in natural
     logarithms; the tensor itself where they reach too far, or would have to be finer than they can be.
@@ -101,9 +90,3 @@ def _powers(tensor: np.ndarray, step: float) -> Powers | Exact:
     if not can_be_modelled(float(np.ptp(levels)), 1, tensor.size):
         return Exact(tensor)
     return Powers(levels.astype(np.int32), np.sign(tensor.astype(np.float64)).astype(np.int8), fineness, tensor.dtype)
-
-
-def _blocks(tensor: np.ndarray) -> Iterator[np.ndarray]:
-    """A tensor's values in float64, some at a time."""
-    flat = tensor.reshape(-1)
-    return (flat[start : start + BLOCK].astype(np.float64) for start in range(0, flat.size, BLOCK))
