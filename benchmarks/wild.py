@@ -35,7 +35,7 @@ FOLDER = ROOT / ".wild"
 DEALS = 20  # of kernels to layers at random
 SCALES = {"": lambda kernels: kernels, "unit_": chance.unit_length, "scaled_": chance.equal_scale}
 READINGS = ("nearest", "random")
-PROFILES = ("cpu", "full-width", "paper-half")
+PROFILES = ("cpu", "full-width", "paper-short", "paper-half")
 
 
 def measured(about: dict[str, Any], layers: Sequence[Layer]) -> Iterator[dict[str, Any]]:

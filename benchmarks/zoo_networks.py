@@ -5,7 +5,7 @@ output with a scale of its own. Batch norms have gains and offsets that do somet
 
 Where outputs are compared, the networks are made as calm as trained ones. Batch norms' statistics are those of what the
 layers before give, and gains at the ends of residual branches are small. Otherwise a deep network of random weights is
-chaos, in which every error grows; `of_noise_db` in zoo.json says what is left after a change of each weight by a thousandth.
+chaos, in which every error grows: `of_noise_db` in zoo.json says what a change of each weight by a thousandth leaves.
 """
 
 import importlib

@@ -99,7 +99,13 @@ def test_files_of_other_widths_take_what_the_record_says(method: str, path: Path
 
 
 @pytest.mark.parametrize(
-    "stem", ["cpu/cifar10-shufflenetv2", "cpu/cifar100-mobilenetv2", "full-width/cifar10-mobilenet"]
+    "stem",
+    [
+        "cpu/cifar10-shufflenetv2",
+        "cpu/cifar100-mobilenetv2",
+        "full-width/cifar10-mobilenet",
+        "paper-short/cifar10-mobilenet",
+    ],
 )
 def test_files_of_other_networks_take_what_the_record_says(stem: str):
     for weight, method in ((0, "baseline"), (1, "ill")):

@@ -87,7 +87,7 @@ def paper_table1() -> pd.DataFrame:
 
 def provenance(records: Iterable[RunRecord]) -> pd.DataFrame:
     """What a figure stands on: a row for runs alike but for network and data set, and the last for the paper."""
-    columns = ["networks", "data sets", "width", "epochs", "batch", "runs for each λ"]
+    columns = ["networks", "data sets", "width", "epochs", "batch", "seeds by λ"]
     seeds: dict[tuple[Any, ...], dict[float, set[int]]] = {}
     for c in (record.config for record in records):
         cell = (networks.TITLES[c.network], datasets.TITLES[c.dataset], f"{c.width:g}", c.epochs, c.batch_size)
@@ -109,7 +109,7 @@ def made_from(records: Iterable[RunRecord]) -> str:
     paper = f"The paper: width {width}, {epochs} epochs, batches of {batch}, {seeds}."
     trained: dict[tuple[int, int], list[str]] = {}
     for names, places, width, epochs, batch, lambdas in rows:
-        trained.setdefault((epochs, batch), []).append(f"{names} at width {width} on {places}, λ = {lambdas}")
+        trained.setdefault((epochs, batch), []).append(f"{names} at width {width} on {places}, {lambdas}")
     alike = (f"{'; '.join(runs)}; {epochs} epochs of batches of {batch}" for (epochs, batch), runs in trained.items())
     return f"Made from {'; '.join(alike)}. {paper}"
 
@@ -131,8 +131,9 @@ def _lambdas(seeds: Mapping[float, set[int]]) -> str:
     by_count: dict[int, list[str]] = {}
     for value in sorted(seeds):
         by_count.setdefault(len(seeds[value]), []).append("∞" if math.isinf(value) else f"{value:g}")
-    return ", ".join(
-        f"{', '.join(values)} ({'one seed' if count == 1 else f'{count} seeds'})" for count, values in by_count.items()
+    return "; ".join(
+        f"λ = {', '.join(values)}: {'one seed' if count == 1 else f'{count} seeds'}"
+        for count, values in by_count.items()
     )
 
 

@@ -27,7 +27,7 @@ def savings_table(found: pd.DataFrame) -> pd.DataFrame:
         for _, one in mine.iterrows():
             bounds = "" if np.isnan(one["low"]) else f" ({one['low']:.0f} to {one['high']:.0f})"
             row[f"{one['comparison']} (%)"] = f"{one['saved']:.1f}{bounds}" if one["seeds"] else "none"
-            row[f"of the loss's, {one['comparison'].removeprefix('saved ')}"] = (
+            row[f"over the loss's, same seeds, {one['comparison'].removeprefix('saved ')}"] = (
                 f"{one['share']:.2f}" if one["pairs"] else ""
             )
         rows.append(row)
@@ -36,7 +36,7 @@ def savings_table(found: pd.DataFrame) -> pd.DataFrame:
 
 def networks_table(table: pd.DataFrame) -> pd.DataFrame:
     """What the page shows of `measured` besides savings: one row per kind, in words."""
-    columns = {"accuracy": ("top-1 (%)", 2), "points": ("change at 8 bits (points)", 2), "rms": ("rms", 4),
+    columns = {"accuracy": ("top-1 (%)", 2), "points": ("8 bits, against no loss (points)", 2), "rms": ("rms", 4),
                "zeros": ("zeros (%)", 1), "lift": ("lift", 2)}  # fmt: skip
     rows = []
     for kind, title in {NONE: "no loss", **CONTROL_KINDS}.items():

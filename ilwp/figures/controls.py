@@ -131,8 +131,8 @@ def control_verdicts(found: pd.DataFrame) -> dict[str, str]:
 def _answer(question: str, shares: pd.DataFrame) -> str:
     """The answer given the least and greatest share of each control."""
     best = str(shares["min"].idxmax())
-    least, most = (f"{100 * shares.loc[best, of]:.0f}" for of in ("min", "max"))
-    amount = f"{IN_WORDS[best]} saves {least} to {most} % of what the paper's loss saves"
+    least, most = (f"{shares.loc[best, of]:.2f}" for of in ("min", "max"))
+    amount = f"{IN_WORDS[best]} saves {least} to {most} times what the paper's loss saves, by the comparison"
     yes, no = ("No", "Yes") if question == NEIGHBOUR else ("Yes", "No")
     if shares.loc[best, "min"] >= AS_MUCH:
         return f"{yes}: {amount}. Smoothness between neighbours is not what saves."

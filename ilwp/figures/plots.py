@@ -128,7 +128,8 @@ def loss_weights(axes: Sequence[Axes], results: pd.DataFrame, shown_bits: Sequen
                         capsize=2, label=f"{bits} bits")  # fmt: skip
         if column == "accuracy":
             trained = results.groupby("inter_layer")["float_accuracy"].mean().rename(label).reset_index()
-            ax.plot(trained["inter_layer"].map(places), trained[label], color=INK, linestyle=DASHED, label="32 bits")
+            ax.plot(trained["inter_layer"].map(places), trained[label], color=INK, linestyle=DASHED, linewidth=0.9,
+                    zorder=3, label="32 bits")  # fmt: skip
             table = pd.concat([table, trained.assign(bits=32)], ignore_index=True)
         words = ["∞" if np.isinf(v) else f"{v:g}" for v in values]
         ax.set(xticks=range(len(values)), xticklabels=words, xlabel="λ", ylabel=label)

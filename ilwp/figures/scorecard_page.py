@@ -62,7 +62,7 @@ def quoted_scores(found: Evidence, scores: Sequence[Score]) -> dict[str, float]:
     """Every number that prose quotes, by its name; NaN where no run stands behind it."""
     numbers: dict[str, float] = {"claims": len(scores)}
     numbers |= {name: sum(s.verdict == verdict for s in scores) for verdict, name in VERDICTS.items()}
-    numbers |= _lifts(found) | _sizes(found) | tying(found) | one_step(benchmark_rows("inter_layer"))
+    numbers |= _lifts(found) | _sizes(found) | _printed(found) | tying(found) | one_step(benchmark_rows("inter_layer"))
     return {name: float(value) for name, value in (numbers | peak_numbers(found)).items()}
 
 
@@ -104,6 +104,16 @@ def _lifts(found: Evidence) -> dict[str, float]:
         numbers[f"unit_{family}"] = float(means[means["network"].str.startswith(family)]["unit"].mean())
         numbers |= {f"runs_{family}": len(runs), f"above_{family}": int((runs["unit_low"] > 1).sum())}
     return numbers
+
+
+def _printed(found: Evidence) -> dict[str, float]:
+    """What 8-bit files take and cost in the closed loop with a loss that is not calibrated, and in how many epochs."""
+    runs = found.printed.first_runs(inter_layer=1) if found.printed else {}
+    return {
+        "printed_epochs": max((record.config.epochs for record in runs.values()), default=np.nan),
+        "printed_file": found.printed.ratio("ill").mean if found.printed else np.nan,
+        "printed_change": found.printed.points("ill").mean if found.printed else np.nan,
+    }
 
 
 def _sizes(found: Evidence) -> dict[str, float]:

@@ -4,7 +4,7 @@ profile -> side -> Side;  sides -> numbers, verdicts, quoted_pairs
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ def side(profile: str) -> Side:
     runs = evidence.select(evidence.load_runs(profile), dataset="cifar10", network="mobilenet")
     config = profiles.load_profile(profile).config("cifar10", "mobilenet", 0, 0)
     found = collect_evidence(evidence.trained_with(runs, (0, 1)), read_kernels)
+    found = replace(found, public=found.public.iloc[:0])  # public networks are no runs of a profile
     return Side(profile, f"width {config.width:g}, {config.epochs} epochs", found)
 
 

@@ -19,20 +19,20 @@ ONE = [run("mobilenet", "cifar10", 0)]
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        (ONE, "MobileNet at width 0.5 on CIFAR-10, λ = 0 (one seed); 12 epochs of batches of 128"),
+        (ONE, "MobileNet at width 0.5 on CIFAR-10, λ = 0: one seed; 12 epochs of batches of 128"),
         (
             [*ONE, run("mobilenet", "cifar10", 0, 1), run("mobilenet", "cifar10", float("inf"))],
-            "MobileNet at width 0.5 on CIFAR-10, λ = 0 (2 seeds), ∞ (one seed); 12 epochs of batches of 128",
+            "MobileNet at width 0.5 on CIFAR-10, λ = 0: 2 seeds; λ = ∞: one seed; 12 epochs of batches of 128",
         ),
         (
             [run(n, d, 1) for d in ("cifar10", "cifar100") for n in ("mobilenet", "shufflenet", "shufflenetv2")],
-            "MobileNet, ShuffleNet and ShuffleNetV2 at width 0.5 on CIFAR-10 and CIFAR-100, λ = 1 (one seed); "
+            "MobileNet, ShuffleNet and ShuffleNetV2 at width 0.5 on CIFAR-10 and CIFAR-100, λ = 1: one seed; "
             "12 epochs of batches of 128",
         ),
         (
             [*ONE, run("mobilenet", "cifar10", 0, epochs=30, width=1)],
-            "MobileNet at width 0.5 on CIFAR-10, λ = 0 (one seed); 12 epochs of batches of 128; "
-            "MobileNet at width 1 on CIFAR-10, λ = 0 (one seed); 30 epochs of batches of 128",
+            "MobileNet at width 0.5 on CIFAR-10, λ = 0: one seed; 12 epochs of batches of 128; "
+            "MobileNet at width 1 on CIFAR-10, λ = 0: one seed; 30 epochs of batches of 128",
         ),
     ],
 )
@@ -48,8 +48,8 @@ def test_provenance_has_a_row_for_runs_that_are_alike_and_one_for_the_paper():
     runs = [*ONE, run("shufflenet", "cifar10", 0), run("mobilenet", "cifar100", 0), run("shufflenet", "cifar100", 0)]
     table = provenance([*runs, run("mobilenet", "cifar10", 0, epochs=18, width=1)])
     assert table.to_numpy().tolist() == [
-        ["MobileNet and ShuffleNet", "CIFAR-10 and CIFAR-100", "0.5", 12, 128, "0 (one seed)"],
-        ["MobileNet", "CIFAR-10", "1", 18, 128, "0 (one seed)"],
+        ["MobileNet and ShuffleNet", "CIFAR-10 and CIFAR-100", "0.5", 12, 128, "λ = 0: one seed"],
+        ["MobileNet", "CIFAR-10", "1", 18, 128, "λ = 0: one seed"],
         ["the paper: all four", "CIFAR-10 and CIFAR-100", "1", 200, 256, "5 seeds"],
     ]
     assert len(provenance([])) == 1

@@ -62,8 +62,8 @@ def test_what_is_coded_as_the_loss_is_saves_as_much_and_small_weights_alone_save
         assert of(found, "zero", PREVIOUS, comparison)["share"] == pytest.approx(1)
     assert of(found, "decay", OWN, EQUAL)["size"] == 1
     assert controls.control_verdicts(found) == {
-        NEIGHBOUR: "No: the loss with a random earlier layer saves 100 to 100 % of what the paper's loss saves. "
-        "Smoothness between neighbours is not what saves.",
+        NEIGHBOUR: "No: the loss with a random earlier layer saves 1.00 to 1.00 times what the paper's loss saves, by "
+        "the comparison. Smoothness between neighbours is not what saves.",
         SHRINKAGE: controls.control_verdicts(found)[SHRINKAGE],
     }
     assert controls.control_verdicts(found)[SHRINKAGE].startswith("No: even an L1 penalty saves ")
@@ -98,11 +98,11 @@ def table_of(first: tuple[float, float], random: tuple[float, float]) -> pd.Data
 @pytest.mark.parametrize(
     ("first", "random", "answer"),
     [
-        ((AS_MUCH, 1.2), (0.1, 0.1), "No: the loss with the first layer saves 90 to 120 % of what"),
-        ((AS_MUCH - 0.01, 1.2), (0.1, 0.1), "In part: the loss with the first layer saves 89 to 120 %"),
-        ((0.2, 0.1), (LITTLE - 0.01, 0.3), "Yes: even the loss with a random earlier layer saves 30 to 49 %"),
-        ((0.2, 0.1), (LITTLE, 0.3), "In part: the loss with a random earlier layer saves 30 to 50 %"),
-        ((-0.2, 0.6), (0.1, 0.1), "In part: the loss with a random earlier layer saves 10 to 10 %"),
+        ((AS_MUCH, 1.2), (0.1, 0.1), "No: the loss with the first layer saves 0.90 to 1.20 times what"),
+        ((AS_MUCH - 0.01, 1.2), (0.1, 0.1), "In part: the loss with the first layer saves 0.89 to 1.20 times"),
+        ((0.2, 0.1), (LITTLE - 0.01, 0.3), "Yes: even the loss with a random earlier layer saves 0.30 to 0.49 times"),
+        ((0.2, 0.1), (LITTLE, 0.3), "In part: the loss with a random earlier layer saves 0.30 to 0.50 times"),
+        ((-0.2, 0.6), (0.1, 0.1), "In part: the loss with a random earlier layer saves 0.10 to 0.10 times"),
     ],
 )
 def test_the_rule_has_its_bounds(first: tuple[float, float], random: tuple[float, float], answer: str):
@@ -156,7 +156,7 @@ def test_figure_and_tables_show_what_there_is(like: dict[str, float]):
     plt.close(figure)
     table = control_tables.savings_table(found).set_index("")
     assert [int(n) for n in table["seeds"]] == [5, *(3 if kind in like else 0 for kind in list(CONTROL_KINDS)[1:])]
-    assert table.loc["loss (previous layer)", "of the loss's, at 8 bits"] == "1.00"
+    assert table.loc["loss (previous layer)", "over the loss's, same seeds, at 8 bits"] == "1.00"
 
 
 def test_prose_quotes_what_the_table_of_savings_has():
