@@ -31,7 +31,7 @@ def weight_one_is_smallest(found: Evidence) -> Score:
             Part(where, "slightly lower accuracy", files[1][1] >= best - lost),
             Part(where, f"smallest of {fewest} weights or more", smallest),
         ]
-        listed = ", ".join(f"λ {weight:g} {size / 1000:.1f} kB at {a:.1f} %" for weight, (size, a) in files.items())
+        listed = ", ".join(f"λ = {weight:g}: {size / 1000:.1f} kB at {a:.1f} %" for weight, (size, a) in files.items())
         words.append(f"{where}: {listed}")
     return Score(
         claim="C3",

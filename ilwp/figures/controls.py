@@ -105,7 +105,7 @@ def quoted_savings(found: pd.DataFrame) -> dict[str, float]:
     own = found[found["prediction"] == OWN].set_index(["kind", "comparison"])["saved"]
     return {
         f"{name}_{short}": float(own[kind, comparison])
-        for name, kind in (("loss", LOSS), ("first", "first"))
+        for name, kind in (("loss", LOSS), ("first", "first"), ("random", "random"), ("l1", "zero"), ("decay", "decay"))
         for short, comparison in (("bits", AT_8_BITS), ("equal", EQUAL))
     }
 

@@ -116,7 +116,7 @@ def loss_weights(axes: Sequence[Axes], results: pd.DataFrame, shown_bits: Sequen
     """Fig. 4: size and accuracy against lambda; 0 and infinity have places of their own on the axis."""
     values = sorted(results["inter_layer"].unique())
     places = {value: place for place, value in enumerate(values)}
-    shades = sns.color_palette("flare", len(shown_bits))
+    shades = sns.color_palette("flare", len(shown_bits) + 2)[: len(shown_bits)]  # darker is lost on a dark page
     for ax, column, unit, label in zip(
         axes, ("total_bytes", "accuracy"), (1000, 1), ("file (kB)", "top-1 accuracy (%)"), strict=True
     ):

@@ -100,7 +100,8 @@ def _titled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     found = rows[rows["row"] == kind].copy()
     found["public"] = found["epochs"].isna()  # of public networks nobody says how many
     own = found["network"] + ", " + found["task"].str.replace("CIFAR-10$", "", regex=True)
-    own = own.str.removesuffix(", ") + ", width " + found["width_factor"].map("{:g}".format)
+    own = own.str.removesuffix(", ") + " " + found["width_factor"].map("{:g}".format)
+    own += ", " + found["epochs"].map("{:g}".format) + " epochs"
     found["title"] = np.where(found["public"], found["network"] + ", " + found["size"], own)
     return found.reset_index(drop=True)
 
