@@ -3,6 +3,7 @@
 runs, kernels -> first_layer, full_kernels, large_weights, index_bits, buffers, zeros, costs -> table
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -140,6 +141,15 @@ def sweep_cost(profile: Profile, runs: Runs, paces: Paces) -> pd.DataFrame:
             listed = ", ".join(f"{w:g}" for w in missing)
             rows.append((networks.TITLES[network], datasets.TITLES[dataset], listed, len(missing), cost))
     return pd.DataFrame(rows, columns=["network", "data set", "λ not run", "runs", "hours on one core"])
+
+
+def seeds_cost(profile: Profile, runs: Runs, paces: Paces, seeds: int = 3) -> tuple[int, float]:
+    """Runs that a profile's networks, data sets and lambdas lack to have so many seeds each, and their hours."""
+    have = Counter((r.config.network, r.config.dataset, r.config.inter_layer) for r in runs.values())
+    wanted = {(c.network, c.dataset, c.inter_layer): c for c in profile.cells()}
+    missing = {key: max(seeds - have[key], 0) for key in wanted}
+    spent = sum(count * hours(wanted[key], runs.values(), paces) for key, count in missing.items() if count)
+    return sum(missing.values()), spent
 
 
 def measured_paces() -> dict[tuple[str, float], float]:

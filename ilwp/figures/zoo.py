@@ -43,6 +43,7 @@ def zoo_numbers(rows: pd.DataFrame) -> dict[str, float]:
         "share_median": found["share"].median(), "share_most": found["share"].max(), "snr_least": found["snr_db"].min(),
         "layers": grouped["layers"].sum(), "free": grouped["free"].sum(), "refused": grouped["refused"].sum(),
         "of_noise": rows["of_noise_db"].min(),
+        "outputs_least": rows.loc[rows["row"] == "graph", "snr_db"].min(), "outputs_quality": QUALITY,
     }  # fmt: skip
     return {name: float(value) for name, value in numbers.items()}
 

@@ -71,6 +71,18 @@ def test_the_sweep_lacks_the_weights_that_only_mobilenet_has():
     assert (table["hours on one core"] > 1).all()
 
 
+def test_runs_with_one_seed_lack_two_and_those_with_enough_lack_none():
+    profile, paces = profiles.load_profile("cpu"), smaller_claims.measured_paces()
+    runs, hours = smaller_claims.seeds_cost(profile, CPU, paces)
+    cells = {(c.network, c.dataset, c.inter_layer) for c in profile.cells()}
+    assert runs == 3 * len(cells) - sum(
+        min(3, sum((r.config.network, r.config.dataset, r.config.inter_layer) == cell for r in CPU.values()))
+        for cell in cells
+    )
+    assert 0.2 < hours / runs < 2
+    assert smaller_claims.seeds_cost(profile, CPU, paces, seeds=1) == (0, 0)
+
+
 def test_accuracies_without_quantization_are_the_records():
     table = smaller_claims.float_accuracies(MOBILENET).set_index("λ")
     assert table.loc[0, "at 32 bits"] == 84.28
