@@ -21,7 +21,7 @@ from ilwp.door.reading import decoded
 from ilwp.door.structure import Structure
 from ilwp.door.writing import Compressed, compress_network
 from ilwp.networks.comparison import top_classes
-from ilwp.networks.moments import BATCH
+from ilwp.networks.moments import AT_ONCE
 from ilwp.networks.tensors import load_tensors
 from ilwp.training.inputs import Inputs
 from ilwp.whole.plan import Plan
@@ -61,13 +61,13 @@ class TopClasses:
 
     def __init__(self, network: nn.Module, inputs: Inputs) -> None:
         self.inputs = inputs
-        given = top_classes(network, inputs.batches(BATCH))
+        given = top_classes(network, inputs.batches(AT_ONCE))
         self.wanted = given if inputs.labels is None else inputs.labels
         self.before = self._hits(given)
 
     def loss(self, network: nn.Module) -> Loss:
         """What another network loses on them."""
-        return Loss(len(self.inputs), self.before, self._hits(top_classes(network, self.inputs.batches(BATCH))))
+        return Loss(len(self.inputs), self.before, self._hits(top_classes(network, self.inputs.batches(AT_ONCE))))
 
     def check(self, most: float) -> None:
         """Raise IlwpError where a network that sees nothing would lose no more than `most` points."""

@@ -17,7 +17,7 @@ from ilwp.common.distortion import decibels
 from ilwp.common.errors import IlwpError, one_line
 from ilwp.common.tensor_files import StateDict
 from ilwp.networks.bias_correction import MeanInputs, corrections, mean_inputs
-from ilwp.networks.moments import BATCH
+from ilwp.networks.moments import AT_ONCE
 from ilwp.networks.sensitivity import inputs_for
 from ilwp.networks.tensors import load_tensors
 from ilwp.networks.trace import floating
@@ -101,7 +101,7 @@ def batched_outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tens
     """All floating-point outputs float64; raises IlwpError where the network does not take the inputs."""
     try:
         with torch.inference_mode():
-            batches = [floating(network(batch)) for batch in torch.split(inputs, BATCH)]
+            batches = [floating(network(batch)) for batch in torch.split(inputs, AT_ONCE)]
             merged = (parts[0] if len(parts) == 1 else torch.cat(parts) for parts in zip(*batches, strict=True))
             return [output.double() for output in merged]
     except Exception as error:  # whatever the network's code raises

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ilwp.networks.moments import BATCH
+from ilwp.networks.moments import AT_ONCE
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
@@ -64,7 +64,7 @@ def mean_inputs(network: nn.Module, inputs: torch.Tensor, made_up: bool = True) 
     ]
     try:
         with torch.inference_mode(), _normalised_by_the_batch(network) if made_up else nullcontext():
-            for batch in torch.split(inputs, len(inputs) if made_up else BATCH):
+            for batch in torch.split(inputs, len(inputs) if made_up else AT_ONCE):
                 batch_means.clear()
                 network(batch)
                 made.clear()

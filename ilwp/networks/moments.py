@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-BATCH = 20  # inputs that go through a network at a time
+AT_ONCE = 20  # inputs that go through a network at a time
 
 
 def layers_of(network: nn.Module) -> dict[str, nn.Module]:
@@ -49,7 +49,7 @@ def second_moments(network: nn.Module, images: torch.Tensor, names: Collection[s
     ]
     try:
         with torch.inference_mode():
-            for batch in torch.split(images, BATCH):
+            for batch in torch.split(images, AT_ONCE):
                 network(batch)
     finally:
         for handle in handles:
