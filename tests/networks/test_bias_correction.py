@@ -80,7 +80,7 @@ def test_a_network_is_left_as_it_is():
 def test_means_do_not_depend_on_how_inputs_are_put_into_batches(monkeypatch: pytest.MonkeyPatch):
     inputs = synthetic_inputs((3, 8, 8), 7)
     whole = mean_inputs(network(), inputs, made_up=False).means
-    monkeypatch.setattr("ilwp.networks.bias_correction.BATCH", 3)
+    monkeypatch.setattr("ilwp.networks.bias_correction.AT_ONCE", 3)
     for name, mean in mean_inputs(network(), inputs, made_up=False).means.items():
         torch.testing.assert_close(mean, whole[name])
 
