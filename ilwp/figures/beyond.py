@@ -9,11 +9,9 @@ from collections.abc import Callable
 from functools import partial
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import gammaln
 
 from ilwp.figures import benchmark_plots, benchmarks
 from ilwp.figures.benchmark_names import IMAGENET, OURS, PEER, TAUGHT
@@ -21,6 +19,7 @@ from ilwp.figures.benchmarks import at_one_point, bits_at, least
 from ilwp.figures.style import WIDTH, label_outer_panels, shared_legend
 from ilwp.networks.build import build
 from ilwp.networks.tensors import kernels_of
+from ilwp.whole.sets import order_bits
 
 WAYS = {"ilwp baseline": "no prediction", "ilwp ill": "ILL", "ilwp aligned": "aligned", "ilwp multiset": "set"}
 CODED = {"baseline": "without the loss", "ill": "with the loss, ILL"}
@@ -98,15 +97,6 @@ def quoted_beyond(snr_db: float) -> dict[str, float]:
     return {name: float(value) for name, value in (numbers | {"set_of_peer": rates["set"] / rates[PEER]}).items()}
 
 
-def order_bytes(channels: list[int]) -> float:
-    """Bytes that say in which order the kernels of depthwise layers stand: log2 c! bits for a layer of c.
-
-    >>> order_bytes([4, 2])  # log2 of 24 and of 2
-    0.698...
-    """
-    return float(sum(gammaln(c + 1) for c in channels) / np.log(2) / 8)
-
-
 def _of_kernels(kernels: pd.DataFrame) -> dict[str, float]:
     medians = kernels[kernels["network"] == IMAGENET].groupby("codec")["decode_s"].median()
     peers = kernels[kernels["codec"].str.startswith(PEER)]
@@ -137,7 +127,7 @@ def _of_networks(networks: pd.DataFrame) -> dict[str, float]:
         "whole_plain": sizes[OURS] / sizes[PEER],
         "whole_images": sizes[TAUGHT] / sizes[PEER],
         "whole_kb": sizes[OURS] / 1000,
-        "order_kb": order_bytes(channels) / 1000,
+        "order_kb": order_bits(channels) / 8 / 1000,
         "encode_times": seconds.loc[PEER, "encode_s"] / seconds.loc[OURS, "encode_s"],
         "decode_times": seconds.loc[PEER, "decode_s"] / seconds.loc[OURS, "decode_s"],
         "images_seconds": networks[networks["codec"] == TAUGHT]["encode_s"].median(),

@@ -41,10 +41,10 @@ def coded_kernels(
         if piece is None:
             continue
         if plan.method == "multiset" and name in free:
-            order, signs = sets.canonical(piece.levels, free[name].cells, free[name].signed is not None)
+            cells, signed = sets.cells_that_pay(free[name].cells), free[name].signed is not None
+            order, signs = sets.canonical(piece.levels, cells, signed)
             tensors = rearranged(tensors, free[name], order, signs)
-            levels, cells = piece.levels[order] * signs[:, None], free[name].cells
-            piece = replace(piece, levels=levels, cells=cells, signed=free[name].signed is not None)
+            piece = replace(piece, levels=piece.levels[order] * signs[:, None], cells=cells, signed=signed)
         pieces[name], decoded[name] = piece, layer(piece, ahead)
         ahead.append(flat(decoded[name]))
     return tensors, pieces, decoded

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from itertools import groupby
 
 import constriction
 import numpy as np
 
-from ilwp.common.bytes import Reader, pack_varint
+from ilwp.common.bytes import Reader
 from ilwp.common.errors import IlwpError
 from ilwp.paper.methods import PAPER_METHODS
 from ilwp.whole.ans import pop_kernels, push_piece
@@ -17,6 +16,7 @@ from ilwp.whole.models import Code, fit_code, read_code
 from ilwp.whole.pieces import WEIGHTS, KernelLevels, Piece
 from ilwp.whole.roles import MOST_TAPS
 from ilwp.whole.segment_parts import Packed, ans_words, check_models, pack_step, read_step, stack_of_rest
+from ilwp.whole.sets import pack_cells, read_cells
 
 SEED = (0x494C5750, 0x53454544)  # a set needs something on the coder to take bits back from
 A_SET, SIGNS_FREE, TRANSFORMED, WEIGHT = 4, 8, 16, 32
@@ -67,9 +67,7 @@ def _pack_head(piece: KernelLevels, code: Code) -> bytes:
     flags += SIGNS_FREE * piece.signed + TRANSFORMED * piece.transformed + WEIGHT * WEIGHTS.index(piece.weight)
     head = pack_step(piece.step) + bytes([flags])
     if piece.cells is not None:
-        alone = np.array_equal(piece.cells, np.arange(len(piece.cells)))
-        runs = [] if alone else [(cell, len(list(run))) for cell, run in groupby(piece.cells.tolist())]
-        head += pack_varint(len(runs)) + b"".join(pack_varint(length) + pack_varint(cell) for cell, length in runs)
+        head += pack_cells(piece.cells)
     return head + code.pack()
 
 
@@ -79,7 +77,7 @@ def _unpack_head(reader: Reader, form: Form) -> tuple[KernelLevels, Code]:
         raise IlwpError("this file's depthwise kernels make no sense")
     channels, size = form.shape[0], form.shape[2:]
     step, flags = read_step(reader), reader.take(1)[0]
-    cells = _read_cells(reader, channels) if flags & A_SET else None
+    cells = read_cells(reader, channels) if flags & A_SET else None
     method = PAPER_METHODS[flags % A_SET]
     if flags >= len(WEIGHTS) * WEIGHT or not (flags < WEIGHT if method == "baseline" else cells is None):
         raise IlwpError("this file's depthwise kernels make no sense")
@@ -88,12 +86,3 @@ def _unpack_head(reader: Reader, form: Form) -> tuple[KernelLevels, Code]:
     weight = WEIGHTS[flags // WEIGHT]
     piece = KernelLevels(size, levels, step, method, indices, transformed, weight, cells, signed, form.dtype)
     return piece, read_code(reader, levels.shape[1])
-
-
-def _read_cells(reader: Reader, channels: int) -> np.ndarray:
-    runs = [(reader.varint(), reader.varint()) for _ in range(min(reader.varint(), channels))]
-    if not runs:
-        return np.arange(channels)
-    if sum(length for length, _ in runs) != channels:
-        raise IlwpError("this file's depthwise kernels make no sense")
-    return np.repeat([cell for _, cell in runs], [length for length, _ in runs]).astype(np.int64)

@@ -7,15 +7,51 @@ puts those bits back. The decoder ends up with the kernels sorted, so the networ
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import constriction
 import numpy as np
+from scipy.special import gammaln
 
+from ilwp.common.bytes import Reader, pack_varint
+from ilwp.common.errors import IlwpError
 from ilwp.whole.models import AnsStack
 
 COIN = constriction.stream.model.Uniform(2)
+
+
+def order_bits(sizes: Iterable[int]) -> float:
+    """Bits that say in which order the channels of cells of these sizes stand: log2 c! for a cell of c.
+
+    >>> order_bits([4, 2])  # log2 of 24 and of 2
+    5.584...
+    """
+    return float(sum(gammaln(size + 1) for size in sizes) / np.log(2))
+
+
+def cells_that_pay(cells: np.ndarray) -> np.ndarray:
+    """The cells (c,) where their orders save more than a file's words for them cost, else each channel on its own."""
+    saved = order_bits(np.unique(cells, return_counts=True)[1])
+    return cells if 8 * len(pack_cells(cells)) < saved else np.arange(len(cells))
+
+
+def pack_cells(cells: np.ndarray) -> bytes:
+    """Cells (c,) as runs of channels of one cell, none where each channel is on its own."""
+    alone = np.array_equal(cells, np.arange(len(cells)))
+    runs = [] if alone else [(cell, len(list(run))) for cell, run in groupby(cells.tolist())]
+    return pack_varint(len(runs)) + b"".join(pack_varint(length) + pack_varint(cell) for cell, length in runs)
+
+
+def read_cells(reader: Reader, channels: int) -> np.ndarray:
+    """Cells (channels,) int64 as `pack_cells` has them; raises IlwpError where the runs do not make up the channels."""
+    runs = [(reader.varint(), reader.varint()) for _ in range(min(reader.varint(), channels))]
+    if not runs:
+        return np.arange(channels)
+    if sum(length for length, _ in runs) != channels:
+        raise IlwpError("this file's depthwise kernels make no sense")
+    return np.repeat([cell for _, cell in runs], [length for length, _ in runs]).astype(np.int64)
 
 
 def canonical(levels: np.ndarray, cells: np.ndarray, signed: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -1,18 +1,9 @@
-import math
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ilwp.figures import benchmark_plots, benchmarks, beyond
-
-
-@given(st.lists(st.integers(1, 60), max_size=5))
-def test_an_order_takes_the_bits_of_its_number_among_all(channels: list[int]):
-    orders = math.prod(math.factorial(c) for c in channels)
-    assert beyond.order_bytes(channels) == pytest.approx(math.log2(orders) / 8)
 
 
 def test_rates_are_read_off_each_networks_own_curve():

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ilwp.common.bytes import Reader
+from ilwp.common.errors import IlwpError
 from ilwp.whole import models
-from ilwp.whole.sets import canonical, pop_set, push_set
+from ilwp.whole.sets import canonical, cells_that_pay, order_bits, pack_cells, pop_set, push_set, read_cells
 
 layers = st.integers(1, 12).flatmap(
     lambda c: st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=c, max_size=c)
@@ -55,6 +57,34 @@ def test_channels_stay_within_their_cells():
     levels, cells = np.array([[3], [2], [1], [0]]), np.array([0, 1, 0, 1])
     order, _ = canonical(levels, cells, signed=False)
     assert order.tolist() == [2, 3, 0, 1]
+
+
+@given(st.lists(st.integers(1, 60), max_size=5))
+def test_an_order_takes_the_bits_of_its_number_among_all(sizes: list[int]):
+    assert order_bits(sizes) == pytest.approx(math.log2(math.prod(math.factorial(size) for size in sizes)))
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=40))
+def test_cells_come_back(cells: list[int]):
+    assert read_cells(Reader(pack_cells(np.array(cells))), len(cells)).tolist() == cells
+
+
+def test_runs_that_do_not_make_up_the_channels_are_no_cells():
+    with pytest.raises(IlwpError, match="make no sense"):
+        read_cells(Reader(pack_cells(np.array([0, 0, 1]))), 4)
+
+
+@given(st.lists(st.sampled_from([0, 0, 0, 1, 2, 3]), min_size=1, max_size=60))
+def test_no_cells_cost_more_to_tell_than_their_orders_save(cells: list[int]):
+    told = cells_that_pay(np.array(cells))
+    assert told.tolist() in (cells, list(range(len(cells))))
+    saved = order_bits(Counter(told.tolist()).values())
+    assert saved >= 8 * (len(pack_cells(told)) - len(pack_cells(np.arange(len(cells)))))
+
+
+@pytest.mark.parametrize(("cells", "pay"), [([0] * 30, True), ([0] * 30 + [1] * 30, True), ([0, 1] * 15, False)])
+def test_cells_side_by_side_pay_and_cells_in_turn_do_not(cells: list[int], pay: bool):
+    assert (cells_that_pay(np.array(cells)).tolist() == cells) == pay
 
 
 @pytest.mark.parametrize("spread", [1, 20])
