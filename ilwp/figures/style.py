@@ -91,16 +91,20 @@ def say_not_run(ax: Axes, profile: str, dataset: str, network: str, weights: Seq
 
 
 def label_lines(ax: Axes) -> None:
-    """Name each line beside its last point instead of in a legend; names that would touch move up."""
+    """Name each line at the right instead of in a legend, as high as its last point; names that would touch spread."""
     named = zip(*ax.get_legend_handles_labels(), strict=True)
     lines: list[tuple[Line2D, str]] = [(cast(ErrorbarContainer, bars)[0], label) for bars, label in named]
     low, high = ax.get_ylim()
     apart = (high - low) * mpl.rcParams["legend.fontsize"] * 1.15 / (72 * ax.get_window_extent().height / ax.figure.dpi)
-    lowest = -np.inf
     ends = [(*np.asarray(line.get_data(), float)[:, -1], label) for line, label in lines]
-    for x, y, label in sorted(ends, key=lambda end: end[1]):
-        lowest = max(y, lowest + apart)
-        ax.annotate(label, (x, lowest), (6, 0), textcoords="offset points", va="center", annotation_clip=False)
+    right = max(x for x, _, _ in ends)
+    named_at = sorted((y, label) for _, y, label in ends)
+    heights = np.array([y for y, _ in named_at])
+    together = np.split(np.arange(len(heights)), np.flatnonzero(np.diff(heights) >= apart) + 1)
+    for group in together:
+        spread = heights[group].mean() + apart * (np.arange(len(group)) - (len(group) - 1) / 2)
+        for y, (_, label) in zip(spread, (named_at[place] for place in group), strict=True):
+            ax.annotate(label, (right, y), (6, 0), textcoords="offset points", va="center", annotation_clip=False)
 
 
 def shared_legend(figure: Figure, axes: np.ndarray, columns: int = 3) -> None:
