@@ -25,6 +25,10 @@ DARK = {
     "#882255": "#d06c9c",
     "#332288": "#9d8fe0",
 }
+DARK_SHADES = {  # what lets the page through would sink into a dark one
+    "fill: #0072b2; fill-opacity": "fill:#56b4e9",  # heatmaps
+    "opacity: 0.45": "opacity:0.8",  # histograms
+}
 _TABLES: WeakKeyDictionary[Axes, list[pd.DataFrame]] = WeakKeyDictionary()
 
 
@@ -77,7 +81,7 @@ def drawing(figure: Figure) -> str | None:
         f'#figure_1 [style*="{what}: {light}"]{{{what}:{dark}!important}}'
         for light, dark in DARK.items()
         for what in ("fill", "stroke")
-    )
+    ) + "".join(f'#figure_1 [style*="{light}"]{{{dark}!important}}' for light, dark in DARK_SHADES.items())
     # hundredths of a point are finer than any screen
     svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
     svg = re.sub(r"(fill-opacity: 0\.\d\d)\d+", r"\1", svg)

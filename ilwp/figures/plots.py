@@ -22,8 +22,8 @@ from ilwp.paper.laplace import LaplaceFit
 from ilwp.training.recipe import Epoch
 
 PERCENT = Normalize(0, 100)
-# from the page's own colour, light or dark, to blue
-SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(BLUE, 0.07), to_rgba(BLUE, 1)], N=64)
+# from the page's own colour, light or dark, to blue; never quite opaque, so that all of it is lightened on a dark page
+SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(BLUE, 0.07), to_rgba(BLUE, 0.99)], N=64)
 
 
 def share_heatmap(ax: Axes, share: np.ndarray) -> None:
