@@ -52,7 +52,7 @@
   const panels = html("div", { class: "panels" },
     panel("Where the bytes go", split, "Above what is chosen, below the baseline at the same bits per level and with the same coder."),
     panel("Size against accuracy", trade, "One line per method, one point per bit width. A ring marks what is chosen."),
-    panel("Levels", bars, "Filled: share of the levels that are stored, from the least to the greatest. Outline: the baseline's."));
+    panel("Levels", bars, "Bars: the levels of the chosen method's file, from the least to the greatest. Line: those of the baseline's."));
   const missing = html("pre", { class: "missing", tabindex: "0", "aria-label": "Commands that make this run" });
   place.append(
     html("form", { class: "choices", "aria-label": "What to show" },
@@ -156,7 +156,7 @@
     const most = Math.max(...point.shares, ...(before ? before.shares : [])) / 100;
     const { root, x, y, area } = Figures.axes({
       width, height: 230, xs: [-edge, edge], ys: [0, 1.08 * most], xTicks: [-reach, 0, reach],
-      xLabel: "level", yLabel: point.width === 1 ? "share of levels (%)" : `share of levels (%), ${point.width} in each bar`,
+      xLabel: "level", yLabel: point.width === 1 ? "share of levels (%)" : `share of levels (%), ${point.width} levels per bar`,
       label: `Histogram of levels from −${reach} to ${reach}: ${number(point.zeros, 1)} % are zero`,
     });
     const [from, to] = [(bar) => x((bar - last - 0.5) * point.width), (bar) => x((bar - last + 0.5) * point.width)];

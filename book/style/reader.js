@@ -95,9 +95,10 @@
   function list(found) {
     const head = ["tensor", "shape", "type", "stored as", "bytes"].map((title) => html("th", { scope: "col" }, title));
     const counted = new Set();
-    const rows = found.tensors.map((tensor) => {
+    const size = (tensor) => tensor.part?.bytes ?? 0;
+    const rows = [...found.tensors].sort((a, b) => size(b) - size(a)).map((tensor) => {
       const part = tensor.part;
-      let bytes = "";
+      let bytes = "in the index";
       if (part && part.tensors === 1) bytes = number(part.bytes, 0);
       else if (part) bytes = counted.has(part) ? "with those above" : `${number(part.bytes, 0)} for ${part.tensors} tensors`;
       counted.add(part);
