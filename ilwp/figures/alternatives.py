@@ -143,7 +143,7 @@ def first_layers(runs: Runs, bits: int, kernels: Callable[[Path], Kernels]) -> p
                 "method": curve.title,
                 "file (bytes)": f"{np.mean([rate.total for rate in rates]) / 8:,.0f}",
                 "first layer's share": f"{np.mean([rate.raw / rate.total for rate in rates]):.1%}",
-                "branch 2 first: size over the default's": other,
+                "branch 2 first: size over branch 1 first's": other,
             })  # fmt: skip
     return pd.DataFrame(rows)
 

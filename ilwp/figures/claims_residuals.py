@@ -28,8 +28,9 @@ def residuals_are_laplace(found: Evidence) -> Score:
             parts.append(Part(where, curve.upper(), near))
         zeros = mean_and_deviation(found.zeros("ill", 1, loop), 0)
         words.append(
-            f"{where}: {', '.join(f'{c.upper()} {mean_and_deviation(d.values)}' for c, d in distances.items())} from "
-            f"the fitted distribution; {zeros} % of ILL's levels are zero"
+            f"{where}: largest gap to the fitted distribution "
+            f"{', '.join(f'{c.upper()} {mean_and_deviation(d.values)}' for c, d in distances.items())}; "
+            f"{zeros} % of ILL's levels are zero"
         )
     return Score(
         claim="C9",
