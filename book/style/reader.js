@@ -95,7 +95,7 @@
   function list(found) {
     const head = ["tensor", "shape", "type", "stored as", "bytes"].map((title) => html("th", { scope: "col" }, title));
     const counted = new Set();
-    const size = (tensor) => tensor.part?.bytes ?? 0;
+    const size = ({ part }) => (part ? part.bytes / part.tensors : 0);
     const rows = [...found.tensors].sort((a, b) => size(b) - size(a)).map((tensor) => {
       const part = tensor.part;
       let bytes = "in the index";

@@ -22,8 +22,9 @@ from ilwp.paper.laplace import LaplaceFit
 from ilwp.training.recipe import Epoch
 
 PERCENT = Normalize(0, 100)
-# from the page's own colour, light or dark, to blue; never quite opaque, so that all of it is lightened on a dark page
-SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(BLUE, 0.07), to_rgba(BLUE, 0.99)], N=64)
+# from the page's own colour, light or dark, to blue; never quite opaque, so that all of it is lightened on a dark page,
+# and in few steps, since Matplotlib makes a bitmap of a scale of 50
+SHADES = LinearSegmentedColormap.from_list("shades", [to_rgba(BLUE, 0.07), to_rgba(BLUE, 0.99)], N=40)
 
 
 def share_heatmap(ax: Axes, share: np.ndarray) -> None:
