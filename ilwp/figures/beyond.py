@@ -110,11 +110,17 @@ def _of_ingredients(ablation: pd.DataFrame) -> dict[str, float]:
     made = ablation.pivot(index="network", columns="ingredient", values="bytes")
     cosine = 100 * (1 - made["cosine transform"] / made["one step, ANS"])
     own = 100 * (1 - made["its own decorrelating transform"] / made["cosine transform"])
+    channels = {name: _channels(name) for name in ("mobilenet", "shufflenetv2")}
     return {
         "cosine_imagenet": cosine[IMAGENET],
         "cosine_cifar": cosine.drop(IMAGENET).max(),
         "own_loss": own["MobileNet, inter-layer loss"],
-    }
+    } | {f"order_{name}": order_bits(layers) / sum(layers) for name, layers in channels.items()}
+
+
+def _channels(network: str) -> list[int]:
+    """Of each depthwise layer of one of the book's networks."""
+    return [len(layer) for layer in kernels_of(build(network, 10, 0.5)).values()]
 
 
 def _of_networks(networks: pd.DataFrame) -> dict[str, float]:
@@ -122,12 +128,11 @@ def _of_networks(networks: pd.DataFrame) -> dict[str, float]:
     frame = networks[networks["network"] == "MobileNet"]
     sizes = at_one_point(frame)
     seconds = frame.groupby("codec")[["encode_s", "decode_s"]].median()
-    channels = [len(layer) for layer in kernels_of(build("mobilenet", 10, 0.5)).values()]
     return {
         "whole_plain": sizes[OURS] / sizes[PEER],
         "whole_images": sizes[TAUGHT] / sizes[PEER],
         "whole_kb": sizes[OURS] / 1000,
-        "order_kb": order_bits(channels) / 8 / 1000,
+        "order_kb": order_bits(_channels("mobilenet")) / 8 / 1000,
         "encode_times": seconds.loc[PEER, "encode_s"] / seconds.loc[OURS, "encode_s"],
         "decode_times": seconds.loc[PEER, "decode_s"] / seconds.loc[OURS, "decode_s"],
         "images_seconds": networks[networks["codec"] == TAUGHT]["encode_s"].median(),
