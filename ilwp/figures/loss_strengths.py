@@ -11,7 +11,7 @@ from ilwp.experiments.evidence import Runs
 from ilwp.experiments.records import RunRecord
 from ilwp.paper import codec
 from ilwp.paper.kernels import Kernels
-from ilwp.paper.methods import Method
+from ilwp.paper.methods import LOOPS, Loop, Method
 from ilwp.paper.settings import Settings
 
 
@@ -41,26 +41,32 @@ def quoted_strengths(records: Iterable[RunRecord], table: pd.DataFrame, method: 
 def quoted_few_bits(
     runs: Runs, table: pd.DataFrame, method: Method, kernels: Callable[[Path], Kernels], bits: int = 4
 ) -> dict[str, float]:
-    """At few bits, of the finite strength with the smallest file and of the greatest: lambda, kB and SNR in dB.
+    """At few bits, of the finite strength with the smallest closed-loop file and of the greatest: lambda, kB and dB.
 
-    Closed loop; NaN without runs. `kernels` reads those (c_i, kh, kw) of a run.
+    The last two by loop; NaN without runs. `kernels` reads those (c_i, kh, kw) of a run.
     """
     found = {r.config.inter_layer: path for path, r in runs.items() if 0 < r.config.inter_layer < np.inf}
-    sizes = {weight: _at(table, weight, method, "total_bytes", bits) / 1000 for weight in sorted(found)}
-    if not sizes:
-        return {f"few_{which}{what}": np.nan for which in ("least", "most") for what in ("", "_kb", "_snr")}
+    sizes = {weight: _at(table, weight, method, "total_bytes", bits) for weight in sorted(found)}
+    ends = {"least": min(sizes, key=lambda weight: sizes[weight]), "most": max(sizes)} if sizes else {}
     numbers: dict[str, float] = {}
-    for which, weight in (("least", min(sizes, key=lambda weight: sizes[weight])), ("most", max(sizes))):
-        trained = kernels(found[weight])
-        decoded = codec.decode_kernels(codec.encode_kernels(trained, Settings(method, bits)))
-        numbers |= {f"few_{which}": weight, f"few_{which}_kb": sizes[weight]}
-        numbers[f"few_{which}_snr"] = later_layers_snr(trained, decoded)
+    for which in ("least", "most"):
+        weight = ends.get(which, np.nan)
+        numbers[f"few_{which}"] = weight
+        for loop in LOOPS:
+            numbers[f"few_{which}_{loop}_kb"] = _at(table, weight, method, "total_bytes", bits, loop) / 1000
+            numbers[f"few_{which}_{loop}_snr"] = np.nan
+            if weight in found:
+                trained = kernels(found[weight])
+                decoded = codec.decode_kernels(codec.encode_kernels(trained, Settings(method, bits, loop)))
+                numbers[f"few_{which}_{loop}_snr"] = later_layers_snr(trained, decoded)
     return numbers
 
 
-def _at(table: pd.DataFrame, inter_layer: float, method: str, column: str, bits: int = 8) -> float:
+def _at(
+    table: pd.DataFrame, inter_layer: float, method: str, column: str, bits: int = 8, loop: Loop = "closed"
+) -> float:
     if table.empty:
         return float("nan")
-    mine = table[(table["inter_layer"] == inter_layer) & (table["method"] == method) & (table["loop"] == "closed")]
+    mine = table[(table["inter_layer"] == inter_layer) & (table["method"] == method) & (table["loop"] == loop)]
     values = mine[mine["bits"] == bits][column]
     return float(values.iloc[0]) if len(values) else float("nan")

@@ -107,10 +107,11 @@ def _lifts(found: Evidence) -> dict[str, float]:
 
 
 def _printed(found: Evidence) -> dict[str, float]:
-    """What 8-bit files take and cost in the closed loop with a loss that is not calibrated, and in how many epochs."""
+    """What 8-bit files take and cost in the closed loop with a loss that is not calibrated; its epochs and pairs."""
     runs = found.printed.first_runs(inter_layer=1) if found.printed else {}
     return {
         "printed_epochs": max((record.config.epochs for record in runs.values()), default=np.nan),
+        "printed_pairs": len(found.printed.ratio("ill")) if found.printed else 0,
         "printed_file": found.printed.ratio("ill").mean if found.printed else np.nan,
         "printed_change": found.printed.points("ill").mean if found.printed else np.nan,
     }

@@ -69,6 +69,9 @@ def quoted_wild(found: pd.DataFrame, each: pd.DataFrame, staged: pd.DataFrame) -
     numbers = {
         "networks": public["network"].nunique(), "sequences": len(public), "above": above.sum(), "below": below.sum(),
         "neither": (~above & ~below).sum(), "dead": public["dead"].sum(),
+        "nearest_above": (public["unit_nearest_low"] > public["unit_nearest_null"]).sum(),
+        "nearest_below": (public["unit_nearest_high"] < public["unit_nearest_null"]).sum(),
+        "own_wide": own[own["width_factor"] == 1]["unit_lift"].mean(),
     }  # fmt: skip
     numbers |= {f"public_{column}_median": public[column].median() for column in ("unit_lift", "unit_random")}
     for name, values in (

@@ -42,8 +42,10 @@ def test_at_few_bits_the_smallest_file_and_the_strongest_loss_are_told_apart():
     rng = np.random.default_rng(0)
     kernels = {f"{i}": rng.normal(size=(8, 3, 3)).astype(np.float32) for i in range(3)}
     found = loss_strengths.quoted_few_bits(runs, table, "ill", lambda _: kernels)
-    assert (found["few_least"], found["few_least_kb"]) == (1.0, 0.002)
-    assert (found["few_most"], found["few_most_kb"]) == (1.0, 0.002)
+    assert (found["few_least"], found["few_least_closed_kb"]) == (1.0, 0.002)
+    assert (found["few_most"], found["few_most_closed_kb"]) == (1.0, 0.002)
+    assert np.isnan(found["few_most_open_kb"])
+    assert found["few_most_open_snr"] < found["few_most_closed_snr"]
     swapped = table.assign(total_bytes=np.where(table["inter_layer"] == 1, 2000.0, table["total_bytes"]))
     assert loss_strengths.quoted_few_bits(runs, swapped, "ill", lambda _: kernels)["few_least"] == 0.1
     nothing = loss_strengths.quoted_few_bits({}, table.iloc[:0], "ill", lambda _: kernels)
