@@ -93,7 +93,7 @@ def savings(name: str) -> Mapping[str, float]:
         "file": 8.0 * len(content),
         "models by neighbours": sum(max(bits - by_neighbours(one), 0) for one, bits in levels.values()),
         "classes of rows": sum(max(bits - by_rows_too(one), 0) for one, bits in levels.values()),
-        "order of residual channels": bits_of_orders(network),
+        "order of skip channels": bits_of_orders(network),
         "gains of depthwise layers": bits_of_gains(structure, made),
         "names, types and shapes": 8.0 * CONTAINER_HEAD.unpack(content[: CONTAINER_HEAD.size])[2],
     }
