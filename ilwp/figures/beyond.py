@@ -146,12 +146,12 @@ def _of_networks(networks: pd.DataFrame) -> dict[str, float]:
 
 
 def _of_roundings(trellis: pd.DataFrame, snr_db: float) -> dict[str, float]:
-    """What the trellis saves on kernels in percent, and what it does to MobileNet's dense weights at 6 bits."""
+    """By how many percent the trellis changes files of kernels, and what it does to MobileNet's dense weights at 6 bits."""
     numbers = {}
     for network, name in ((IMAGENET, "imagenet"), ("MobileNet", "mobilenet")):
         frame = trellis[(trellis["network"] == network) & (trellis["what"] == "kernels")]
         needed = {rounding: bits_at(points, snr_db, "bytes") for rounding, points in frame.groupby("rounding")}
-        numbers[f"trellis_{name}"] = 100 * (1 - needed["trellis, 0.3"] / needed["nearest"])
+        numbers[f"trellis_{name}"] = 100 * (needed["trellis, 0.3"] / needed["nearest"] - 1)
     whole = trellis[(trellis["what"] == "whole network") & (trellis["network"] == "MobileNet")]
     at_6 = whole[whole["dense_bits"] == 6].set_index("rounding")
     for rounding, name in (("nearest", "nearest"), ("trellis, 0.3", "trellis")):
