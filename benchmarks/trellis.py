@@ -36,6 +36,7 @@ NEXT = np.array([[0, 1], [2, 3], [5, 4], [7, 6], [1, 0], [3, 2], [4, 5], [6, 7]]
 EDGES = np.array([np.flatnonzero(NEXT.ravel() == state) for state in range(len(NEXT))])
 PASSES = 3  # each prices levels by how often the one before used them
 SLOPES = (0.0, 0.1, 0.3)  # squared steps that a bit may cost; at high rates it takes 0.3 off the error
+OF_KERNELS, OF_WEIGHTS = 4, 5  # bytes of a tensor beside its levels and their models: step, flags, centre
 NETWORKS = {"MobileNet": (8, 7, 6.5, 6, 5.5), "ShuffleNetV2": (7, 6.5, 6, 5.5)}  # bits of dense weights
 
 
@@ -142,7 +143,7 @@ def of_kernels(network: str) -> list[dict]:
                 x = kernels[name].reshape(len(kernels[name]), -1)
                 x = (forward(x, basis(*piece.size)) if piece.transformed else x) / (piece.step / 2)
                 levels = quantize(x, slope, alike=False)
-                bytes_ += size(levels, alike=False) + 16  # as much again as a layer's name and shape
+                bytes_ += size(levels, alike=False) + OF_KERNELS
                 error += np.square((values(levels) - x) * (piece.step / 2)).sum()
             whole = 10 * np.log10(np.square(flat(kernels)).sum() / error)
             rows.append({"rounding": f"trellis, {slope:g}", "bytes": round(bytes_), "snr_db": float(whole)})
@@ -184,7 +185,7 @@ def of_network(network: str, images: datasets.Images) -> list[dict]:
             for name, piece in dense.items():
                 x = exact[name].reshape(len(exact[name]), -1) / (piece.step / 2)
                 levels = quantize(x.astype(np.float64), slope, alike=True)
-                bytes_ += size(levels, alike=True) + 16
+                bytes_ += size(levels, alike=True) + OF_WEIGHTS
                 back[name] = (values(levels) * (piece.step / 2)).astype(np.float32).reshape(piece.levels.shape)
             row(f"trellis, {slope:g}", bytes_, back)
     return [{"network": network, "what": "whole network"} | row for row in rows]

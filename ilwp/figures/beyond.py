@@ -146,7 +146,7 @@ def _of_networks(networks: pd.DataFrame) -> dict[str, float]:
 
 
 def _of_roundings(trellis: pd.DataFrame, snr_db: float) -> dict[str, float]:
-    """By how many percent the trellis changes files of kernels, and what it does to MobileNet's dense weights at 6 bits."""
+    """By how many percent the trellis changes files of kernels, and what it does to dense weights at 6 bits."""
     numbers = {}
     for network, name in ((IMAGENET, "imagenet"), ("MobileNet", "mobilenet")):
         frame = trellis[(trellis["network"] == network) & (trellis["what"] == "kernels")]
