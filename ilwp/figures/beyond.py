@@ -151,7 +151,7 @@ def _of_roundings(trellis: pd.DataFrame, snr_db: float) -> dict[str, float]:
     for network, name in ((IMAGENET, "imagenet"), ("MobileNet", "mobilenet")):
         frame = trellis[(trellis["network"] == network) & (trellis["what"] == "kernels")]
         needed = {rounding: bits_at(points, snr_db, "bytes") for rounding, points in frame.groupby("rounding")}
-        numbers[f"trellis_{name}"] = 100 * (needed["trellis, 0.3"] / needed["nearest"] - 1)
+        numbers[f"trellis_{name}"] = round(100 * (needed["trellis, 0.3"] / needed["nearest"] - 1), 1) + 0.0  # no "-0.0"
     whole = trellis[(trellis["what"] == "whole network") & (trellis["network"] == "MobileNet")]
     at_6 = whole[whole["dense_bits"] == 6].set_index("rounding")
     for rounding, name in (("nearest", "nearest"), ("trellis, 0.3", "trellis")):
