@@ -158,7 +158,9 @@ def listed_tensors(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], s
 
     found = roles(tensors)
     taken = dict.fromkeys(found.dense, "weights") | dict.fromkeys(found.kernels, "depthwise kernels")
-    taken |= {name: f"shared with {first}" for name, first in found.shared.items()}
+    taken |= dict.fromkeys(found.vectors, "vector") | {
+        name: f"shared with {first}" for name, first in found.shared.items()
+    }
     kernels = {name: tensors[name][:, 0] for name in found.kernels}
     rows: list[dict[str, Any]] = [
         {

@@ -36,8 +36,10 @@ def savings_table(found: pd.DataFrame) -> pd.DataFrame:
 
 def networks_table(table: pd.DataFrame) -> pd.DataFrame:
     """What the page shows of `measured` besides savings: one row per kind, in words."""
-    columns = {"accuracy": ("top-1 (%)", 2), "points": ("8 bits, against no loss (points)", 2), "rms": ("rms", 4),
-               "zeros": ("zeros (%)", 1), "lift": ("lift", 2)}  # fmt: skip
+    columns = {
+        "accuracy": ("top-1 at 32 bits (%)", 2), "points": ("8 bits, against no loss (points)", 2), "rms": ("rms", 4),
+        "zeros": ("zeros (%)", 1), "lift": ("lift as is", 2),
+    }  # fmt: skip
     rows = []
     for kind, title in {NONE: "no loss", **CONTROL_KINDS}.items():
         mine = table[table["kind"] == kind]

@@ -48,11 +48,9 @@ def share_heatmap(ax: Axes, share: np.ndarray) -> None:
     keep_table(ax, pd.DataFrame(columns))
 
 
-def share_colour_bar(figure: Figure, axes: np.ndarray) -> None:
+def share_colour_bar(figure: Figure, axes: np.ndarray, label: str = "best predictions (%)") -> None:
     """One scale for all heatmaps, under them."""
-    figure.colorbar(
-        ScalarMappable(PERCENT, SHADES), ax=axes, location="bottom", shrink=0.7, aspect=30, label="best predictions (%)"
-    )
+    figure.colorbar(ScalarMappable(PERCENT, SHADES), ax=axes, location="bottom", shrink=0.7, aspect=30, label=label)
 
 
 def lift_intervals(ax: Axes, sources: Mapping[str, Sources], null: Sequence[float]) -> None:

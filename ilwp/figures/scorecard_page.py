@@ -92,7 +92,8 @@ def _lifts(found: Evidence) -> dict[str, float]:
     without = found.lifts(0)
     means = means_over_seeds(without)
     if without.empty:
-        names = ("untrained", "unit_Mobile", "unit_Shuffle", *FIRST_LIFTS)
+        families = [f"{what}_{family}" for what in ("lift", "unit") for family in ("Mobile", "Shuffle")]
+        names = ("untrained", *families, *FIRST_LIFTS)
         return dict.fromkeys(names, np.nan) | {f"{n}_{f}": 0 for n in ("runs", "above") for f in ("Mobile", "Shuffle")}
     numbers = {"untrained": float(means["untrained"].mean())}
     for inter_layer, which in ((0, "first"), (1, "first_loss")):
@@ -101,7 +102,8 @@ def _lifts(found: Evidence) -> dict[str, float]:
         numbers |= {f"{which}_{n}": float(mine[n].mean()) if len(mine) else np.nan for n in ("lift", "unit")}
     for family in ("Mobile", "Shuffle"):
         runs = without[without["network"].str.startswith(family)]
-        numbers[f"unit_{family}"] = float(means[means["network"].str.startswith(family)]["unit"].mean())
+        of_family = means[means["network"].str.startswith(family)]
+        numbers |= {f"{what}_{family}": float(of_family[what].mean()) for what in ("lift", "unit")}
         numbers |= {f"runs_{family}": len(runs), f"above_{family}": int((runs["unit_low"] > 1).sum())}
     return numbers
 

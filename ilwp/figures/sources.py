@@ -71,7 +71,7 @@ def draw_chance(runs: Runs, trained: Trained) -> Figure:
         else:
             ax.axis("off")
     label_outer_panels(axes)
-    plots.share_colour_bar(figure, axes)
+    plots.share_colour_bar(figure, axes, "candidates (%)")
     return figure
 
 

@@ -102,9 +102,9 @@ def _titled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Rows of a kind with the `title` of their sequence, and whether the network is `public`."""
     found = rows[rows["row"] == kind].copy()
     found["public"] = found["epochs"].isna()  # of public networks nobody says how many
-    own = found["network"] + ", " + found["task"].str.replace("CIFAR-10$", "", regex=True)
-    own = own.str.removesuffix(", ") + " " + found["width_factor"].map("{:g}".format)
+    own = found["network"] + " " + found["width_factor"].map("{:g}".format)
     own += ", " + found["epochs"].map("{:g}".format) + " epochs"
+    own += (", " + found["task"]).where(found["task"] != "CIFAR-10", "")
     found["title"] = np.where(found["public"], found["network"] + ", " + found["size"], own)
     return found.reset_index(drop=True)
 

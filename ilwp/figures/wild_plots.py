@@ -67,7 +67,7 @@ def by_depth(found: pd.DataFrame, titles: Sequence[str]) -> Figure:
         keep_table(ax, mine[["layer", "kind", "unit_lift", "unit_lift_low", "unit_lift_high"]])
         ax.title.set_size(7.5)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0, 0].set_ylim(bottom=0)
+    axes[0, 0].set_ylim(bottom=-0.3)  # room for the marks of lifts of 0
     label_outer_panels(axes)
     shared_legend(figure, axes, columns=2)
     return figure

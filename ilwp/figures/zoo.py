@@ -62,7 +62,7 @@ def sizes_and_losses(rows: pd.DataFrame) -> Figure:
         ax.set(title=title, xscale="log")
         keep_table(ax, found[["network", "millions", column]].assign(graph=False))
         keep_table(ax, graphs[["network", "millions", column]].assign(graph=True))
-    axes[0].set(ylabel="share of bytes", ylim=(0, None))
+    axes[0].set(ylabel="share of bytes", ylim=(0, 0.33))
     for quality, colour, what in ((QUALITY_OF_WEIGHTS, BLUE, "tensors"), (QUALITY, with_graph, "outputs")):
         axes[1].axhline(quality, color=colour, linewidth=1, linestyle=DASHED, label=f"asked for, of {what}")
     axes[1].set(ylabel="SNR, dB", xlabel="millions of parameters")
