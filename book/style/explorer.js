@@ -73,14 +73,13 @@
       return;
     }
     const point = pointOf(found);
-    const base = way("baseline");
     const size = bytes(point);
-    const before = base && pointOf(base);
+    const beside = point.of_baseline;
     result.replaceChildren(
       html("strong", {}, `${number(size / 1000, 2)} kB`), ` (${number((8 * size) / found.weights, 2)} bits per weight`,
-      before ? `, ${number(size / bytes(before), 3)} of the baseline), ` : "), ",
+      beside ? `, ${number(beside[chosen.coder], 3)} of the baseline), ` : "), ",
       html("strong", {}, `${number(point.accuracy, 2)} %`), " top-1",
-      before && chosen.curve !== "baseline" ? `, ${signed(point.accuracy - before.accuracy, 2)} points against the baseline` : "",
+      beside && chosen.curve !== "baseline" ? `, ${signed(beside.points, 2)} points against the baseline, seed by seed` : "",
       `; ${number(point.zeros, 1)} % of the levels are zero.`);
     const share = (100 * found.weights) / found.parameters;
     note.textContent =

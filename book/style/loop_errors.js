@@ -54,7 +54,7 @@
       kernel("open loop", layer.decoded.open), kernel("its error", minus(layer.decoded.open)));
     status.textContent = at === 0
       ? "Layer 1 is stored as it is, so there is no error yet."
-      : `Layer ${at + 1}: the error is ${number(layer.error.closed, 1)} % of a weight in the closed loop and ` +
+      : `Layer ${at + 1}: the error is ${number(layer.error.closed, 1)} % of the layer's rms weight in the closed loop and ` +
         `${number(layer.error.open, 1)} % in the open one.`;
     if (chart.clientWidth) chart.replaceChildren(draw(Math.floor(chart.clientWidth)));
   }
@@ -63,7 +63,7 @@
     const top = Math.max(...data.layers.flatMap((layer) => [layer.error.open, layer.error.closed, layer.bound]));
     const { root, x, y, area } = Figures.axes({
       width, height: 240, xs: [1, last + 1], ys: [0, 1.08 * top], xTicks: data.layers.map((_, i) => i + 1),
-      xLabel: "layer", yLabel: "error (% of a weight, root mean square)",
+      xLabel: "layer", yLabel: "rms error (% of the layer's rms weight)",
       label: `Error by layer, up to layer ${at + 1}: closed loop ${data.layers[at].error.closed} %, open loop ${data.layers[at].error.open} %`,
     });
     root.append(svg("line", { class: "cursor", x1: x(at + 1), x2: x(at + 1), y1: area.top, y2: area.bottom }));

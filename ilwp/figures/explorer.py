@@ -6,8 +6,8 @@ Sizes with Huffman coding and accuracies are the records'. Sizes with ANS are wh
 of `whole.models`, coded anew from the trained kernels; accuracy is the same, since the levels are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +33,35 @@ PARTS = ("texture", "index", "raw", "side")
 MOST_BARS = 63  # in a histogram
 
 
+@dataclass(frozen=True)
+class _File:
+    """One run's file: its rates with either coder, the accuracy after decoding, and its levels in a row."""
+
+    seed: int
+    huffman: Rate
+    ans: Rate
+    accuracy: float
+    levels: np.ndarray
+
+
 def explorer_data(runs: Runs, profile: str, kernels: Callable[[Path], Kernels]) -> dict[str, Any]:
     """All that the explorer can show; `kernels` reads those of a run.
 
     `ways` has an entry for every network, data set, curve and loop, such as "mobilenet cifar10 ill closed": how many
-    `runs` it is the mean of, and `points`, one per bit width. Sizes are in bytes.
+    `runs` it is the mean of, and `points`, one per bit width. Sizes are in bytes. What a point has `of_baseline` is a
+    mean over the seeds that both have.
     """
     ways = {}
     for dataset in DATASETS:
         for network in networks.TITLES:
+            baseline: dict[int, list[_File]] = {}
             for name, curve in CURVES.items():
                 found = select(runs, dataset=dataset, network=network, inter_layer=curve.inter_layer)
                 for loop in curve.loops if found else ():
-                    ways[f"{network} {dataset} {name} {loop}"] = _way(found, curve.method, loop, kernels)
+                    files = {bits: _files(found, curve.method, bits, loop, kernels) for bits in BITS}
+                    baseline = baseline or (files if name == "baseline" else {})
+                    points = [_point(bits, files[bits], baseline.get(bits, [])) for bits in BITS]
+                    ways[f"{network} {dataset} {name} {loop}"] = _network(list(found.values())) | {"points": points}
     missing = {
         f"{network} {dataset}": missing_commands(profile, dataset, network, [0, 1])
         for dataset in DATASETS
@@ -95,44 +111,53 @@ def histogram(levels: np.ndarray, bits: int) -> tuple[int, np.ndarray]:
     return width, np.bincount(bar + last, minlength=2 * last + 1) / levels.size
 
 
-def _way(found: Runs, method: Method, loop: Loop, kernels: Callable[[Path], Kernels]) -> dict[str, Any]:
-    records = list(found.values())
-    trained = [kernels(path) for path in found]
+def _network(records: Sequence[RunRecord]) -> dict[str, Any]:
     return {
         "runs": len(records),
         "weights": records[0].depthwise_weights,
         "parameters": records[0].parameters,
         "trained": _round(np.mean([r.accuracy for r in records])),
-        "points": [_point(records, trained, method, bits, loop) for bits in BITS],
     }
 
 
-def _point(
-    records: Sequence[RunRecord], trained: Sequence[Kernels], method: Method, bits: int, loop: Loop
-) -> dict[str, Any]:
-    way = (method, bits, loop)
-    measured = [next(m for m in r.measurements if (m.method, m.bits, m.loop) == way) for r in records]
-    coded = [codec.encode_kernels(k, Settings(method, bits, loop)) for k in trained]
-    ans = [ans_rate(m.rate, c) for m, c in zip(measured, coded, strict=True)]
-    levels = [np.concatenate([q.ravel() for q in c.levels]) for c in coded]
-    histograms = [histogram(q, bits) for q in levels]
-    accuracies = [m.accuracy for m in measured]
+def _files(found: Runs, method: Method, bits: int, loop: Loop, kernels: Callable[[Path], Kernels]) -> list[_File]:
+    files = []
+    for path, record in found.items():
+        measured = next(m for m in record.measurements if (m.method, m.bits, m.loop) == (method, bits, loop))
+        coded = codec.encode_kernels(kernels(path), Settings(method, bits, loop))
+        levels = np.concatenate([q.ravel() for q in coded.levels])
+        rates = measured.rate, ans_rate(measured.rate, coded)
+        files.append(_File(record.config.seed, *rates, measured.accuracy, levels))
+    return files
+
+
+def _point(bits: int, files: Sequence[_File], baseline: Sequence[_File]) -> dict[str, Any]:
+    histograms = [histogram(file.levels, bits) for file in files]
+    accuracies = [file.accuracy for file in files]
+    pairs = [(mine, plain) for mine in files for plain in baseline if mine.seed == plain.seed]
     return {
         "bits": bits,
-        "huffman": _mean_bytes([asdict(m.rate) for m in measured]),
-        "ans": _mean_bytes([asdict(rate) for rate in ans]),
+        "huffman": _mean_bytes([file.huffman for file in files]),
+        "ans": _mean_bytes([file.ans for file in files]),
         "accuracy": _round(np.mean(accuracies)),
         "spread": _round(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None,
-        "zeros": _round(100 * np.mean([np.mean(q == 0) for q in levels])),
+        "of_baseline": {
+            "huffman": _round(np.mean([mine.huffman.total / plain.huffman.total for mine, plain in pairs]), 4),
+            "ans": _round(np.mean([mine.ans.total / plain.ans.total for mine, plain in pairs]), 4),
+            "points": _round(np.mean([mine.accuracy - plain.accuracy for mine, plain in pairs])),
+        }
+        if pairs
+        else None,
+        "zeros": _round(100 * np.mean([np.mean(file.levels == 0) for file in files])),
         "width": histograms[0][0],
         # in hundredths of a percent
         "shares": np.rint(1e4 * np.mean([shares for _, shares in histograms], axis=0)).astype(int).tolist(),
     }
 
 
-def _mean_bytes(rates: Sequence[Mapping[str, int]]) -> list[float]:
-    return [_round(np.mean([rate[part] for rate in rates]) / 8) for part in PARTS]
+def _mean_bytes(rates: Sequence[Rate]) -> list[float]:
+    return [_round(np.mean([asdict(rate)[part] for rate in rates]) / 8) for part in PARTS]
 
 
-def _round(value: Any) -> float:
-    return round(float(value), 2)
+def _round(value: Any, digits: int = 2) -> float:
+    return round(float(value), digits)

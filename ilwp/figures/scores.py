@@ -66,11 +66,13 @@ def mean_and_range(values: pd.Series) -> str:
     return f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})"
 
 
-def mean_and_deviation(values: np.ndarray, digits: int = 3) -> str:
-    """Mean and standard deviation, or what there is of them, in words that stay on one line."""
+def mean_and_deviation(values: np.ndarray, digits: int = 3, sign: str = "") -> str:
+    """Mean and standard deviation, or what there is of them, in words that stay on one line; `sign` is that of `:+`."""
     if not len(values):
         return "none"
-    return f"{values.mean():.{digits}f}" + (f"\u00a0±\u00a0{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "")
+    return f"{values.mean():{sign}.{digits}f}" + (
+        f"\u00a0±\u00a0{values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    )
 
 
 def _named(parts: Sequence[Part], holds: bool | None) -> str:

@@ -49,7 +49,7 @@ def test_a_baseline_of_one_step_beats_the_papers_file():
 def test_the_page_quotes_numbers_for_all_that_it_says(committed: Evidence):
     numbers = scorecard_page.quoted_scores(committed, scorecard(committed))
     nothing = {name for name, value in numbers.items() if np.isnan(value)}
-    others = {"unit_Shuffle", "elsewhere_low", "elsewhere_high"}  # of other networks
+    others = {"lift_Shuffle", "unit_Shuffle", "elsewhere_low", "elsewhere_high"}  # of other networks
     assert nothing == others | {"printed_epochs", "printed_file", "printed_change"}  # of other runs
     none = collect_evidence({}, read_kernels)
     assert scorecard_page.quoted_scores(none, scorecard(none)).keys() == numbers.keys()

@@ -55,8 +55,25 @@ def test_what_is_shown_is_what_the_records_say_and_the_codec_does() -> None:
     assert measured.rate == rate
     assert sum(shown["huffman"]) == pytest.approx(rate.total / 8, abs=0.05)
     assert shown["ans"][1:3] == shown["huffman"][1:3]
+    (plain,) = (
+        m
+        for r in runs.values()
+        for m in r.measurements
+        if r.config.inter_layer == 0 and m.method == "baseline" and m.bits == 6
+    )
+    assert shown["of_baseline"]["points"] == pytest.approx(measured.accuracy - plain.accuracy, abs=0.005)
+    assert shown["of_baseline"]["huffman"] == pytest.approx(measured.rate.total / plain.rate.total, abs=5e-5)
     assert "mobilenetv2 cifar100" in data["missing"]
     assert not any(way.startswith("mobilenetv2") for way in data["ways"])
+
+
+def test_a_run_without_a_partner_is_held_against_no_baseline() -> None:
+    runs = evidence.select(evidence.load_runs("cpu"), dataset="cifar10", network="mobilenet")
+    lone = {path: r for path, r in runs.items() if (r.config.inter_layer, r.config.seed) in ((0, 0), (1, 1))}
+    ways = explorer.explorer_data(lone, "cpu", read_kernels)["ways"]
+    assert {way: points["points"][0]["of_baseline"] is None for way, points in ways.items()} == {
+        way: " ill " in way for way in ways
+    }
 
 
 def test_no_runs_at_all_is_no_error() -> None:
