@@ -6,6 +6,7 @@ coder already holds, which takes log2(c!) bits off it over a layer, and the deco
 puts those bits back. The decoder ends up with the kernels sorted, so the network is sorted first.
 """
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -13,7 +14,6 @@ from typing import Any
 
 import constriction
 import numpy as np
-from scipy.special import gammaln
 
 from ilwp.common.bytes import Reader, pack_varint
 from ilwp.common.errors import IlwpError
@@ -28,7 +28,7 @@ def order_bits(sizes: Iterable[int]) -> float:
     >>> order_bits([4, 2])  # log2 of 24 and of 2
     5.584...
     """
-    return float(sum(gammaln(size + 1) for size in sizes) / np.log(2))
+    return float(sum(math.lgamma(size + 1) for size in sizes) / math.log(2))
 
 
 def cells_that_pay(cells: np.ndarray) -> np.ndarray:
