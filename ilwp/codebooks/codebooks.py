@@ -6,7 +6,7 @@ leaves it (`weight_fixing`); with several codebooks it is additive quantization 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,6 +63,16 @@ def joined(vectors: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any
         tensors[name] = vectors[start : start + count].ravel()[: math.prod(shape)].reshape(shape)
         start += count
     return tensors
+
+
+def in_order(books: Codebooks, names: Iterable[str]) -> Codebooks:
+    """The set with its tensors in the order in which `names` has them, as a file does."""
+    counts = [-(-math.prod(shape) // books.books[0].shape[1]) for shape in books.shapes.values()]
+    parts = dict(zip(books.shapes, np.split(books.codes, np.cumsum(counts)[:-1]), strict=True))
+    order = [name for name in names if name in parts]
+    scales = {name: books.scales[name] for name in order} if books.scales else books.scales
+    codes = np.concatenate([parts[name] for name in order])
+    return replace(books, shapes={name: books.shapes[name] for name in order}, codes=codes, scales=scales)
 
 
 def by_use(book: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

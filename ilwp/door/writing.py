@@ -171,7 +171,7 @@ def compress_coded(
 ) -> Compressed:  # fmt: skip
     """Format 2: the sets, and the rest of the state dict with batch norms folded where the structure is known."""
     from ilwp.codebooks import codebook_file
-    from ilwp.codebooks.codebooks import pieces
+    from ilwp.codebooks.codebooks import in_order, pieces
 
     if vector_bits is not None:
         _needed(structure, "quantizing vectors")
@@ -179,7 +179,7 @@ def compress_coded(
         tensors = folded(tensors, structure.foldable_norms)
     coded = {name for books in sets for name in books.shapes}
     rest = pieces({name: t for name, t in tensors.items() if name not in coded}, vector_bits)
-    books = [codebook_file.pack_codebooks(one) for one in sets]
+    books = [codebook_file.pack_codebooks(in_order(one, tensors)) for one in sets]
     others = list(segments.pack_all(rest.items()))
     content = container.write_container([p.segment for p in (*books, *others)], list(tensors), metadata)
     bits = {name: count for p in others for name, count in p.bits.items()}

@@ -72,12 +72,16 @@ def write_container(
 ) -> bytes:
     """The file's bytes; `names` are all tensors' in their order. The same input gives the same bytes.
 
-    Raises IlwpError where a name, a shape or the network is too large for the format.
+    Raises IlwpError where a name, a shape or the network is too large for the format. Raises ValueError where a segment
+    has its tensors in another order, since a reader would take the one for the other.
     """
     found = {name: segment for segment in segments for name in segment.tensors}
     places, index, before = {name: i for i, name in enumerate(names)}, bytearray(), ""
     contents: list[bytes] = []
     numbers: dict[int, int] = {}
+    each = {id(segment): segment.tensors for segment in found.values()}.values()
+    if any([*tensors] != sorted(tensors, key=places.__getitem__) for tensors in each):
+        raise ValueError("the tensors of a segment must come in the order of all tensors")
     index += pack_varint(len(names))
     for name in names:
         segment = found[name]

@@ -12,7 +12,7 @@ from ilwp.codebooks import codebook_file
 from ilwp.codebooks.codebooks import Codebooks
 from ilwp.common.bytes import pack_varint
 from ilwp.common.errors import IlwpError
-from ilwp.door import OpenFile, decoded
+from ilwp.door import OpenFile, compress_coded, decoded
 from ilwp.paper.huffman import entropy
 from ilwp.whole import segments
 from ilwp.whole.container import CODEBOOKS, CONTAINER_HEAD, Segment, write_container
@@ -52,6 +52,22 @@ def test_every_kind_of_set_comes_back():
     tensors = {name: tensor for books in SETS for name, tensor in books.tensors().items()}
     for name, tensor in (tensors | decode_pieces(REST)).items():
         np.testing.assert_array_equal(decoded(FILE)[name], tensor)
+
+
+@given(st.permutations(["a.weight", "b.weight", "c.weight", "d.weight", "e"]))
+def test_sets_come_back_in_a_network_of_another_order(order: list[str]):
+    coded = {name: tensor for books in SETS for name, tensor in books.tensors().items()}
+    network = {name: coded.get(name, np.array(7)) for name in order}
+    back = decoded(compress_coded(network, SETS).content)
+    assert list(back) == order
+    for name, tensor in network.items():
+        np.testing.assert_array_equal(back[name], tensor)
+
+
+def test_a_segment_in_another_order_than_its_network_is_not_written():
+    names = [name for books in reversed(SETS) for name in reversed(books.shapes)]
+    with pytest.raises(ValueError, match="in the order of all tensors"):
+        write_container([p.segment for p in PACKED], [*names, *REST])
 
 
 def test_a_file_of_codebooks_stays_readable():
